@@ -1,0 +1,45 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+QUESTION ?= How effective are mRNA vaccines against Covid-19?
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench studio clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Research a question: make run QUESTION="..."
+	@$(BIN)/threadloom run research "$$QUESTION" $(ARGS)
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/pytest -n auto $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, types and imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy .
+	$(BIN)/pyright
+
+format: $(VENV)/.dev ## Format the code and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+studio: $(VENV)/.dev ## Open the graphs in LangGraph Studio
+	$(BIN)/langgraph dev $(ARGS)
+
+clean: ## Remove the environment and what was built
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+export QUESTION
+# pip reinstalls only when what is declared has changed.
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[draw]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

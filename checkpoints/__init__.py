@@ -1,0 +1,1 @@
+"""SQL checkpoints for LangGraph."""

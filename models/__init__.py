@@ -1,0 +1,1 @@
+"""Chat models: roles, chains with fallback, prices, and the embedded extractive model."""

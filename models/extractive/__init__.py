@@ -1,0 +1,1 @@
+"""The embedded model: deterministic, no network, labelled as such."""

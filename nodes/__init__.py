@@ -1,0 +1,1 @@
+"""Node factories that graphs share."""

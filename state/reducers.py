@@ -1,0 +1,21 @@
+"""How parallel branches' updates of one key are combined."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from threadloom.state.usage import Usage, add_usage
+
+V = TypeVar("V")
+
+
+def merge_keys(left: Mapping[str, V] | None, right: Mapping[str, V] | None) -> dict[str, V]:
+    """Union of two mappings; where both have a key the right one wins. Branches write one key each, so none is lost."""
+    return {**(left or {}), **(right or {})}
+
+
+def merge_usage(left: Mapping[str, Usage] | None, right: Mapping[str, Usage] | None) -> dict[str, Usage]:
+    """Add up what each model used, by model name."""
+    merged = dict(left or {})
+    for model, usage in (right or {}).items():
+        merged[model] = add_usage(merged[model], usage) if model in merged else usage
+    return merged

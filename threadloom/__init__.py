@@ -1,0 +1,1 @@
+"""Threadloom: orchestration patterns on LangGraph with runs that can be paused, resumed and inspected."""

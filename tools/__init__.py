@@ -1,0 +1,1 @@
+"""Tools: one per file; each is also a LangChain tool."""

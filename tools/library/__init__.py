@@ -1,0 +1,1 @@
+"""The bundled library of well-known papers and the users own additions."""

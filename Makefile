@@ -20,12 +20,15 @@ lint: $(VENV)/.dev ## Check style, types and imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy .
+	$(BIN)/mypy threadloom tests
 	$(BIN)/pyright
 
 format: $(VENV)/.dev ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Measure
+	$(BIN)/python bench/start_up.py
 
 studio: $(VENV)/.dev ## Open the graphs in LangGraph Studio
 	$(BIN)/langgraph dev $(ARGS)

@@ -31,7 +31,7 @@ class FindingsDraft(BaseModel):
     """The findings of one paper that bear on the question."""
 
     findings: list[FindingDraft] = Field(
-        description="At most four findings that bear on the question, the most important first; empty if the document has none",
+        description="At most four findings that bear on the question, the most important first; may be empty",
         max_length=8,
     )
 

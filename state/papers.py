@@ -12,17 +12,23 @@ TextOrigin = Literal["abstract", "library summary", "none"]
 
 
 class Author(TypedDict):
-    """One author; an organisation has its whole name in `family` and an empty `given`."""
+    """One author; an organisation has its whole name in `family` and an empty `given`.
+
+    A last author named "et al." (`MORE_AUTHORS`) stands for those that are not listed.
+    """
 
     family: str
     given: str
+
+
+MORE_AUTHORS = Author(family="et al.", given="")
 
 
 class Paper(TypedDict):
     """One paper as a source described it. What the source did not say is None or empty, never guessed."""
 
     id: str
-    """Stable key: `doi:10.…` (lower case), else `arxiv:1706.03762` (no version), else `pmid:123`, else `<source>:<its id>`."""
+    """Stable key: `doi:…` (lower case), else `arxiv:…` (no version), else `pmid:…`, else `<source>:<its own id>`."""
     title: str
     authors: list[Author]
     year: int | None

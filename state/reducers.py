@@ -19,3 +19,11 @@ def merge_usage(left: Mapping[str, Usage] | None, right: Mapping[str, Usage] | N
     for model, usage in (right or {}).items():
         merged[model] = add_usage(merged[model], usage) if model in merged else usage
     return merged
+
+
+def total_usage(usage: Mapping[str, Usage]) -> Usage:
+    """What all models used together."""
+    total = Usage(calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0)
+    for one in usage.values():
+        total = add_usage(total, one)
+    return total

@@ -89,5 +89,10 @@ class ResearchState(TypedDict):
     """Stage to what was degraded there: the report's honesty section."""
     usage: Annotated[dict[str, Usage], merge_usage]
     """Model name to what it used."""
+    refused: NotRequired[str]
+    """Why a reviewer's last answer was refused; empty when it was not."""
+    approved: NotRequired[bool]
+    feedback: NotRequired[str]
+    """What a reviewer wants changed in the next version of the report."""
     finished_at: NotRequired[str | None]
     """UTC, ISO 8601; set by the last node, None while a run is under way: an empty `next` does not mean finished."""

@@ -1,1 +1,30 @@
-"""Fixtures that all tests share."""
+"""Fixtures that tests share: two running OpenAI-protocol servers, fresh for every test.
+
+They live as long as the session because a client for a new address costs 50 ms: it reads the certificate store twice.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.openai_server import OpenAIServer
+
+
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[tuple[OpenAIServer, OpenAIServer]]:
+    with OpenAIServer() as first, OpenAIServer() as second:
+        yield first, second
+
+
+@pytest.fixture
+def server(_servers: tuple[OpenAIServer, OpenAIServer]) -> OpenAIServer:
+    """A server that speaks the OpenAI protocol; it obliges until told otherwise."""
+    _servers[0].reset()
+    return _servers[0]
+
+
+@pytest.fixture
+def second(_servers: tuple[OpenAIServer, OpenAIServer]) -> OpenAIServer:
+    """Another one, to fall back to."""
+    _servers[1].reset()
+    return _servers[1]

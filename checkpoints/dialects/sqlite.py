@@ -1,0 +1,148 @@
+"""SQLite: how it is opened, how its transactions begin, how it inserts, and what its errors mean.
+
+Python's sqlite3 opens transactions by itself, before the first write only and always deferred; two of them that read
+and then write fail at once with "database is locked", whatever the timeout. So the driver runs in autocommit mode and
+every transaction begins explicitly: IMMEDIATE when it will write, which queues for the lock at the start.
+"""
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
+
+from threadloom.checkpoints import errors
+
+BUSY_TIMEOUT = 60.0  # seconds that a writer waits for other processes
+
+
+def is_memory(url: URL) -> bool:
+    """Whether the database lives in memory, on one connection."""
+    return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine on `url`: one shared connection for a database in memory, a pool for a file."""
+    options: dict[str, Any] = {"poolclass": StaticPool} if is_memory(url) else {"poolclass": QueuePool}
+    if not is_memory(url):
+        # Never queue for a connection: readers do not block one another, and writers queue for the lock first.
+        options |= {"pool_size": 8, "max_overflow": -1}
+    arguments = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args=arguments, **options)
+    event.listen(engine, "connect", _promise_durability)
+    return engine
+
+
+def adopt_engine(engine: Engine) -> Engine:
+    """A user's engine as it is, sharing its pool, in the mode where transactions begin explicitly."""
+    if is_memory(engine.url) and isinstance(engine.pool, SingletonThreadPool | NullPool):
+        raise errors.UnsupportedDatabaseError(
+            "this engine opens several databases in memory, one for each connection; pass the URL sqlite:// instead, "
+            "or create the engine with poolclass=StaticPool"
+        )
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _promise_durability(connection: sqlite3.Connection, _record: object) -> None:
+    # SQLite can be built with another default; a checkpoint that was reported stored survives a power cut.
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def prepare(engine: Engine) -> None:
+    """Switch a new database to WAL, so that readers and the writer do not block each other.
+
+    The switch needs the file for itself and does not wait for it when several processes start at once: try again.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            with engine.connect() as connection, connection.begin():
+                _leave_transaction(connection)
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                return
+        except Exception as exc:
+            if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def begin(connection: Connection, *, write: bool) -> None:
+    """Begin a transaction; one that will write waits for its turn here, and then cannot fail halfway for want of it."""
+    _leave_transaction(connection)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _leave_transaction(connection: Connection) -> None:
+    # A user's engine may follow the common recipe, where an event begins a (deferred) transaction unasked.
+    driver: Any = connection.connection.driver_connection
+    if driver.in_transaction:
+        driver.rollback()
+
+
+def insert_new(table: Table) -> Insert:
+    """An insert that leaves a row as it is when its key exists."""
+    return insert(table).on_conflict_do_nothing()
+
+
+def insert_or_replace(table: Table) -> Insert:
+    """An insert that overwrites the row with the same key."""
+    statement = insert(table)
+    rest = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=rest)
+
+
+_MEANINGS: dict[int, tuple[type[errors.DatabaseError], str]] = {
+    sqlite3.SQLITE_BUSY: (
+        errors.DatabaseBusyError,
+        "another program kept it locked for too long; try again, or see what holds it open",
+    ),
+    sqlite3.SQLITE_LOCKED: (errors.DatabaseBusyError, "it is locked by another connection of this program"),
+    sqlite3.SQLITE_READONLY: (
+        errors.ReadOnlyDatabaseError,
+        "it is read-only; make the file and its folder writable, or use another database",
+    ),
+    sqlite3.SQLITE_FULL: (
+        errors.DatabaseFullError,
+        "the disk or the database is full; nothing half-written was kept, free some space and resume",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        errors.DatabaseFullError,
+        "the disk refused the operation (full, over quota or failing); nothing half-written was kept",
+    ),
+    sqlite3.SQLITE_NOTADB: (errors.NotADatabaseError, "this file is not an SQLite database; give another path"),
+    sqlite3.SQLITE_CORRUPT: (errors.NotADatabaseError, "the file is damaged; restore it from a backup"),
+    sqlite3.SQLITE_PERM: (errors.DatabaseUnavailableError, "access is denied; check the permissions of the file"),
+    sqlite3.SQLITE_TOOBIG: (errors.DatabaseError, "a value is larger than SQLite can store (1 GB)"),
+}
+
+
+def explain(exc: Exception, url: URL) -> errors.CheckpointError:
+    """The typed error, in one line, for what the driver raised."""
+    code = _code(exc)
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return errors.DatabaseUnavailableError(f"{_name(url)}: {_why_not_opened(url)}")
+    kind, meaning = _MEANINGS.get(code, (errors.DatabaseError, str(getattr(exc, "orig", exc))))
+    return kind(f"{_name(url)}: {meaning}")
+
+
+def _code(exc: Exception) -> int:
+    # The low byte is the primary code; the rest tells variants apart.
+    code = getattr(getattr(exc, "orig", None), "sqlite_errorcode", None)
+    return code & 0xFF if code is not None else sqlite3.SQLITE_ERROR
+
+
+def _name(url: URL) -> str:
+    return url.render_as_string()
+
+
+def _why_not_opened(url: URL) -> str:
+    path = Path(str(url.database).removeprefix("file:"))
+    if path.is_dir():
+        return f"{path} is a folder; give the path of a file"
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist; create it first"
+    return f"the file cannot be opened{' or created' if not path.exists() else ''}; check the permissions"

@@ -1,0 +1,246 @@
+"""`SQLSaver`: LangGraph's checkpointer interface over an SQL database."""
+
+import builtins
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+from sqlalchemy import URL, Engine
+
+from threadloom.checkpoints import records, storage
+from threadloom.checkpoints.codec import StrictSerializer, TypeName
+from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.errors import InvalidRequestError
+from threadloom.checkpoints.listing import Listing
+from threadloom.checkpoints.records import ThreadSummary
+from threadloom.checkpoints.versions import next_version
+
+
+class SQLSaver(BaseCheckpointSaver[str]):
+    """Keeps every step of every run in an SQL database, for `invoke` and `ainvoke` alike.
+
+    One object serves any number of threads and event loops. It creates its tables on first use. Use it bare, or as
+    `with` or `async with` to have it closed.
+
+    Args:
+        url_or_engine: `sqlite:///runs.db`, `sqlite://` (in memory, for as long as the saver lives), or an SQLAlchemy
+            engine, which is used as it is configured and left open on `close`.
+        allow: classes of yours that may be in the state (dataclasses, pydantic models, enums, …). Everything that
+            LangGraph counts as safe, messages included, is allowed anyway.
+
+    Raises:
+        DatabaseURLError, UnsupportedDatabaseError: here. Every method raises a `CheckpointError` of some kind when
+            the database or a value is at fault.
+    """
+
+    def __init__(self, url_or_engine: str | URL | Engine, *, allow: Iterable[type | TypeName] = ()) -> None:
+        super().__init__(serde=StrictSerializer(allow))
+        self._database = Database(url_or_engine)
+
+    def setup(self) -> None:
+        """Create the tables unless they exist; called on first use."""
+        self._database.setup()
+
+    def close(self) -> None:
+        """Close the database; an engine that was passed in stays open."""
+        self._database.close()
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint that the config addresses, or the latest of its thread; None when there is none."""
+        place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
+        stored = self._database.read(storage.load_checkpoint, place, checkpoint_id)
+        return records.tuple_of(self.serde, stored) if stored else None
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  # the name is LangGraph's
+        before: RunnableConfig | Checkpoint | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Checkpoints newest first, read in small batches as the caller goes on.
+
+        Args:
+            config: the thread, and optionally namespace or checkpoint; None for all threads.
+            filter: metadata keys and the values they must equal (`==`; None also matches a missing key).
+            before: only checkpoints older than this one, given as a config or as a checkpoint.
+            limit: at most so many.
+        """
+        listing = Listing(self._database, self.serde, records.filter_of(config, filter, before), limit)
+        while batch := listing.next_batch():
+            yield from batch
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint as a child of the one in the config; returns the config that addresses it."""
+        place = records.place_of(config)
+        row = records.checkpoint_row(self.serde, config, checkpoint, metadata)
+        values = records.value_rows(self.serde, place, checkpoint["channel_values"], new_versions)
+        self._database.write(storage.put_checkpoint, row, values)
+        return records.config_of(place, checkpoint["id"])
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store (channel, value) writes of a task, pending on the checkpoint in the config."""
+        rows = records.write_rows(self.serde, config, writes, task_id, task_path)
+        self._database.write(storage.put_writes, rows)
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete everything of a thread; one that does not exist is no error."""
+        self._database.write(storage.delete_thread, str(thread_id))
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of runs in all threads.
+
+        A checkpoint stays if a DeltaChannel of one that stays is rebuilt from it.
+        """
+        self._database.write(storage.delete_runs, [str(run_id) for run_id in run_ids])
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with its whole history; raises ThreadExistsError if the target has checkpoints."""
+        self._database.write(storage.copy_thread, str(source_thread_id), str(target_thread_id))
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Drop history, one transaction a thread.
+
+        Args:
+            thread_ids: the threads; one that does not exist is no error.
+            strategy: "keep_latest" keeps in each namespace the latest checkpoint, and the ancestors from which its
+                DeltaChannels are rebuilt; "delete" keeps nothing.
+        """
+        strategies = {"keep_latest": storage.keep_latest, "delete": storage.delete_thread}
+        if strategy not in strategies:
+            raise InvalidRequestError(f"unknown strategy {strategy!r}; choose one of {', '.join(strategies)}")
+        for thread_id in thread_ids:
+            self._database.write(strategies[strategy], str(thread_id))
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """For each channel the writes on the path to the config's checkpoint since the nearest stored value, and it."""
+        place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
+        found = self._database.read(storage.load_delta_history, place, checkpoint_id, channels)
+        result: dict[str, DeltaChannelHistory] = {}
+        for channel, (writes, seed) in found.items():
+            result[channel] = {"writes": [records.write_of(self.serde, place, w) for w in writes]}
+            if seed is not None:
+                result[channel]["seed"] = records.value_of(self.serde, place, seed)
+        return result
+
+    def threads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
+        """Threads by their latest root checkpoint, newest first.
+
+        Args:
+            limit: at most so many.
+            before: the last summary of the page before this one.
+        """
+        after = (before.checkpoint_id, before.thread_id) if before else None
+        rows = self._database.read(storage.load_threads, max(limit, 0), after)
+        return [records.summary_of(self.serde, row) for row in rows]
+
+    def get_next_version(self, current: str | float | None, channel: None) -> str:  # noqa: ARG002  # LangGraph's signature
+        """The version that follows `current`, in the form of the official savers."""
+        return next_version(current)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # The asynchronous side is the synchronous one in a worker thread: sqlite3 has no other way, and one hop for a
+    # whole method is cheaper than a hop for every statement.
+
+    async def asetup(self) -> None:
+        """`setup` for event loops."""
+        await self._database.offload(self.setup)
+
+    async def aclose(self) -> None:
+        """`close` for event loops."""
+        self.close()
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """`get_tuple` for event loops."""
+        return await self._database.offload(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  # the name is LangGraph's
+        before: RunnableConfig | Checkpoint | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """`list` for event loops."""
+        listing = Listing(self._database, self.serde, records.filter_of(config, filter, before), limit)
+        while batch := await self._database.offload(listing.next_batch):
+            for item in batch:
+                yield item
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """`put` for event loops."""
+        return await self._database.offload(self.put, config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """`put_writes` for event loops."""
+        await self._database.offload(self.put_writes, config, writes, task_id, task_path)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """`delete_thread` for event loops."""
+        await self._database.offload(self.delete_thread, thread_id)
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """`delete_for_runs` for event loops."""
+        await self._database.offload(self.delete_for_runs, run_ids)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """`copy_thread` for event loops."""
+        await self._database.offload(self.copy_thread, source_thread_id, target_thread_id)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """`prune` for event loops."""
+        await self._database.offload(self.prune, thread_ids, strategy=strategy)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """`get_delta_channel_history` for event loops."""
+        return await self._database.offload(self.get_delta_channel_history, config=config, channels=channels)
+
+    async def athreads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
+        """`threads` for event loops."""
+        return await self._database.offload(self.threads, limit=limit, before=before)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,106 @@
+"""Which tools a request plainly asks for, and with what arguments; by vocabulary alone."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from threadloom.models.extractive.classify import classify
+from threadloom.models.extractive.text import FILLER_STEMS, squeeze, terms
+
+NAME_WEIGHT = 2
+LEAST = 2
+"""Score from which a request asks for a tool: one word of its name, or two of its description and arguments."""
+_WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|content|body|instruction", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
+_QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
+_NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
+_FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
+
+Tool = Mapping[str, Any]
+
+
+def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Tool]:
+    """Tools the request asks for and that have not answered yet, in the order given."""
+    open_ = [tool for tool in tools if tool["name"] not in done]
+    return [tool for tool in open_ if score(request, tool) >= LEAST and arguments(request, tool) is not None]
+
+
+def score(request: str, tool: Tool) -> float:
+    """How much of the request's vocabulary a tool shares, its name counting double."""
+    asked = set(terms(request)) - FILLER_STEMS
+    name = set(terms(_spaced(tool["name"])))
+    about = set(terms(f"{tool.get('description', '')} {' '.join(map(_spaced, _properties(tool)))}"))
+    literal = tool["name"].lower() in request.lower()
+    return NAME_WEIGHT * len(name & asked) + len((about - name) & asked) + (LEAST if literal else 0)
+
+
+def best(request: str, tools: Sequence[Tool]) -> Tool:
+    """The tool nearest to a request; the first of equals."""
+    return max(tools, key=lambda tool: score(request, tool))
+
+
+def arguments(request: str, tool: Tool, *, forced: bool = False) -> dict[str, Any] | None:
+    """Arguments read off the request; None if a required one is not there. A forced call makes do with the request."""
+    pool = _Pool(request.replace(tool["name"], " "))
+    required = set(tool.get("parameters", {}).get("required", []))
+    found: dict[str, Any] = {}
+    for name, field in _properties(tool).items():
+        value = pool.take(name, field, needed=name in required)
+        if value is None and name in required:
+            if not forced:
+                return None
+            value = {"integer": 0, "number": 0, "boolean": False, "array": [], "object": {}}.get(
+                str(field.get("type")), squeeze(request)
+            )
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _properties(tool: Tool) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = tool.get("parameters", {}).get("properties", {})
+    return properties
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", name)
+
+
+class _Pool:
+    """What a request holds that can be an argument; each number, quotation and name is used once."""
+
+    def __init__(self, request: str) -> None:
+        self.request = squeeze(request)
+        self.numbers = _NUMBER.findall(request)
+        self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
+        self.named = _NAMED.findall(self.request)
+
+    def take(self, name: str, field: Mapping[str, Any], *, needed: bool) -> Any:
+        kind = field.get("type")
+        if "enum" in field:
+            return classify(self.request, {str(option): "" for option in field["enum"]})
+        if kind in {"integer", "number"}:
+            return self._number(kind)
+        if kind == "string":
+            return self._string(name, needed=needed)
+        return None
+
+    def _number(self, kind: str) -> int | float | None:
+        for text in self.numbers:
+            if kind == "number" or "." not in text:
+                self.numbers.remove(text)
+                return int(text) if "." not in text else float(text)
+        return None
+
+    def _string(self, name: str, *, needed: bool) -> str | None:
+        if re.search(r"expression|formula|equation|sum", name, re.IGNORECASE):
+            found = _FORMULA.search(self.request)
+            return found[0].strip() if found else None
+        if re.search(r"date|day|when", name, re.IGNORECASE):
+            dated = _DATE.search(self.request)
+            return dated[0] if dated else (self.request if needed else None)
+        for pool in (self.quoted, [] if _WHOLE.search(name) else self.named):
+            if pool:
+                return pool.pop(0).strip()
+        return self.request if needed else None

@@ -1,0 +1,95 @@
+"""The material of one model call: elements of the messages read back, and the task in plain words.
+
+The counterpart of `threadloom.models.prompts.element`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import unescape
+from json import loads
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+_ELEMENT = re.compile(r"<(?P<tag>[A-Za-z]\w*)(?P<attributes>(?: \w+=\"[^\"<]*\")*)>\n(?P<text>[^<]*)\n</(?P=tag)>")
+_ATTRIBUTE = re.compile(r" (\w+)=\"([^\"<]*)\"")
+ASIDE = frozenset({"question", "sub_question", "today", "option", "label", "category", "instruction"})
+"""Elements that say what is asked; all others hold material."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """One piece of material with its text exactly as it was before escaping."""
+
+    tag: str
+    text: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a call is about and what it may draw on."""
+
+    question: str
+    """The `<question>`, else the last human message without its elements."""
+    task: str
+    """The system message: instructions, never material."""
+    elements: list[Element] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Material that came without elements: results of tools, paragraphs beside the question."""
+
+    def of(self, *tags: str) -> list[Element]:
+        """Elements with one of these tags, in order."""
+        return [element for element in self.elements if element.tag in tags]
+
+    def texts(self) -> list[str]:
+        """All texts to draw on."""
+        return [element.text for element in self.elements if element.tag not in ASIDE] + self.notes
+
+    @property
+    def year(self) -> int | None:
+        """The current year from `<today>`, if it was given."""
+        found = re.search(r"\b(?:19|20)\d\d\b", " ".join(element.text for element in self.of("today")))
+        return int(found[0]) if found else None
+
+
+def read(messages: Sequence[BaseMessage]) -> Material:
+    """Material of a conversation: elements wherever they stand, results of tools only since the last human message."""
+    last = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=-1)
+    texts = [message.text for message in messages if not isinstance(message, (ToolMessage, AIMessage))]
+    elements = [element for text in texts for element in parse(text)]
+    asked = _ELEMENT.sub("", messages[last].text).strip() if last >= 0 else ""
+    questions = [element.text for element in elements if element.tag == "question"]
+    question, beside = (questions[-1], []) if questions else _asked(asked)
+    results = [_result(message) for message in messages[last + 1 :] if isinstance(message, ToolMessage)]
+    task = "\n".join(message.text for message in messages if message.type == "system")
+    return Material(question, _ELEMENT.sub("", task).strip(), elements, [*beside, *results])
+
+
+def _result(message: ToolMessage) -> str:
+    """What a tool said; JSON objects as "key: value"."""
+    text = message.text.strip()
+    try:
+        value = loads(text)
+    except ValueError:
+        value = text
+    if isinstance(value, dict):
+        text = ", ".join(f"{key}: {part}" for key, part in value.items())
+    return text if message.status != "error" else f"The tool {message.name or ''} failed: {text}".replace("  ", " ")
+
+
+def parse(text: str) -> list[Element]:
+    """Elements of a text, in order."""
+    return [
+        Element(
+            match["tag"], unescape(match["text"]), {k: unescape(v) for k, v in _ATTRIBUTE.findall(match["attributes"])}
+        )
+        for match in _ELEMENT.finditer(text)
+    ]
+
+
+def _asked(text: str) -> tuple[str, list[str]]:
+    """The paragraph that asks and those beside it."""
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+    at = max((i for i, part in enumerate(paragraphs) if part.endswith("?")), default=0)
+    return (paragraphs[at], paragraphs[:at] + paragraphs[at + 1 :]) if paragraphs else ("", [])

@@ -1,0 +1,92 @@
+"""Who does what: roles (planner, reader, writer, …) and the chains of models that play them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+
+from threadloom.models.errors import FALL_BACK_ON
+from threadloom.models.settings import EXTRACTIVE, ModelEntry, ModelSettings
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableWithFallbacks
+
+    ChatChain = BaseChatModel | RunnableWithFallbacks[LanguageModelInput, AIMessage]
+
+RETRIES = 2
+"""Of the last model of a chain. Where another follows, falling to it at once beats waiting."""
+
+
+class Models:
+    """Chat models by role. A role without a chain of its own is played by `default`.
+
+    `entries` are complete (endpoint and key filled in), `chains` name them, first choice first; the name "extractive"
+    is the embedded model, and it alone plays every role when nothing is given.
+    """
+
+    def __init__(
+        self, entries: Mapping[str, ModelEntry] | None = None, chains: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self._entries = dict(entries or {})
+        self._chains = {"default": (EXTRACTIVE,), **(chains or {})}
+        self._chats: dict[str, ChatChain] = {}
+
+    def chat(self, role: str) -> "ChatChain":
+        """The role's chat model; one with others behind it falls to them on the errors of FALL_BACK_ON.
+
+        It does what a chat model does: `invoke`, `stream`, `bind_tools`, `with_structured_output(…, include_raw=True)`.
+        A stream falls back only until its first chunk: half an answer is not finished by another model.
+        """
+        if role not in self._chats:
+            first, *others = self._build(self._chain(role))
+            chain = first.with_fallbacks(others, exceptions_to_handle=FALL_BACK_ON) if others else first
+            self._chats[role] = chain
+        return self._chats[role]
+
+    def names(self, role: str) -> tuple[str, ...]:
+        """The ids of the role's models at their providers, first choice first."""
+        return tuple(self._entries[name].model if name in self._entries else name for name in self._chain(role))
+
+    def label(self, role: str) -> str:
+        """What a report says of who wrote it."""
+        first, *others = ("extractive, no language model" if name == EXTRACTIVE else name for name in self.names(role))
+        return f"{first} (falls back to {', then '.join(others)})" if others else first
+
+    def is_extractive(self, role: str) -> bool:
+        """Whether no language model plays the role."""
+        return set(self._chain(role)) == {EXTRACTIVE}
+
+    def extractive(self) -> "Models":
+        """The same roles, all played by the embedded model."""
+        return Models()
+
+    def cost(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """USD for these tokens of the model with this id; None when its price is not known, 0 for the embedded one."""
+        if model == EXTRACTIVE:
+            return 0.0
+        entry = next((entry for entry in self._entries.values() if entry.model == model), None)
+        if entry is None or entry.input_price is None or entry.output_price is None:
+            return None
+        return (input_tokens * entry.input_price + output_tokens * entry.output_price) / 1_000_000
+
+    def _chain(self, role: str) -> tuple[str, ...]:
+        return self._chains.get(role) or self._chains["default"]
+
+    def _build(self, chain: tuple[str, ...]) -> list[BaseChatModel]:
+        return [self._model(name, RETRIES if name == chain[-1] else 0) for name in chain]
+
+    def _model(self, name: str, max_retries: int) -> BaseChatModel:
+        if name == EXTRACTIVE:
+            from threadloom.models.extractive.chat import ChatExtractive
+
+            return ChatExtractive()
+        from threadloom.models.openai import chat_model
+
+        return chat_model(self._entries[name], max_retries=max_retries)
+
+
+def load_models(settings: ModelSettings | None = None) -> Models:
+    """Models as the settings have them. Raises ConfigError when a setting is wrong or a key is missing."""
+    settings = settings or ModelSettings()
+    return Models(settings.entries(), settings.chains())

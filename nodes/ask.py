@@ -1,0 +1,30 @@
+"""How nodes ask a model: with the extractive model as the last resort that says so."""
+
+from typing import TypeVar
+
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
+
+from threadloom.models.roles import Models
+from threadloom.models.structured import ModelAnswerError, ask
+from threadloom.state.reducers import merge_usage
+from threadloom.state.usage import Usage
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def ask_or_extract(
+    models: Models, role: str, schema: type[T], messages: list[BaseMessage]
+) -> tuple[T, dict[str, Usage], str]:
+    """Ask the role's chain; when no model of it gives a usable answer, the extractive model does.
+
+    Returns the answer, usage by model name, and a note (empty unless degraded): a run that has come this far is
+    worth more with an extractive stage that says so than without one.
+    """
+    try:
+        answer = ask(models, role, schema, messages)
+    except ModelAnswerError as error:
+        answer = ask(models.extractive(), role, schema, messages)
+        note = f"no usable answer from a language model ({error}); sentences were selected instead"
+        return answer.value, merge_usage(error.usage, answer.usage), note
+    return answer.value, answer.usage, ""

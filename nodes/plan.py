@@ -1,0 +1,66 @@
+"""Stage 1: parse the question into a typed research plan, and forget what an earlier run of the thread found."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from langgraph.types import Overwrite
+
+from threadloom.models.prompts import element, prompt
+from threadloom.models.roles import Models
+from threadloom.nodes.ask import ask_or_extract
+from threadloom.nodes.node import Node
+from threadloom.state.drafts import PlanDraft
+from threadloom.state.research import Plan, ResearchInput, ResearchState
+from threadloom.tools.papers.source import PaperSource
+
+TASK = (
+    "Plan a literature search. Name the topic, split the question into narrower questions that together answer it, "
+    "and choose search terms that appear in titles and abstracts of papers on it (no operators, no quotes)."
+)
+PER_RUN = ("hits", "coverage", "extractions", "notes", "usage")
+
+
+def plan_question(models: Callable[[], Models], sources: Callable[[], Sequence[PaperSource]]) -> Node[ResearchState]:
+    """Node factory. Raises pydantic.ValidationError on bad input and ValueError on a source that is not configured."""
+
+    def plan(state: ResearchState) -> dict[str, Any]:
+        given = {key: state[key] for key in ResearchInput.model_fields if key in state}  # type: ignore[literal-required]  # keys of both
+        asked = ResearchInput.model_validate(given)
+        wanted = _wanted(asked.sources, [source.name for source in sources()])
+        now = datetime.now(UTC)
+        messages = prompt(TASK, element("question", asked.question), element("today", now.date().isoformat()))
+        draft, usage, note = ask_or_extract(models(), "planner", PlanDraft, messages)
+        fresh = {key: Overwrite({}) for key in PER_RUN}
+        return {
+            **asked.model_dump(),
+            **fresh,
+            "started_at": now.isoformat(),
+            "finished_at": None,
+            "refused": "",
+            "approved": False,
+            "feedback": "",
+            "plan": _plan(draft, asked.question, wanted),
+            "usage": Overwrite(usage),
+            "notes": Overwrite({"plan": note} if note else {}),
+        }
+
+    return plan
+
+
+def _wanted(asked: Sequence[str] | None, configured: list[str]) -> list[str]:
+    unknown = [name for name in asked or [] if name not in configured]
+    if unknown:
+        raise ValueError(f"source not configured: {', '.join(unknown)}; configured are {', '.join(configured)}")
+    return [name for name in configured if not asked or name in asked]
+
+
+def _plan(draft: PlanDraft, question: str, sources: list[str]) -> Plan:
+    return Plan(
+        topic=draft.topic.strip() or question,
+        sub_questions=[text.strip() for text in draft.sub_questions if text.strip()],
+        key_terms=list(dict.fromkeys(term.strip() for term in draft.key_terms if term.strip())) or [question],
+        year_from=draft.year_from,
+        year_to=draft.year_to,
+        sources=sources,
+    )

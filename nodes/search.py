@@ -1,0 +1,68 @@
+"""Stage 2: ask every source at once, one branch each; a failing source is a fact to report, never an error."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from langgraph.types import Send
+from typing_extensions import TypedDict
+
+from threadloom.nodes.node import Node
+from threadloom.state.papers import Paper, SourceReport
+from threadloom.state.research import Plan, ResearchState
+from threadloom.tools.papers.source import PaperQuery, PaperSource, SourceError
+
+
+class SearchTask(TypedDict):
+    """What one search branch is sent."""
+
+    source: str
+    question: str
+    plan: Plan
+
+
+def to_sources(node: str) -> Callable[[ResearchState], list[Send]]:
+    """Conditional edge: one `Send` to the search node for every source of the plan."""
+
+    def fan_out(state: ResearchState) -> list[Send]:
+        plan = state["plan"]
+        return [Send(node, SearchTask(source=name, question=state["question"], plan=plan)) for name in plan["sources"]]
+
+    return fan_out
+
+
+def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callable[[], float]) -> Node[SearchTask]:
+    """Node factory; `deadline` gives the seconds one source may take."""
+
+    def search(state: SearchTask) -> dict[str, Any]:
+        name = state["source"]
+        source = next(source for source in sources() if source.name == name)
+        began = monotonic()
+        papers: list[Paper] = []
+        reason = ""
+        try:
+            papers = source.search(_query(state), deadline())
+        except SourceError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001  # a source's surprise must not sink the run; it is reported
+            reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        report = SourceReport(
+            source=name,
+            status="failed" if reason else "ok" if papers else "empty",
+            hits=len(papers),
+            reason=reason,
+            seconds=round(monotonic() - began, 2),
+        )
+        return {"hits": {name: papers}, "coverage": {name: report}}
+
+    return search
+
+
+def _query(task: SearchTask) -> PaperQuery:
+    plan = task["plan"]
+    return PaperQuery(
+        text=task["question"],
+        terms=tuple(plan["key_terms"]),
+        year_from=plan["year_from"],
+        year_to=plan["year_to"],
+    )

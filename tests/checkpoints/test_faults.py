@@ -1,0 +1,177 @@
+"""Killed processes, full disks, wrong files: a typed error in one line, and a thread that goes on."""
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.checkpoints import counting
+from tests.checkpoints.chain import config, put
+from threadloom.checkpoints import SQLSaver, errors
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_killed_run_resumes_to_the_undisturbed_end(url: str, moment: str) -> None:
+    deaths = random.sample(range(1, 21), 2)
+    undisturbed: Any = counting.graph(InMemorySaver()).invoke({"count": 0}, config())  # type: ignore[arg-type]
+    children = [
+        subprocess.Popen([sys.executable, "-m", "tests.checkpoints.counting", url, f"{n}", f"{n}", moment], cwd=ROOT)
+        for n in deaths
+    ]
+    assert [child.wait() for child in children] == [-signal.SIGKILL] * 2
+    with SQLSaver(url) as saver:
+        graph = counting.graph(saver)
+        for death in deaths:
+            at = config(f"{death}")
+            started = saver.get_tuple(at) is not None
+            assert graph.invoke(None if started else {"count": 0}, at) == undisturbed, (death, moment)
+        assert _sound(url)
+
+
+def _sound(url: str) -> bool:
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    try:
+        return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def small(url: str) -> Any:
+    """An engine whose database may not grow beyond 60 pages."""
+    engine = create_engine(url)
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count=60"))
+    yield engine
+    engine.dispose()
+
+
+def _fill(saver: SQLSaver) -> None:
+    for number in range(100):
+        put(saver, config("filler"), {"a": "x" * 20_000}, f"{number:03}")
+
+
+def test_a_full_database_keeps_the_thread_readable_and_resumable(url: str, small: Any) -> None:
+    with SQLSaver(small) as saver:
+        graph = counting.graph(saver)
+        with pytest.raises(errors.DatabaseFullError, match="full; nothing half-written was kept"):
+            _fill(saver)
+        with pytest.raises(errors.DatabaseFullError):
+            graph.invoke({"count": 0, "seen": list(range(20_000))}, config())
+        assert all(t.checkpoint["channel_values"]["a"] == "x" * 20_000 for t in saver.list(config("filler")))
+        saver.delete_thread("filler")
+        assert graph.invoke({"count": 0}, config())["count"] == 5
+
+
+def test_a_disk_that_takes_no_more_is_a_clear_error(url: str) -> None:
+    """A limit on file size stands for the full disk; in a process of its own, since it cannot be lifted."""
+    script = f"""
+import resource
+from tests.checkpoints.chain import config, put
+from threadloom.checkpoints import SQLSaver, errors
+with SQLSaver({url!r}) as saver:
+    put(saver, config(), {{"a": 1}})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    try:
+        put(saver, config(), {{"a": "x" * 1_000_000}})
+    except errors.DatabaseFullError as exc:
+        print(exc, [t.checkpoint["channel_values"] for t in saver.list(config())])
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "nothing half-written was kept" in done.stdout
+    assert done.stdout.endswith("[{'a': 1}]\n")
+
+
+def test_a_read_only_database_can_be_read(url: str) -> None:
+    with SQLSaver(url) as saver:
+        put(saver, config(), {"a": 1})
+    locked = url.replace("sqlite:///", "sqlite:///file:") + "?mode=ro&uri=true"
+    with SQLSaver(locked) as saver:
+        assert len(list(saver.list(config()))) == len(saver.threads()) == 1
+        with pytest.raises(errors.ReadOnlyDatabaseError, match="is read-only; make the file"):
+            put(saver, config(), {"a": 2})
+        assert len(list(saver.list(config()))) == 1
+
+
+def _text_file(folder: Path) -> str:
+    (folder / "notes.txt").write_text("these are my notes, not a database " * 100)
+    return f"sqlite:///{folder / 'notes.txt'}"
+
+
+def _newer(folder: Path) -> str:
+    url = f"sqlite:///{folder / 'newer.db'}"
+    with SQLSaver(url) as saver:
+        saver.setup()
+    with sqlite3.connect(folder / "newer.db") as connection:
+        connection.execute("UPDATE threadloom_schema SET version = 99")
+    connection.close()
+    return url
+
+
+@pytest.mark.parametrize(
+    ("url_in", "kind", "message"),
+    [
+        (lambda _: "what is this", errors.DatabaseURLError, "'what is this' cannot be read"),
+        (lambda _: "postgres//me:secret@host:x", errors.DatabaseURLError, "me:\\*\\*\\*@host"),
+        (lambda _: "", errors.DatabaseURLError, "write it like sqlite:///runs.db"),
+        (
+            lambda _: "postgresql://me:secret@host/db",
+            errors.UnsupportedDatabaseError,
+            "me:\\*\\*\\*@host/db: postgresql",
+        ),
+        (lambda _: "sqlite+aiosqlite:///x.db", errors.UnsupportedDatabaseError, "sqlite only so far"),
+        (lambda _: "nonsense://x", errors.UnsupportedDatabaseError, "nonsense is not supported"),
+        (lambda _: "sqlite://host/x.db", errors.DatabaseURLError, "sqlite:///runs.db"),
+        (lambda p: f"sqlite:///{p}/no/x.db", errors.DatabaseUnavailableError, "/no does not exist; create it first"),
+        (lambda p: f"sqlite:///{p}", errors.DatabaseUnavailableError, "is a folder; give the path of a file"),
+        (_text_file, errors.NotADatabaseError, "notes.txt: this file is not an SQLite database"),
+        (_newer, errors.SchemaVersionError, "written by a newer Threadloom \\(schema 99, this one knows 1\\)"),
+    ],
+)
+def test_a_database_that_cannot_be_used_says_why_in_one_line(
+    tmp_path: Path, url_in: Callable[[Path], str], kind: type[errors.CheckpointError], message: str
+) -> None:
+    with pytest.raises(kind, match=message) as failed, SQLSaver(url_in(tmp_path)) as saver:
+        saver.setup()
+    assert isinstance(failed.value, errors.CheckpointError)
+    assert "\n" not in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
+def test_a_database_that_stays_locked_is_a_clear_error(url: str) -> None:
+    engine = create_engine(url, connect_args={"timeout": 0})
+    with SQLSaver(engine) as saver:
+        put(saver, config(), {"a": 1})
+        holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.DatabaseBusyError, match="kept it locked for too long"):
+            put(saver, config(), {"a": 2})
+        assert len(list(saver.list(config()))) == 1
+        holder.close()
+        put(saver, config(), {"a": 2})
+    engine.dispose()
+
+
+async def test_a_closed_saver_says_so(url: str) -> None:
+    saver = SQLSaver(url)
+    saver.close()
+    with pytest.raises(errors.ClosedError, match="create a new SQLSaver"):
+        saver.get_tuple(config())
+    with pytest.raises(errors.ClosedError):
+        await saver.aget_tuple(config())
+
+
+def test_every_error_has_one_root_and_says_something_by_itself() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert all(issubclass(kind, errors.CheckpointError) and str(kind()) == kind.__doc__ for kind in kinds)
+    assert not any(issubclass(kind, SQLAlchemyError) for kind in kinds)

@@ -1,0 +1,53 @@
+"""The `threadloom` command: its sub-commands, and the one place where errors become a line and an exit code."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from threadloom.cli import doctor, graph, library, resume, run, show, threads
+from threadloom.cli.console import report_error
+
+app = typer.Typer(
+    name="threadloom",
+    help="Research reports and other agent runs that can be paused, resumed and inspected.",
+    epilog='Begin with: threadloom run research "How effective are mRNA vaccines?"',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(run.app, name="run")
+app.command("resume")(resume.resume)
+app.command("threads")(threads.threads)
+app.command("show")(show.show)
+app.command("graph")(graph.graph)
+app.add_typer(library.app, name="library")
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"threadloom {version('threadloom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # main reads it
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options that come before the command."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 bad usage, 3 paused and waiting, 130 interrupted."""
+    try:
+        app()
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(report_error(error, as_json="--json" in sys.argv))

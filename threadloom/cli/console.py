@@ -1,0 +1,96 @@
+"""What commands share in talking to a person: consoles, errors, times, the options they have in common."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from threadloom.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints import SQLSaver
+
+DbOption = Annotated[
+    str | None,
+    typer.Option("--db", help="Checkpoint database, as an SQLAlchemy URL.", show_default="sqlite:///threadloom.db"),
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for reports.", show_default="reports")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+ThreadArgument = Annotated[str, typer.Argument(help="Thread id, or its beginning.", metavar="THREAD")]
+
+out = Console()
+err = Console(stderr=True)
+
+
+def report_error(error: BaseException, *, as_json: bool) -> int:
+    """Say in one line what went wrong; returns the exit code."""
+    code = _exit_code(error)
+    text = one_line(error)
+    if as_json:
+        print_json({"status": "failed", "error": text, "exit_code": code})
+    err.print(f"threadloom: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if not isinstance(error, UserError) and not _explained(error):
+        err.print("(run again with `threadloom --debug …` for the traceback)", style="dim", markup=False)
+    return code
+
+
+def _exit_code(error: BaseException) -> int:
+    from threadloom.models.settings import ConfigError
+
+    return UsageError.exit_code if isinstance(error, ConfigError) else getattr(error, "exit_code", UserError.exit_code)
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text on one line, with its kind when the text alone would not say what happened."""
+    text = " ".join(str(error).split())
+    return text if text and (isinstance(error, UserError) or _explained(error)) else f"{type(error).__name__}: {text}"
+
+
+def _explained(error: BaseException) -> bool:
+    """Errors of the checkpoint store say by themselves what is wrong and what to do."""
+    return type(error).__module__.startswith("threadloom.")
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+@contextmanager
+def opened(db: str | None) -> Iterator["SQLSaver"]:
+    """The checkpoint database that the command or the settings name."""
+    from threadloom.checkpoints import SQLSaver
+    from threadloom.checkpoints.errors import CheckpointError
+    from threadloom.settings import RunSettings
+
+    try:
+        saver = SQLSaver(db or RunSettings().db)
+    except CheckpointError as error:
+        raise UsageError(str(error)) from None
+    with saver:
+        yield saver
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago, in words."""
+    if moment is None:
+        return ""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def command(*words: str, db: str | None = None) -> str:
+    """A command line to copy: this very program, found the way the user found it."""
+    program = "threadloom" if shutil.which("threadloom") else sys.argv[0]
+    return " ".join([program, *words, *(["--db", db] if db else [])])

@@ -1,0 +1,86 @@
+"""`threadloom doctor`: what is configured, what is reachable, which model would answer."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from platform import python_version
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from threadloom.cli.console import DbOption, JsonOption, one_line, opened, out, print_json
+
+MARKS = {True: "[green]ok[/]", False: "[yellow]no[/]"}
+ROLES = ("planner", "reader", "writer")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+
+
+def doctor(
+    deadline: Annotated[float, typer.Option(help="Seconds to wait for each source.", min=0.1)] = 5,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what is configured, what is reachable, and which model would answer."""
+    checks = [_versions(), *_models(), _database(db), *_sources(deadline)]
+    if json:
+        print_json([asdict(check) for check in checks])
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for check in checks:
+        table.add_row(MARKS[check.ok], check.what, escape(check.says))
+    out.print(table)
+
+
+def _versions() -> Check:
+    names = ("threadloom", "langgraph", "langchain-core", "sqlalchemy")
+    return Check(
+        "versions", True, ", ".join([f"Python {python_version()}", *(f"{name} {version(name)}" for name in names)])
+    )
+
+
+def _models() -> list[Check]:
+    from threadloom.models.roles import load_models
+    from threadloom.models.settings import ConfigError, ModelSettings
+
+    try:
+        models, hint = load_models(), ModelSettings().hint()
+    except ConfigError as error:
+        return [Check("models", False, one_line(error))]
+    checks = [Check(f"model: {role}", True, models.label(role)) for role in ROLES]
+    return [*checks, Check("models", False, hint)] if hint else checks
+
+
+def _database(db: str | None) -> Check:
+    try:
+        with opened(db) as saver:
+            count = len(saver.threads(limit=1_000))
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with the database is what the user asked for
+        return Check("database", False, one_line(error))
+    return Check("database", True, f"{'1,000 or more' if count == 1_000 else count} threads")
+
+
+def _sources(deadline: float) -> list[Check]:
+    from threadloom.tools.papers.catalogue import configured
+    from threadloom.tools.settings import load_source_settings
+
+    sources = configured(load_source_settings())
+    with ThreadPoolExecutor(len(sources)) as pool:
+        reports = list(pool.map(lambda source: source.reachable(deadline), sources))
+    return [
+        Check(
+            f"source: {report['source']}",
+            report["status"] != "failed",
+            report["reason"] or f"{report['seconds']:.1f} s",
+        )
+        for report in reports
+    ]

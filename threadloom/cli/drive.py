@@ -1,0 +1,108 @@
+"""Drive a run to its end or its next pause, show what happens, and say what can be done next."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.markdown import Markdown
+
+from threadloom.cli import question as questions
+from threadloom.cli.console import command, err, one_line, out, print_json
+from threadloom.cli.progress import Progress
+from threadloom.errors import UserError
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints import SQLSaver
+    from threadloom.threads import Thread
+
+INTERRUPTED = 130
+WAITING = 3
+
+
+def drive(
+    saver: "SQLSaver", graph: str, thread_id: str, given: object, *, folder: Path, as_json: bool, db: str | None
+) -> None:
+    """Run the graph on the thread with an input, a Command, or None to go on; ends the command with its exit code.
+
+    Raises UserError when a node fails: everything finished so far is in the database by then.
+    """
+    from threadloom.threads import compiled, config_for, describe
+
+    flow = compiled(graph, saver)
+    config = config_for(thread_id, graph)
+    again = command("resume", thread_id, db=db)
+    with Progress(quiet=as_json) as progress, _ctrl_c(progress, again):
+        try:
+            for event in flow.stream(given, config, stream_mode="tasks", durability="sync"):
+                progress.show(event)
+        except Exception as error:
+            raise UserError(f"the run stopped: {one_line(error)}. Go on with: {again}") from error
+    thread = describe(saver, thread_id)
+    _conclude(thread, folder, as_json=as_json, db=db)
+    if thread.status != "done":
+        raise typer.Exit(WAITING if thread.status == "waiting" else 1)
+
+
+def _conclude(thread: "Thread", folder: Path, *, as_json: bool, db: str | None) -> None:
+    from threadloom.files import write_report
+    from threadloom.result import research_result
+
+    files = write_report(folder, thread) if thread.status == "done" else []
+    if as_json:
+        result = research_result(thread.values, thread_id=thread.id, status=thread.status, files=files)  # type: ignore[arg-type]  # the state of the research graph
+        print_json(result | ({"pending": thread.pending} if thread.pending else {}))
+    elif thread.status == "waiting":
+        questions.show(thread.pending[0], answer_with=command("resume", thread.id, db=db))
+    else:
+        print_report(str(thread.values["markdown"]))
+        _next_steps(thread, files, db)
+
+
+def print_report(markdown: str) -> None:
+    """Formatted on a terminal; as it is into a pipe or file."""
+    if out.is_terminal:
+        out.print(Markdown(markdown))
+    else:
+        sys.stdout.write(markdown.rstrip() + "\n")
+
+
+def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:
+    page = next((file for file in files if file.suffix == ".html"), None)
+    err.print()
+    for file in files:
+        err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"thread   {thread.id}", markup=False, highlight=False, soft_wrap=True)
+    err.print("\nTry next:", style="bold")
+    for line in (
+        command("show", thread.id, db=db),
+        command("run", "research", "--review", f'"{thread.question}"', db=db),
+        f"{'open' if sys.platform == 'darwin' else 'xdg-open'} {page}" if page else command("threads", db=db),
+    ):
+        err.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _ctrl_c(progress: Progress, again: str) -> Iterator[None]:
+    """Leave at once on Ctrl-C, instead of after the slowest branch.
+
+    Nodes run in threads that cannot be stopped, and every finished step is in the database already: leaving the
+    process hard is no worse than a power cut, which the store is built for.
+    """
+
+    def leave(_signal: int, _frame: FrameType | None) -> Any:
+        progress.close()
+        err.print(f"\nStopped. What was finished is kept. Go on with: {again}", markup=False, soft_wrap=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,81 @@
+"""`threadloom library …`: search, list and extend the library of papers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from threadloom.cli.console import JsonOption, err, out, print_json
+from threadloom.errors import UsageError
+
+if TYPE_CHECKING:
+    from threadloom.state.papers import Paper
+
+app = typer.Typer(help="Search, list and extend the library of papers.", no_args_is_help=True)
+
+
+@app.command(epilog='Example: threadloom library search "minimum wage" --limit 3')
+def search(
+    query: Annotated[str, typer.Argument(help="Words to look for.")],
+    limit: Annotated[int, typer.Option(help="How many papers.", min=1)] = 10,
+    json: JsonOption = False,
+) -> None:
+    """Search the bundled papers and your own."""
+    from threadloom.tools.fulltext import search_words
+    from threadloom.tools.library.catalogue import Library
+
+    _list(Library().search(search_words(query), limit), as_json=json)
+
+
+@app.command("list", epilog="Example: threadloom library list --json")
+def list_papers(json: JsonOption = False) -> None:
+    """List all papers of the library."""
+    from threadloom.tools.library.catalogue import Library
+
+    _list(Library().entries(), as_json=json)
+
+
+@app.command(epilog="Example: threadloom library add refs.bib notes.md")
+def add(
+    files: Annotated[list[Path], typer.Argument(help="BibTeX (.bib), JSON (.json; ours or CSL-JSON) or notes (.md).")],
+    json: JsonOption = False,
+) -> None:
+    """Add papers of your own; they are searched with the bundled ones from then on."""
+    from threadloom.tools.library.catalogue import AddReport, Library
+
+    library, total = Library(), AddReport()
+    for file in files:
+        try:
+            report = library.add(file)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        total.added += report.added
+        total.updated += report.updated
+        total.skipped += report.skipped
+    if json:
+        print_json({"added": total.added, "updated": total.updated, "skipped": total.skipped})
+    else:
+        for word, lines in (("added", total.added), ("updated", total.updated), ("skipped", total.skipped)):
+            for line in lines:
+                out.print(f"{word:<8} {line}", markup=False, highlight=False)
+    if total.skipped and not total.added and not total.updated:
+        raise typer.Exit(1)
+
+
+def _list(papers: list["Paper"], *, as_json: bool) -> None:
+    if as_json:
+        print_json(papers)
+        return
+    if not papers:
+        err.print("Nothing fits. `threadloom library list` shows all papers, `add` takes your own.", markup=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("year", "paper", "id"):
+        table.add_column(heading, overflow="fold")
+    for paper in papers:
+        first = paper["authors"][0]["family"] if paper["authors"] else ""
+        by = f"{first} et al." if len(paper["authors"]) > 1 else first
+        table.add_row(str(paper["year"] or ""), escape(f"{paper['title']}\n{by}"), escape(paper["id"]))
+    out.print(table)

@@ -1,0 +1,90 @@
+"""Live progress of a run: a line for every finished step, and what is under way below them.
+
+Reads LangGraph's `tasks` stream. Goes to standard error, so that a report can be piped.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from rich.markup import escape
+
+from threadloom.cli.console import err
+
+Update = Mapping[str, Any]
+
+
+class Progress:
+    """Shows stages and sources as they come; `quiet` shows nothing."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._running: dict[str, str] = {}
+        self._status = err.status("starting")
+
+    def __enter__(self) -> Self:
+        if not self._quiet:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the live line away."""
+        self._status.stop()
+
+    def show(self, event: Update) -> None:
+        """Take in one event of the `tasks` stream."""
+        if self._quiet:
+            return
+        if "input" in event:
+            self._running[event["id"]] = _begun(event)
+        else:
+            self._running.pop(event["id"], None)
+            if line := _ended(event):
+                err.print(f"[green]{event['name']:<11}[/] {escape(line)}", highlight=False)
+        self._status.update(", ".join(dict.fromkeys(self._running.values())) or "…")
+
+
+def _begun(event: Update) -> str:
+    given = event["input"]
+    detail = given.get("source") or given.get("paper", {}).get("title", "")[:40] if isinstance(given, Mapping) else ""
+    return escape(f"{event['name']} {detail}".strip())
+
+
+def _ended(event: Update) -> str:
+    if event.get("interrupts"):
+        return "waiting for an answer"
+    if event.get("error"):
+        return f"failed: {event['error']}"
+    say = SAY.get(event["name"])
+    return say(dict(event["result"])) if say else ""
+
+
+def _searched(update: Update) -> str:
+    report = next(iter(update["coverage"].values()))
+    what = report["reason"] if report["status"] == "failed" else f"{report['hits']} papers"
+    return f"{report['source']}: {what} ({report['seconds']:.1f} s)"
+
+
+def _read(update: Update) -> str:
+    extraction = next(iter(update["extractions"].values()))
+    dropped = f", {len(extraction['dropped'])} dropped" if extraction["dropped"] else ""
+    return f"{extraction['paper_id']}: {len(extraction['findings'])} findings{dropped}"
+
+
+def _ranked(update: Update) -> str:
+    kept = sum(verdict["kept"] for verdict in update["verdicts"])
+    return f"{kept} of {len(update['verdicts'])} papers kept"
+
+
+SAY: Mapping[str, Callable[[Update], str]] = {
+    "plan": lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}",
+    "search": _searched,
+    "merge": lambda update: f"{len(update['papers'])} different papers",
+    "rank": _ranked,
+    "extract": _read,
+    "synthesise": lambda update: f"{len(update['report']['themes'])} themes",
+    "cite": lambda update: f"{len(update['references'])} references",
+}
+"""Node name to what is said when it has ended, from its update."""

@@ -1,0 +1,60 @@
+"""`threadloom resume`: go on with a run that waits, failed or was cut off."""
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from threadloom.cli import question as questions
+from threadloom.cli.console import DbOption, JsonOption, OutOption, ThreadArgument, opened
+from threadloom.errors import UsageError
+
+
+def resume(
+    thread: ThreadArgument,
+    answer: Annotated[str | None, typer.Option(help="The answer to the pending question, as JSON.")] = None,
+    db: DbOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Go on with a run that waits for an answer, failed or was cut off."""
+    from threadloom.cli.drive import drive
+    from threadloom.settings import RunSettings
+    from threadloom.threads import describe, find
+
+    folder: Path = out or RunSettings().out
+    with opened(db) as saver:
+        found = describe(saver, find(saver, thread))
+        if found.status == "done":
+            raise UsageError(f"thread {found.id} is finished; `threadloom show {found.id}` prints its report")
+        if answer is not None and not found.pending:
+            raise UsageError(f"thread {found.id} is {found.status} and asks nothing: resume it without --answer")
+        given = (
+            _command(found.pending[0], answer, at_terminal=not json and sys.stdin.isatty()) if found.pending else None
+        )
+        drive(saver, found.graph, found.id, given, folder=folder, as_json=json, db=db)
+
+
+def _command(question: dict[str, Any], text: str | None, *, at_terminal: bool) -> Any:
+    """The Command that answers the question, or None to meet the same pause again and have it shown."""
+    from langgraph.types import Command
+
+    from threadloom.nodes.review import ANSWERS, parse
+
+    if text is None and not at_terminal:
+        return None
+    answer = questions.ask(question) if text is None else _json(text)
+    try:
+        parse(question, answer, ANSWERS[question["kind"]])  # type: ignore[arg-type]  # a Question and its id
+    except ValueError as error:
+        raise UsageError(f"answer refused, the run stays paused: {error}") from None
+    return Command(resume={question["id"]: answer})
+
+
+def _json(text: str) -> Any:
+    try:
+        return jsonlib.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--answer is not JSON: {error}") from None

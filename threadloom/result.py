@@ -1,0 +1,62 @@
+"""A research run as one JSON object: what `--json` prints and scripts read."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from threadloom.nodes.synthesise import findings_of
+from threadloom.state.papers import Paper
+from threadloom.state.reducers import total_usage
+from threadloom.state.research import ResearchState
+
+
+def research_result(state: ResearchState, *, thread_id: str, status: str, files: list[Path]) -> dict[str, Any]:
+    """Plain JSON values only. Keys that the run has not come to yet are empty, never missing."""
+    report = state.get("report")
+    usage = total_usage(state.get("usage", {}))
+    return {
+        "thread_id": thread_id,
+        "status": status,
+        "question": state.get("question", ""),
+        "answer": " ".join(sentence["text"] for sentence in report["answer"]) if report else "",
+        "report": report,
+        "findings": list(findings_of(state).values()),
+        "papers": _papers(state),
+        "references": state.get("references", []),
+        "coverage": list(state.get("coverage", {}).values()),
+        "notes": state.get("notes", {}),
+        "model": sorted(state.get("usage", {})),
+        "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
+        "cost_usd": usage["cost_usd"],
+        "seconds": _seconds(state),
+        "files": [str(file) for file in files],
+    }
+
+
+def _papers(state: ResearchState) -> list[dict[str, Any]]:
+    verdicts = {verdict["paper_id"]: verdict for verdict in state.get("verdicts", [])}
+    return [
+        _paper(paper) | {"kept": verdicts[paper["id"]]["kept"], "reason": verdicts[paper["id"]]["reason"]}
+        for paper in state.get("papers", [])
+        if paper["id"] in verdicts
+    ]
+
+
+def _paper(paper: Paper) -> dict[str, Any]:
+    return {
+        "id": paper["id"],
+        "title": paper["title"],
+        "authors": [f"{author['given']} {author['family']}".strip() for author in paper["authors"]],
+        "year": paper["year"],
+        "venue": paper["venue"],
+        "ids": {key: paper[key] for key in ("doi", "arxiv_id", "pmid") if paper[key]},
+        "url": paper["url"],
+        "sources": paper["found"],
+    }
+
+
+def _seconds(state: ResearchState) -> float | None:
+    began, ended = state.get("started_at"), state.get("finished_at")
+    if not began or not ended:
+        return None
+    return round((datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds(), 2)

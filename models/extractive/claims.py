@@ -82,21 +82,13 @@ def _attributed(text: str) -> str:
     found = _THAT.match(text)
     if found and not _REPORTING.search(text[found.end() :]) and "?" not in text:
         return _others(text[found.end() :])
-    for pattern, instead in (
-        (_SUGGESTS, r"The authors' results \g<how>"),
-        (_RESULTS, r"The \g<what> "),
-        (_POINTER, r"The \g<what>"),
-    ):
-        text = (
-            re.sub(r"(results \w+)s$", r"\1", pattern.sub(instead, text, count=1))
-            if pattern is not _SUGGESTS
-            else _suggests(text)
-        )
+    text = _RESULTS.sub(r"The \g<what> ", _suggests(text), count=1)
+    text = _POINTER.sub(r"The \g<what>", text, count=1)
     return _others(re.sub(r"^We\b", "The authors", text))
 
 
 def _suggests(text: str) -> str:
-    """ "This suggests that X": the authors suggest it."""
+    """What "this suggests" the authors suggest."""
     match = _SUGGESTS.match(text)
     verb = {"suggests": "suggest", "implies": "infer", "indicates": "conclude"}
     return f"The authors {verb[match['how'].lower()]} that{text[match.end() :]}" if match else text

@@ -102,8 +102,9 @@ def test_a_finished_thread_takes_a_second_question_and_forgets_the_first(cli: Cl
         (["run", "research", QUESTION, "--source", "google"], "source"),
         (["run", "research", QUESTION, "--max-papers", "0"], "max-papers"),
         (["run", "research", QUESTION, "--db", "nonsense"], "nonsense"),
-        (["resume", "nobody"], "no thread 'nobody'"),
-        (["show", "nobody"], "no thread 'nobody'"),
+        (["resume", "nobody"], "no database at threadloom.db"),
+        (["show", "nobody"], "no database at threadloom.db"),
+        (["threads"], "no database at threadloom.db"),
         (["graph", "nothing"], "no graph named 'nothing'"),
         (["library", "add", "missing.bib"], "missing.bib"),
     ],
@@ -114,6 +115,24 @@ def test_bad_usage_is_one_line_and_exit_code_2(cli: Cli, words: list[str], says:
     assert says in ended.err
     assert len(ended.err.strip().splitlines()) == 1
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("command", ["resume", "show"])
+def test_a_thread_that_is_not_there_is_named(cli: Cli, command: str) -> None:
+    cli("run", "research", QUESTION, "--thread", "one", "--json")
+    ended = cli(command, "two")
+    assert ended.code == 2
+    assert "no thread 'two'" in ended.err
+
+
+def test_the_beginning_of_an_id_will_do_unless_it_fits_several(cli: Cli) -> None:
+    for thread in ("abc-1", "abc-2", "b"):
+        cli("run", "research", QUESTION, "--thread", thread, "--json")
+    assert json.loads(cli("show", "abc-1", "--json").out)["thread_id"] == "abc-1"
+    assert json.loads(cli("show", "b", "--json").out)["thread_id"] == "b"
+    ended = cli("show", "abc")
+    assert ended.code == 2
+    assert "2 threads" in ended.err
 
 
 def test_resuming_a_finished_thread_says_where_its_report_is(cli: Cli) -> None:

@@ -5,12 +5,25 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from threadloom.cli import doctor, graph, library, resume, run, show, threads
 from threadloom.cli.console import report_error
 
+
+class InOrder(TyperGroup):
+    """Lists the commands in the order in which one meets them, not groups last."""
+
+    order = ("run", "resume", "threads", "show", "graph", "library", "doctor")
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
+        """Names of the commands."""
+        return sorted(super().list_commands(ctx), key=self.order.index)
+
+
 app = typer.Typer(
     name="threadloom",
+    cls=InOrder,
     help="Research reports and other agent runs that can be paused, resumed and inspected.",
     epilog='Begin with: threadloom run research "How effective are mRNA vaccines?"',
     no_args_is_help=True,
@@ -19,12 +32,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(run.app, name="run")
-app.command("resume")(resume.resume)
-app.command("threads")(threads.threads)
-app.command("show")(show.show)
-app.command("graph")(graph.graph)
+app.command("resume", epilog="""Example: threadloom resume 3f2a --answer '{"approve": true}'""")(resume.resume)
+app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.threads)
+app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
+app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)
 app.add_typer(library.app, name="library")
-app.command("doctor")(doctor.doctor)
+app.command("doctor", epilog="Example: threadloom doctor --deadline 2")(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:

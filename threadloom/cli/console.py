@@ -64,14 +64,22 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def opened(db: str | None) -> Iterator["SQLSaver"]:
-    """The checkpoint database that the command or the settings name."""
+def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
+    """The checkpoint database that the command or the settings name.
+
+    Raises UsageError when it cannot be one, or is a file that does not exist and `create` is not wanted: a command
+    that only looks must not leave an empty database behind.
+    """
     from threadloom.checkpoints import SQLSaver
     from threadloom.checkpoints.errors import CheckpointError
     from threadloom.settings import RunSettings
 
+    url = db or RunSettings().db
+    file = Path(url.removeprefix("sqlite:///"))
+    if not create and url.startswith("sqlite:///") and not file.name.startswith(":") and not file.exists():
+        raise UsageError(f"no database at {file} yet; `threadloom run` makes it, --db names another")
     try:
-        saver = SQLSaver(db or RunSettings().db)
+        saver = SQLSaver(url)
     except CheckpointError as error:
         raise UsageError(str(error)) from None
     with saver:

@@ -66,7 +66,7 @@ def _database(db: str | None) -> Check:
             count = len(saver.threads(limit=1_000))
     except Exception as error:  # noqa: BLE001  # whatever is wrong with the database is what the user asked for
         return Check("database", False, one_line(error))
-    return Check("database", True, f"{'1,000 or more' if count == 1_000 else count} threads")
+    return Check("database", True, f"threads: {'1,000 or more' if count == 1_000 else count}")
 
 
 def _sources(deadline: float) -> list[Check]:

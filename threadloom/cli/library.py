@@ -13,7 +13,11 @@ from threadloom.errors import UsageError
 if TYPE_CHECKING:
     from threadloom.state.papers import Paper
 
-app = typer.Typer(help="Search, list and extend the library of papers.", no_args_is_help=True)
+app = typer.Typer(
+    help="Search, list and extend the library of papers.",
+    epilog="Example: threadloom library add references.bib",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog='Example: threadloom library search "minimum wage" --limit 3')

@@ -42,7 +42,7 @@ class Progress:
         else:
             self._running.pop(event["id"], None)
             if line := _ended(event):
-                err.print(f"[green]{event['name']:<11}[/] {escape(line)}", highlight=False)
+                err.print(f"[green]{event['name']:<11}[/] {escape(line)}", highlight=False, soft_wrap=True)
         self._status.update(", ".join(dict.fromkeys(self._running.values())) or "…")
 
 
@@ -61,16 +61,20 @@ def _ended(event: Update) -> str:
     return say(dict(event["result"])) if say else ""
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _searched(update: Update) -> str:
     report = next(iter(update["coverage"].values()))
-    what = report["reason"] if report["status"] == "failed" else f"{report['hits']} papers"
+    what = report["reason"] if report["status"] == "failed" else _count(report["hits"], "paper")
     return f"{report['source']}: {what} ({report['seconds']:.1f} s)"
 
 
 def _read(update: Update) -> str:
     extraction = next(iter(update["extractions"].values()))
     dropped = f", {len(extraction['dropped'])} dropped" if extraction["dropped"] else ""
-    return f"{extraction['paper_id']}: {len(extraction['findings'])} findings{dropped}"
+    return f"{extraction['paper_id']}: {_count(len(extraction['findings']), 'finding')}{dropped}"
 
 
 def _ranked(update: Update) -> str:
@@ -81,10 +85,10 @@ def _ranked(update: Update) -> str:
 SAY: Mapping[str, Callable[[Update], str]] = {
     "plan": lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}",
     "search": _searched,
-    "merge": lambda update: f"{len(update['papers'])} different papers",
+    "merge": lambda update: _count(len(update["papers"]), "different paper"),
     "rank": _ranked,
     "extract": _read,
-    "synthesise": lambda update: f"{len(update['report']['themes'])} themes",
-    "cite": lambda update: f"{len(update['references'])} references",
+    "synthesise": lambda update: _count(len(update["report"]["themes"]), "theme"),
+    "cite": lambda update: _count(len(update["references"]), "reference"),
 }
 """Node name to what is said when it has ended, from its update."""

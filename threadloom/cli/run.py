@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from threadloom.checkpoints import SQLSaver
 
-app = typer.Typer(help="Start a run of a graph.", no_args_is_help=True)
+app = typer.Typer(
+    help="Start a run of a graph.",
+    epilog='Example: threadloom run research "Does the minimum wage cost jobs?"',
+    no_args_is_help=True,
+)
 
 
 @app.callback()
@@ -57,7 +61,7 @@ def research(
         asked = ResearchInput.model_validate(given)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
-    with opened(db) as saver:
+    with opened(db, create=True) as saver:
         thread_id = thread or str(uuid4())
         _refuse_unfinished(saver, thread_id)
         drive(saver, "research", thread_id, asked.model_dump(), folder=out or settings.out, as_json=json, db=db)

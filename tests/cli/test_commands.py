@@ -1,0 +1,102 @@
+"""The other commands: what they print, as text and as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.cli.conftest import Cli
+from threadloom.cli.app import app
+from threadloom.tools.library.catalogue import bundled
+
+QUESTION = "Do transformers need recurrence to translate well?"
+
+
+def commands(group: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = [path]
+    for name, command in getattr(group, "commands", {}).items():
+        found += commands(command, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("path", commands(typer.main.get_command(app)), ids=" ".join)
+def test_every_command_explains_itself_with_an_example(cli: Cli, path: tuple[str, ...]) -> None:
+    ended = cli(*path, "--help")
+    assert ended.code == 0
+    assert "threadloom" in ended.out.split("Example:" if path else "Begin with:")[1]
+
+
+def test_threads_lists_newest_first_with_status_and_question(cli: Cli) -> None:
+    cli("run", "research", QUESTION, "--thread", "one", "--json")
+    cli("run", "research", "What does a black hole look like?", "--thread", "two", "--review", "--json")
+    listed = json.loads(cli("threads", "--json").out)
+    assert [(thread["id"], thread["status"]) for thread in listed] == [("two", "waiting"), ("one", "done")]
+    text = cli("threads").out
+    assert QUESTION in " ".join(text.split())
+    assert "waiting" in text
+
+
+def test_show_tells_the_steps_and_the_state_at_any_of_them(cli: Cli) -> None:
+    cli("run", "research", QUESTION, "--thread", "one", "--json")
+    shown = json.loads(cli("show", "one", "--json").out)
+    assert shown["checkpoints"][0]["next"] == []
+    ranked = next(step for step in shown["checkpoints"] if step["next"] == ["rank"])
+    state = json.loads(cli("show", "one", "--at", ranked["id"], "--json").out)
+    assert state["values"]["papers"]
+    assert "verdicts" not in state["values"]
+    text = cli("show", "one").out
+    assert text.startswith(f"# {QUESTION}")
+    assert ranked["id"] in text
+    assert "papers" in cli("show", "one", "--at", ranked["id"]).out
+    assert cli("show", "one", "--at", "nothing").code == 2
+
+
+def test_show_of_a_waiting_thread_prints_its_question_and_how_to_answer(cli: Cli) -> None:
+    cli("run", "research", QUESTION, "--thread", "one", "--review", "--json")
+    ended = cli("show", "one")
+    assert "Which papers should be read?" in ended.out
+    assert "resume one --answer" in ended.err
+
+
+def test_graph_is_drawn_in_each_form(cli: Cli, tmp_path: Path) -> None:
+    assert "review_papers" in cli("graph", "research").out
+    assert "| synthesise |" in cli("graph", "research", "--format", "ascii").out
+    assert cli("graph", "research", "--format", "png", "--out", "g.png").code == 0
+    assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_library_is_searched_listed_and_extended(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "tea.md").write_text("# Tea and rain\n\nTea tastes better when it rains outside.")
+    assert json.loads(cli("library", "add", "tea.md", "--json").out)["added"] == ["Tea and rain"]
+    assert "Tea and rain" in cli("library", "search", "tea rains").out
+    assert len(json.loads(cli("library", "list", "--json").out)) == len(bundled()) + 1
+    assert cli("library", "search", "zxqv").out == ""
+
+
+def test_a_file_with_nothing_usable_in_it_is_an_error_that_names_the_entry(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('[{"year": 2020}]')
+    ended = cli("library", "add", "bad.json")
+    assert ended.code == 1
+    assert "bad.json" in ended.out
+    assert "title" in ended.out
+
+
+def test_doctor_says_which_model_would_answer_and_shows_no_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = {check["what"]: check for check in json.loads(cli("doctor", "--json").out)}
+    assert checks["model: writer"]["says"] == "extractive, no language model"
+    assert checks["source: library"]["ok"]
+    assert not checks["database"]["ok"]
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    assert "THREADLOOM_MODEL" in cli("doctor").out
+    monkeypatch.setenv("THREADLOOM_MODEL", "gpt-x")
+    ended = cli("doctor")
+    assert "gpt-x" in ended.out
+    assert "sk-secret" not in ended.out
+
+
+def test_wrong_settings_are_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "threadloom.toml").write_text('[run]\nstlye = "apa"\n')
+    ended = cli("run", "research", QUESTION)
+    assert (ended.code, len(ended.err.strip().splitlines())) == (2, 1)
+    assert "stlye" in ended.err

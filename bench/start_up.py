@@ -1,10 +1,14 @@
-"""What starting costs, as ratios to a bare interpreter, interleaved in one run: python -m bench.start_up"""
+"""What starting costs, beside a bare interpreter: whole processes."""
 
-import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+
+from bench.measure import Figure, interleaved, timed
+from bench.peers import Peer
+from bench.scale import Scale
 
 THREADLOOM = str(Path(sys.executable).parent / "threadloom")
 COMMANDS = {
@@ -14,22 +18,12 @@ COMMANDS = {
     "import langgraph.graph": [sys.executable, "-c", "import langgraph.graph"],
     "import threadloom.graphs.research": [sys.executable, "-c", "import threadloom.graphs.research"],
 }
-ROUNDS = 15
 
 
-def main() -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(ROUNDS):
-        for name, command in COMMANDS.items():
-            began = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            seconds[name].append(time.perf_counter() - began)
-    bare = statistics.median(seconds["python -c pass"])
-    print(f"{'':<36}{'median':>8}{'ratio':>8}")
-    for name, times in seconds.items():
-        median = statistics.median(times)
-        print(f"{name:<36}{median * 1000:>5.0f} ms{median / bare:>7.1f}x")
-
-
-if __name__ == "__main__":
-    main()
+def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # no saver takes part
+    """Commands in turn."""
+    runs = {
+        name: timed(partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL))
+        for name, command in COMMANDS.items()
+    }
+    yield Figure("start", "ms", interleaved(runs, scale.runs))

@@ -22,6 +22,9 @@ from pydantic import BaseModel, ValidationError
 
 TypeName = tuple[str, ...]
 
+OPTIONS: int = jsonplus._option  # noqa: SLF001  # the bytes have to be LangGraph's
+_FALLBACK: Callable[[Any], Any] = jsonplus._msgpack_default  # noqa: SLF001  # the same
+
 
 class UnknownTypeError(Exception):
     """A class that is not allowed, cannot be imported or cannot be rebuilt from its own fields."""
@@ -49,32 +52,51 @@ class StrictSerializer(JsonPlusSerializer):
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Encode; raises UnknownTypeError for a class that could not be restored, TypeError for what has no code."""
-        kind, data = super().dumps_typed(obj)
-        if kind == "msgpack":
-            _Reader(self.allowed).check(data)
-        return kind, data
+        if obj is None or isinstance(obj, bytes | bytearray):
+            return super().dumps_typed(obj)
+        return "msgpack", self.pack(obj)
+
+    def pack(self, obj: Any) -> bytes:
+        """Encode as one msgpack document, whatever it is; raises as `dumps_typed` does."""
+        objects: list[Any] = []
+
+        def encode(part: Any) -> Any:
+            objects.append(part)
+            return _FALLBACK(part)
+
+        data = ormsgpack.packb(obj, default=encode, option=OPTIONS)
+        if objects:  # the rest is plain data
+            Reader(self.allowed).check(data)
+        return data
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """Decode; raises UnknownTypeError for a class that cannot be restored, ValueError for damaged bytes."""
         kind, raw = data
-        return _Reader(self.allowed).read(raw) if kind == "msgpack" else super().loads_typed(data)
+        return Reader(self.allowed).read(raw) if kind == "msgpack" else super().loads_typed(data)
 
 
-class _Reader:
+class Reader:
     """Reads one msgpack document; ormsgpack swallows what its hook raises, so the reason is kept here."""
 
     def __init__(self, allowed: frozenset[TypeName]) -> None:
         self._allowed = allowed
-        self._failure: UnknownTypeError | None = None
+        self._failure: Exception | None = None
 
     def read(self, data: bytes) -> Any:
-        return self._unpack(data, self._revive)
+        """The object."""
+        return self.unpack(data, self.revive)
 
     def check(self, data: bytes) -> None:
         """Prove that `read` would succeed, without building messages, which is costly and always possible."""
-        self._unpack(data, self._prove)
+        self.unpack(data, self._prove)
 
-    def _unpack(self, data: bytes, hook: Callable[[int, bytes], Any]) -> Any:
+    def fail(self, reason: Exception) -> Exception:
+        """Keep the reason for failing, which is to be raised."""
+        self._failure = reason
+        return reason
+
+    def unpack(self, data: bytes, hook: Callable[[int, bytes], Any]) -> Any:
+        """One document, its extensions read by a hook."""
         try:
             return ormsgpack.unpackb(data, ext_hook=hook, option=ormsgpack.OPT_NON_STR_KEYS)
         except ValueError:
@@ -84,26 +106,26 @@ class _Reader:
 
     def _prove(self, code: int, data: bytes) -> Any:
         if code == jsonplus.EXT_DELTA_SNAPSHOT:
-            return self._unpack(data, self._prove)
+            return self.unpack(data, self._prove)
         if code != jsonplus.EXT_NUMPY_ARRAY:
-            module, name, *_ = self._unpack(data, self._prove)
+            module, name, *_ = self.unpack(data, self._prove)
             if module.startswith("langchain_core.") and (module, name) in SAFE_MSGPACK_TYPES:
                 return None
-        return self._revive(code, data)
+        return self.revive(code, data)
 
-    def _revive(self, code: int, data: bytes) -> Any:
-        content = self._unpack(data, self._revive)
+    def revive(self, code: int, data: bytes) -> Any:
+        """The object for an extension."""
+        content = self.unpack(data, self.revive)
         if code == jsonplus.EXT_DELTA_SNAPSHOT:
             return _DeltaSnapshot(content)
         module, name = ("numpy", "ndarray") if code == jsonplus.EXT_NUMPY_ARRAY else content[:2]
         try:
             return _array(*content) if code == jsonplus.EXT_NUMPY_ARRAY else self._build(code, *content)
         except UnknownTypeError as exc:
-            self._failure = exc
-            raise
+            raise self.fail(exc) from None
         except Exception as exc:  # the constructor is the user's: whatever it raises, the value is lost
-            self._failure = UnknownTypeError(module, name, f"cannot be rebuilt ({type(exc).__name__}: {exc})")
-            raise self._failure from exc
+            reason = f"cannot be rebuilt ({type(exc).__name__}: {exc})"
+            raise self.fail(UnknownTypeError(module, name, reason)) from exc
 
     def _build(self, code: int, module: str, name: str, payload: Any, method: str = "") -> Any:
         if (module, name) not in SAFE_MSGPACK_TYPES and (module, name) not in self._allowed:

@@ -17,7 +17,11 @@ class DatabaseURLError(CheckpointError, ValueError):
 
 
 class UnsupportedDatabaseError(CheckpointError):
-    """This kind of database is not supported; sqlite only so far."""
+    """This kind of database or engine is not supported; pass a URL like sqlite:///runs.db."""
+
+
+class MissingDriverError(CheckpointError, ImportError):
+    """The driver of this database is not installed."""
 
 
 class SchemaVersionError(CheckpointError):
@@ -30,6 +34,23 @@ class ClosedError(CheckpointError):
 
 class ThreadExistsError(CheckpointError):
     """The target thread already has checkpoints; choose a new id or delete it first."""
+
+
+class StaleThreadError(CheckpointError):
+    """Another run has taken this thread further; nothing was stored: start again from the latest checkpoint.
+
+    Attributes:
+        thread_id, ns: where.
+        parent_id: the checkpoint from which the refused run went on; None when it found the thread empty.
+        head_id: the latest checkpoint now; None when the thread was deleted meanwhile.
+    """
+
+    def __init__(self, thread_id: str, ns: str, parent_id: str | None, head_id: str | None) -> None:
+        self.thread_id, self.ns, self.parent_id, self.head_id = thread_id, ns, parent_id, head_id
+        super().__init__(
+            f"thread {thread_id!r}: this run went on from checkpoint {parent_id}, but the latest is {head_id} by now: "
+            "another run took the thread further. Nothing was stored; start again from the latest checkpoint"
+        )
 
 
 class UnsavableValueError(CheckpointError, TypeError):
@@ -45,7 +66,7 @@ class DatabaseError(CheckpointError):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """The database cannot be opened."""
+    """The database cannot be reached or opened."""
 
 
 class NotADatabaseError(DatabaseError):
@@ -61,4 +82,4 @@ class DatabaseFullError(DatabaseError):
 
 
 class DatabaseBusyError(DatabaseError):
-    """Another process kept the database locked for too long."""
+    """The database is locked or overloaded by others; try again."""

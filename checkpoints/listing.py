@@ -3,11 +3,11 @@
 from typing import Any
 
 from langgraph.checkpoint.base import CheckpointTuple
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import Row
 
 from threadloom.checkpoints import records, storage
 from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.values import Codec
 
 LARGEST_BATCH = 64  # checkpoints
 
@@ -18,10 +18,8 @@ class Listing:
     Doubling keeps what is read in vain below what was wanted, and the number of statements logarithmic.
     """
 
-    def __init__(
-        self, database: Database, serde: SerializerProtocol, wanted: records.Filter, limit: int | None
-    ) -> None:
-        self._database, self._serde, self._wanted = database, serde, wanted
+    def __init__(self, database: Database, codec: Codec, wanted: records.Filter, limit: int | None) -> None:
+        self._database, self._codec, self._wanted = database, codec, wanted
         self._left = limit
         self._size = 1
         self._after: Row[Any] | None = None
@@ -32,15 +30,22 @@ class Listing:
         found: list[records.Stored] = []
         while self._more and not found:
             found, self._after = self._database.read(
-                storage.load_page, self._wanted, self._after, size=self._size, matches=self._matches, most=self._left
+                storage.load_page,
+                self._wanted,
+                self._after,
+                self._codec.cache,
+                size=self._size,
+                matches=self._matches,
+                most=self._left,
             )
             self._size = min(2 * self._size, LARGEST_BATCH)
             self._left = None if self._left is None else self._left - len(found)
             self._more = self._after is not None and self._left != 0
-        return [records.tuple_of(self._serde, stored) for stored in found]
+        messages: dict[bytes, Any] = {}  # 50 snapshots of 1,000 messages would be 50,000 objects
+        return [records.tuple_of(self._codec, stored, messages) for stored in found]
 
     def _matches(self, row: Row[Any]) -> bool:
         if not self._wanted.metadata:
             return True
-        metadata = records.metadata_of(self._serde, row)
+        metadata = records.metadata_of(self._codec, row)
         return all(metadata.get(key) == value for key, value in self._wanted.metadata.items())

@@ -15,11 +15,11 @@ from langgraph.checkpoint.base import (
     PendingWrite,
     get_checkpoint_metadata,
 )
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from sqlalchemy import Row
 
-from threadloom.checkpoints.codec import UnknownTypeError
-from threadloom.checkpoints.errors import InvalidRequestError, UnrestorableValueError, UnsavableValueError
+from threadloom.checkpoints.errors import InvalidRequestError
+from threadloom.checkpoints.tree import Elements
+from threadloom.checkpoints.values import Codec
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -33,11 +33,15 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Stored:
-    """A checkpoint as read: its row, the rows of its channel values and those of its pending writes in order."""
+    """A checkpoint as read: its row, the rows of its channel values and those of its pending writes in order.
+
+    `elements` are those that values and writes refer to, and may be more.
+    """
 
     row: Row[Any]
     values: Sequence[Row[Any]]
     writes: Sequence[Row[Any]]
+    elements: Elements
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def config_of(place: Place, checkpoint_id: str) -> RunnableConfig:
 
 
 def checkpoint_row(
-    serde: SerializerProtocol,
+    codec: Codec,
     config: RunnableConfig,
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
@@ -119,116 +123,83 @@ def checkpoint_row(
         "ts": checkpoint["ts"],
         "channel_versions": checkpoint["channel_versions"],
         "replayed": sorted(set(notes.get(DELTA_COUNTERS, ())) - set(checkpoint["channel_values"])),
-        "metadata": encode(serde, "the metadata", notes)[1],
-        "checkpoint": encode(serde, "the checkpoint", rest)[1],
+        "metadata": codec.pack("the metadata", notes),
+        "checkpoint": codec.pack("the checkpoint", rest),
     }
 
 
 def value_rows(
-    serde: SerializerProtocol, place: Place, values: Mapping[str, Any], versions: ChannelVersions
-) -> list[dict[str, Any]]:
-    """One row for each channel that has a new version and is not empty."""
-    return [
-        {**place._asdict(), "channel": channel, "version": str(version)} | _encoded(serde, channel, values[channel])
+    codec: Codec, place: Place, values: Mapping[str, Any], versions: ChannelVersions
+) -> tuple[list[dict[str, Any]], Elements]:
+    """One row for each channel that has a new version and is not empty, and the elements of their values."""
+    elements: Elements = {}
+    rows = [
+        {**place._asdict(), "channel": channel, "version": str(version)}
+        | codec.encode(channel, values[channel], elements)
         for channel, version in versions.items()
         if channel in values
     ]
+    return rows, elements
 
 
 def write_rows(
-    serde: SerializerProtocol,
+    codec: Codec,
     config: RunnableConfig,
     writes: Sequence[tuple[str, Any]],
     task_id: str,
     task_path: str,
-) -> list[dict[str, Any]]:
-    """One row for each write of a task; LangGraph's own channels (errors, interrupts, …) have negative indexes."""
+) -> tuple[list[dict[str, Any]], Elements]:
+    """One row for each write of a task, and the elements of their values.
+
+    LangGraph's own channels (errors, interrupts, …) have negative indexes.
+    """
     checkpoint_id = checkpoint_id_of(config)
     if checkpoint_id is None:
         raise InvalidRequestError('the config of a write names no checkpoint: pass "checkpoint_id"')
     key = {**place_of(config)._asdict(), "checkpoint_id": checkpoint_id, "task_id": task_id, "task_path": task_path}
-    return [
-        {**key, "idx": WRITES_IDX_MAP.get(channel, idx), "channel": channel} | _encoded(serde, channel, value)
+    elements: Elements = {}
+    rows = [
+        {**key, "idx": WRITES_IDX_MAP.get(channel, idx), "channel": channel} | codec.encode(channel, value, elements)
         for idx, (channel, value) in enumerate(writes)
     ]
+    return rows, elements
 
 
-def tuple_of(serde: SerializerProtocol, stored: Stored) -> CheckpointTuple:
-    """The checkpoint as LangGraph wants it; raises UnrestorableValueError for a value that cannot be revived."""
+def tuple_of(codec: Codec, stored: Stored, messages: dict[bytes, Any] | None = None) -> CheckpointTuple:
+    """The checkpoint as LangGraph wants it; raises UnrestorableValueError for a value that cannot be revived.
+
+    Calls with the same `messages` share the messages that they have in common.
+    """
     row, place = stored.row, Place(stored.row.thread_id, stored.row.ns)
-    checkpoint: Checkpoint = decode(serde, place.thread_id, "the checkpoint", "msgpack", row.checkpoint)
+    checkpoint: Checkpoint = codec.unpack(place.thread_id, "the checkpoint", row.checkpoint)
     checkpoint["channel_versions"] = row.channel_versions
-    checkpoint["channel_values"] = {v.channel: value_of(serde, place, v) for v in stored.values}
+    checkpoint["channel_values"] = {v.channel: codec.decode(v, stored.elements, messages) for v in stored.values}
     return CheckpointTuple(
         config=config_of(place, row.checkpoint_id),
         checkpoint=checkpoint,
-        metadata=metadata_of(serde, row),
+        metadata=metadata_of(codec, row),
         parent_config=config_of(place, row.parent_id) if row.parent_id else None,
-        pending_writes=[write_of(serde, place, w) for w in stored.writes],
+        pending_writes=[write_of(codec, w, stored.elements) for w in stored.writes],
     )
 
 
-def metadata_of(serde: SerializerProtocol, row: Row[Any]) -> CheckpointMetadata:
+def metadata_of(codec: Codec, row: Row[Any]) -> CheckpointMetadata:
     """The metadata of a checkpoint's row."""
-    metadata: CheckpointMetadata = decode(serde, row.thread_id, "the metadata", "msgpack", row.metadata)
+    metadata: CheckpointMetadata = codec.unpack(row.thread_id, "the metadata", row.metadata)
     return metadata
 
 
-def value_of(serde: SerializerProtocol, place: Place, row: Row[Any]) -> Any:
-    """The object in a row of a value or a write."""
-    return decode(serde, place.thread_id, f"channel {row.channel!r}", row.type, row.data)
-
-
-def write_of(serde: SerializerProtocol, place: Place, row: Row[Any]) -> PendingWrite:
+def write_of(codec: Codec, row: Row[Any], elements: Elements) -> PendingWrite:
     """A stored write as (task id, channel, value)."""
-    return (row.task_id, row.channel, value_of(serde, place, row))
+    return (row.task_id, row.channel, codec.decode(row, elements))
 
 
-def summary_of(serde: SerializerProtocol, row: Row[Any]) -> ThreadSummary:
+def summary_of(codec: Codec, row: Row[Any]) -> ThreadSummary:
     """A row of the listing of threads."""
     created = datetime.fromisoformat(row.ts).astimezone(UTC)
     return ThreadSummary(
-        row.thread_id, row.checkpoint_id, created, row.step, row.source, metadata_of(serde, row), row.total
+        row.thread_id, row.checkpoint_id, created, row.step, row.source, metadata_of(codec, row), row.total
     )
-
-
-def encode(serde: SerializerProtocol, what: str, value: Any) -> tuple[str, bytes]:
-    """Bytes and their kind; raises UnsavableValueError that names channel, class and remedy."""
-    try:
-        return serde.dumps_typed(value)
-    except UnknownTypeError as exc:
-        raise UnsavableValueError(
-            f"{what} holds a {exc.module}.{exc.name}, which could not be restored: it {exc.reason}. {_remedy(exc)}"
-        ) from exc
-    except (TypeError, ValueError) as exc:
-        raise UnsavableValueError(
-            f"{what} holds a value that cannot be saved: {exc}. "
-            "Convert it to plain data, a dataclass or a pydantic model"
-        ) from exc
-
-
-def decode(serde: SerializerProtocol, thread_id: str, what: str, kind: str, data: bytes) -> Any:
-    """The object; raises UnrestorableValueError that names thread, channel and class."""
-    where = f"thread {thread_id!r}, {what}"
-    try:
-        return serde.loads_typed((kind, data))
-    except UnknownTypeError as exc:
-        raise UnrestorableValueError(
-            f"{where}: a stored {exc.module}.{exc.name} cannot be restored: it {exc.reason}. {_remedy(exc)}"
-        ) from exc
-    except (ValueError, NotImplementedError) as exc:
-        raise UnrestorableValueError(f"{where}: the stored bytes cannot be read ({exc})") from exc
-
-
-def _remedy(exc: UnknownTypeError) -> str:
-    if "allow-list" in exc.reason:
-        return f"Create the saver with SQLSaver(..., allow=[{exc.name}])"
-    return "Define it at the top level of a module, so that its fields alone rebuild it, or store plain data"
-
-
-def _encoded(serde: SerializerProtocol, channel: str, value: Any) -> dict[str, Any]:
-    kind, data = encode(serde, f"channel {channel!r}", value)
-    return {"type": kind, "data": data}
 
 
 def _if(kind: type, value: Any) -> Any:

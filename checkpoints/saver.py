@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -17,11 +17,15 @@ from langgraph.checkpoint.base import (
 from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import records, storage
+from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
+from threadloom.checkpoints.elements import Receipt
 from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.errors import InvalidRequestError
+from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.listing import Listing
 from threadloom.checkpoints.records import ThreadSummary
+from threadloom.checkpoints.values import Codec
 from threadloom.checkpoints.versions import next_version
 
 
@@ -36,15 +40,35 @@ class SQLSaver(BaseCheckpointSaver[str]):
             engine, which is used as it is configured and left open on `close`.
         allow: classes of yours that may be in the state (dataclasses, pydantic models, enums, …). Everything that
             LangGraph counts as safe, messages included, is allowed anyway.
+        on_conflict: what becomes of a run on a thread that another run has taken further meanwhile: "refuse" raises
+            StaleThreadError when it stores its next step, "allow" lets the later one win, as LangGraph's savers do.
+        cache_bytes: how much of what was read and stored is remembered, roughly, so that a thread that goes on here
+            is not read again; an eighth more is spent on remembering what is stored.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError: here. Every method raises a `CheckpointError` of some kind when
             the database or a value is at fault.
     """
 
-    def __init__(self, url_or_engine: str | URL | Engine, *, allow: Iterable[type | TypeName] = ()) -> None:
+    def __init__(
+        self,
+        url_or_engine: str | URL | Engine,
+        *,
+        allow: Iterable[type | TypeName] = (),
+        on_conflict: Literal["refuse", "allow"] = "refuse",
+        cache_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         super().__init__(serde=StrictSerializer(allow))
         self._database = Database(url_or_engine)
+        if on_conflict not in ("refuse", "allow"):
+            raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
+        self._guard = Guard(enabled=on_conflict == "refuse")
+        self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
+
+    @property
+    def _codec(self) -> Codec:
+        # Made for each use: a clone with another allow-list shares all but the serializer.
+        return Codec(cast("StrictSerializer", self.serde), self._cache)
 
     def setup(self) -> None:
         """Create the tables unless they exist; called on first use."""
@@ -57,8 +81,9 @@ class SQLSaver(BaseCheckpointSaver[str]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that the config addresses, or the latest of its thread; None when there is none."""
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
-        stored = self._database.read(storage.load_checkpoint, place, checkpoint_id)
-        return records.tuple_of(self.serde, stored) if stored else None
+        stored = self._database.read(storage.load_checkpoint, place, checkpoint_id, self._cache)
+        self._guard.loaded(place, checkpoint_id, found=stored is not None)
+        return records.tuple_of(self._codec, stored) if stored else None
 
     def list(
         self,
@@ -70,13 +95,16 @@ class SQLSaver(BaseCheckpointSaver[str]):
     ) -> Iterator[CheckpointTuple]:
         """Checkpoints newest first, read in small batches as the caller goes on.
 
+        Messages that several of them have in common may be one object: copy a message before changing it. Lists,
+        dicts and everything else are each checkpoint's own.
+
         Args:
             config: the thread, and optionally namespace or checkpoint; None for all threads.
             filter: metadata keys and the values they must equal (`==`; None also matches a missing key).
             before: only checkpoints older than this one, given as a config or as a checkpoint.
             limit: at most so many.
         """
-        listing = Listing(self._database, self.serde, records.filter_of(config, filter, before), limit)
+        listing = Listing(self._database, self._codec, records.filter_of(config, filter, before), limit)
         while batch := listing.next_batch():
             yield from batch
 
@@ -89,17 +117,24 @@ class SQLSaver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         """Store a checkpoint as a child of the one in the config; returns the config that addresses it."""
         place = records.place_of(config)
-        row = records.checkpoint_row(self.serde, config, checkpoint, metadata)
-        values = records.value_rows(self.serde, place, checkpoint["channel_values"], new_versions)
-        self._database.write(storage.put_checkpoint, row, values)
+        row = records.checkpoint_row(self._codec, config, checkpoint, metadata)
+        values, parts = records.value_rows(self._codec, place, checkpoint["channel_values"], new_versions)
+        follows = self._guard.applies(row)
+        receipt = self._database.write(storage.put_checkpoint, row, values, parts, self._ledger, follows=follows)
+        self._note(receipt)
         return records.config_of(place, checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Store (channel, value) writes of a task, pending on the checkpoint in the config."""
-        rows = records.write_rows(self.serde, config, writes, task_id, task_path)
-        self._database.write(storage.put_writes, rows)
+        rows, parts = records.write_rows(self._codec, config, writes, task_id, task_path)
+        place = records.place_of(config)
+        self._note(self._database.write(storage.put_writes, place, rows, parts, self._ledger))
+
+    def _note(self, receipt: Receipt | None) -> None:
+        if receipt:
+            receipt.note_in(self._ledger)
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread; one that does not exist is no error."""
@@ -135,12 +170,12 @@ class SQLSaver(BaseCheckpointSaver[str]):
     ) -> Mapping[str, DeltaChannelHistory]:
         """For each channel the writes on the path to the config's checkpoint since the nearest stored value, and it."""
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
-        found = self._database.read(storage.load_delta_history, place, checkpoint_id, channels)
+        found, parts = self._database.read(storage.load_delta_history, place, checkpoint_id, channels, self._cache)
         result: dict[str, DeltaChannelHistory] = {}
         for channel, (writes, seed) in found.items():
-            result[channel] = {"writes": [records.write_of(self.serde, place, w) for w in writes]}
+            result[channel] = {"writes": [records.write_of(self._codec, w, parts) for w in writes]}
             if seed is not None:
-                result[channel]["seed"] = records.value_of(self.serde, place, seed)
+                result[channel]["seed"] = self._codec.decode(seed, parts)
         return result
 
     def threads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
@@ -152,7 +187,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
         """
         after = (before.checkpoint_id, before.thread_id) if before else None
         rows = self._database.read(storage.load_threads, max(limit, 0), after)
-        return [records.summary_of(self.serde, row) for row in rows]
+        return [records.summary_of(self._codec, row) for row in rows]
 
     def get_next_version(self, current: str | float | None, channel: None) -> str:  # noqa: ARG002  # LangGraph's signature
         """The version that follows `current`, in the form of the official savers."""
@@ -190,7 +225,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """`list` for event loops."""
-        listing = Listing(self._database, self.serde, records.filter_of(config, filter, before), limit)
+        listing = Listing(self._database, self._codec, records.filter_of(config, filter, before), limit)
         while batch := await self._database.offload(listing.next_batch):
             for item in batch:
                 yield item

@@ -5,35 +5,46 @@ They know rows, not LangGraph's objects: encoding and decoding happen outside th
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar, cast
+from itertools import chain
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, inspect, literal, select, tuple_
 
-from threadloom.checkpoints.dialects import sqlite as dialect
-from threadloom.checkpoints.errors import ThreadExistsError
+from threadloom.checkpoints.cache import Cache, Ledger
+from threadloom.checkpoints.dialects import dialect_of
+from threadloom.checkpoints.elements import (
+    Receipt,
+    chunks,
+    collect_garbage,
+    load_elements,
+    lock_thread,
+    start_thread,
+    store_elements,
+)
+from threadloom.checkpoints.errors import StaleThreadError, ThreadExistsError
 from threadloom.checkpoints.records import Filter, Place, Stored
-from threadloom.checkpoints.tables import SCHEMA_VERSION, channel_values, checkpoints, metadata, schema, writes
+from threadloom.checkpoints.tables import (
+    SCHEMA_VERSION,
+    channel_values,
+    checkpoints,
+    elements,
+    metadata,
+    schema,
+    threads,
+    writes,
+)
+from threadloom.checkpoints.tree import TREE, Elements
 
-T = TypeVar("T")
 Rows = Sequence[Row[Any]]
-
-# Bound parameters per statement: far below the 32,766 of SQLite and the 65,535 of PostgreSQL.
-CHUNK = 400
-
-_PUT_VALUES = dialect.insert_or_replace(channel_values)
-_PUT_CHECKPOINT = dialect.insert_or_replace(checkpoints)
-_NEW_WRITES = dialect.insert_new(writes)
-_REPLACE_WRITES = dialect.insert_or_replace(writes)
 
 _NEWEST_FIRST = (checkpoints.c.checkpoint_id, checkpoints.c.thread_id, checkpoints.c.ns)
 
 
 def schema_version(connection: Connection) -> int | None:
-    """The version of the tables in this database; None when there are none."""
+    """The version of the tables in this database; None when they are not all there yet."""
     if not inspect(connection).has_table(schema.name):
         return None
-    version: int = connection.execute(select(schema.c.version)).scalar_one()
+    version: int | None = connection.execute(select(schema.c.version)).scalar_one_or_none()
     return version
 
 
@@ -46,34 +57,67 @@ def create_schema(connection: Connection) -> int:
     return found or SCHEMA_VERSION
 
 
-def put_checkpoint(connection: Connection, row: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) -> None:
-    """Store a checkpoint and the channel values that are new in it."""
+def put_checkpoint(
+    connection: Connection,
+    row: Mapping[str, Any],
+    values: Sequence[Mapping[str, Any]],
+    parts: Elements,
+    ledger: Ledger,
+    *,
+    follows: bool = False,
+) -> Receipt | None:
+    """Store a checkpoint, the channel values that are new in it and those of their elements that are new.
+
+    Raises:
+        StaleThreadError: it has to follow the latest checkpoint of its namespace, and does not.
+    """
+    if follows:
+        _check_head(connection, row)
+    receipt = store_elements(connection, row["thread_id"], parts, ledger)
+    dialect = dialect_of(connection)
     if values:
-        connection.execute(_PUT_VALUES, values)
-    connection.execute(_PUT_CHECKPOINT, row)
+        dialect.insert_or_replace(connection, channel_values, values)
+    dialect.insert_or_replace(connection, checkpoints, [row])
+    return receipt
 
 
-def put_writes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def _check_head(connection: Connection, row: Mapping[str, Any]) -> None:
+    if not lock_thread(connection, row["thread_id"]):
+        start_thread(connection, row["thread_id"])
+        lock_thread(connection, row["thread_id"])
+    head = connection.execute(select(_latest(Place(row["thread_id"], row["ns"])))).scalar()
+    # The checkpoint itself is the head when the answer to its storing got lost and it is stored again.
+    if head not in (row["parent_id"], row["checkpoint_id"]):
+        raise StaleThreadError(row["thread_id"], row["ns"], row["parent_id"], head)
+
+
+def put_writes(
+    connection: Connection, place: Place, rows: Sequence[Mapping[str, Any]], parts: Elements, ledger: Ledger
+) -> Receipt | None:
     """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there."""
+    receipt = store_elements(connection, place.thread_id, parts, ledger)
+    dialect = dialect_of(connection)
     if ordinary := [r for r in rows if r["idx"] >= 0]:
-        connection.execute(_NEW_WRITES, ordinary)
+        dialect.insert_new(connection, writes, ordinary)
     if special := [r for r in rows if r["idx"] < 0]:
-        connection.execute(_REPLACE_WRITES, special)
+        dialect.insert_or_replace(connection, writes, special)
+    return receipt
 
 
-def load_checkpoint(connection: Connection, place: Place, checkpoint_id: str | None) -> Stored | None:
+def load_checkpoint(connection: Connection, place: Place, checkpoint_id: str | None, cache: Cache) -> Stored | None:
     """The checkpoint with this id, or the latest."""
     query = select(checkpoints).where(*_at(checkpoints, place))
     if checkpoint_id:
         query = query.where(checkpoints.c.checkpoint_id == checkpoint_id)
     row = connection.execute(query.order_by(checkpoints.c.checkpoint_id.desc()).limit(1)).one_or_none()
-    return _load(connection, [row])[0] if row else None
+    return _load(connection, [row], cache)[0] if row else None
 
 
 def load_page(
     connection: Connection,
     wanted: Filter,
     after: Row[Any] | None,
+    cache: Cache,
     *,
     size: int,
     matches: Callable[[Row[Any]], bool],
@@ -88,7 +132,7 @@ def load_page(
         query = query.where(tuple_(*_NEWEST_FIRST) < (after.checkpoint_id, after.thread_id, after.ns))
     rows = connection.execute(query.order_by(*(c.desc() for c in _NEWEST_FIRST)).limit(size)).all()
     last = rows[-1] if len(rows) == size else None
-    return _load(connection, [row for row in rows if matches(row)][:most]), last
+    return _load(connection, [row for row in rows if matches(row)][:most], cache), last
 
 
 def _listed(wanted: Filter) -> Select[Any]:
@@ -100,19 +144,24 @@ def _listed(wanted: Filter) -> Select[Any]:
     return query.where(column.checkpoint_id < wanted.before) if wanted.before else query
 
 
-def _load(connection: Connection, rows: Rows) -> list[Stored]:
-    """The values and pending writes of checkpoints, two statements for each thread and namespace."""
+def _load(connection: Connection, rows: Rows, cache: Cache) -> list[Stored]:
+    """The values and pending writes of checkpoints, a few statements for each thread and namespace."""
     by_place: dict[Place, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         by_place[Place(row.thread_id, row.ns)].append(row)
-    values = {place: _values(connection, place, _keys(*group)) for place, group in by_place.items()}
-    pending = {place: _writes(connection, place, [r.checkpoint_id for r in g]) for place, g in by_place.items()}
-    stored = []
-    for row in rows:
-        place = Place(row.thread_id, row.ns)
-        found = [values[place][key] for key in _keys(row) if key in values[place]]
-        stored.append(Stored(row, found, pending[place][row.checkpoint_id]))
-    return stored
+    stored: dict[tuple[str, str, str], Stored] = {}
+    for place, group in by_place.items():
+        values = _values(connection, place, _keys(*group))
+        pending = _writes(connection, place, [row.checkpoint_id for row in group])
+        parts = _parts(connection, place, chain(values.values(), *pending.values()), cache)
+        for row in group:
+            found = [values[key] for key in _keys(row) if key in values]
+            stored[place.thread_id, place.ns, row.checkpoint_id] = Stored(row, found, pending[row.checkpoint_id], parts)
+    return [stored[row.thread_id, row.ns, row.checkpoint_id] for row in rows]
+
+
+def _parts(connection: Connection, place: Place, rows: Iterable[Row[Any]], cache: Cache) -> Elements:
+    return load_elements(connection, place.thread_id, [row.data for row in rows if row.type == TREE], cache)
 
 
 def _keys(*rows: Row[Any]) -> dict[tuple[str, str], None]:
@@ -122,10 +171,12 @@ def _keys(*rows: Row[Any]) -> dict[tuple[str, str], None]:
 
 def _values(connection: Connection, place: Place, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
     table = channel_values.c
-    query = _select(table.channel, table.version, table.type, table.data).where(*_at(channel_values, place))
+    query = _select(table.thread_id, table.channel, table.version, table.type, table.data).where(
+        *_at(channel_values, place)
+    )
     found = (
         row
-        for chunk in _chunks(keys)
+        for chunk in chunks(keys)
         for row in connection.execute(query.where(tuple_(table.channel, table.version).in_(chunk)))
     )
     return {(row.channel, row.version): row for row in found}
@@ -139,7 +190,7 @@ def _writes(
     if channels:
         query = query.where(writes.c.channel.in_(channels))
     found = defaultdict(list)
-    for chunk in _chunks(checkpoint_ids):
+    for chunk in chunks(checkpoint_ids):
         for row in connection.execute(query.where(writes.c.checkpoint_id.in_(chunk))):
             found[row.checkpoint_id].append(row)
     return found
@@ -147,7 +198,8 @@ def _writes(
 
 def delete_thread(connection: Connection, thread_id: str) -> None:
     """Delete everything of a thread."""
-    for table in (checkpoints, channel_values, writes):
+    lock_thread(connection, thread_id)
+    for table in (checkpoints, channel_values, writes, elements, threads):
         connection.execute(delete(table).where(table.c.thread_id == thread_id))
 
 
@@ -155,30 +207,41 @@ def copy_thread(connection: Connection, source: str, target: str) -> None:
     """Copy everything of a thread, whole history included, to a thread that must not exist yet."""
     if connection.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == target).limit(1)).first():
         raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
-    for table in (checkpoints, channel_values, writes):
-        copied = [literal(target) if c.name == "thread_id" else c for c in table.columns]
+    lock_thread(connection, source)
+    delete_thread(connection, target)  # writes without a checkpoint may be there
+    start_thread(connection, target)
+    for table in (checkpoints, channel_values, writes, elements):
+        copied = [literal(target, c.type) if c.name == "thread_id" else c for c in table.columns]
         rows = select(*copied).where(table.c.thread_id == source)
         connection.execute(insert(table).from_select(list(table.columns), rows))
 
 
 def keep_latest(connection: Connection, thread_id: str) -> None:
     """Delete all but the latest checkpoint of each namespace and what rebuilds its replayed channels."""
+    lock_thread(connection, thread_id)
     found = connection.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == thread_id).distinct())
     for ns in found.scalars().all():
         history = _History(connection, Place(thread_id, ns))
         history.keep_only({max(history.rows)})
+    collect_garbage(connection, thread_id)
 
 
 def delete_runs(connection: Connection, run_ids: Collection[str]) -> None:
     """Delete the checkpoints of runs, except those that rebuild a replayed channel of one that stays."""
     doomed: dict[Place, set[str]] = defaultdict(set)
     query = select(checkpoints.c.thread_id, checkpoints.c.ns, checkpoints.c.checkpoint_id)
-    for chunk in _chunks(run_ids):
+    for chunk in chunks(run_ids):
         for row in connection.execute(query.where(checkpoints.c.run_id.in_(chunk))):
             doomed[Place(row.thread_id, row.ns)].add(row.checkpoint_id)
+    # In order, so that two who lock several threads wait for each other, never both at once.
+    thread_ids = sorted({place.thread_id for place in doomed})
+    for thread_id in thread_ids:
+        lock_thread(connection, thread_id)
     for place, checkpoint_ids in doomed.items():
         history = _History(connection, place)
         history.keep_only(history.rows.keys() - checkpoint_ids)
+    for thread_id in thread_ids:
+        collect_garbage(connection, thread_id)
 
 
 class _History:
@@ -198,10 +261,10 @@ class _History:
         kept = {*kept, *(needed for checkpoint_id in kept for needed in self._rebuilt_from(checkpoint_id))}
         gone = self.rows.keys() - kept
         for table in (checkpoints, writes):
-            for chunk in _chunks(gone):
+            for chunk in chunks(gone):
                 self._delete(table, table.c.checkpoint_id.in_(chunk))
         unused = self.values - _keys(*(self.rows[checkpoint_id] for checkpoint_id in kept)).keys()
-        for keys in _chunks(unused):
+        for keys in chunks(unused):
             self._delete(channel_values, tuple_(channel_values.c.channel, channel_values.c.version).in_(keys))
 
     def _delete(self, table: Any, condition: Any) -> None:
@@ -217,22 +280,26 @@ class _History:
 
 
 def load_delta_history(
-    connection: Connection, place: Place, checkpoint_id: str | None, channels: Sequence[str]
-) -> dict[str, tuple[list[Row[Any]], Row[Any] | None]]:
-    """For each channel the writes since its nearest stored value among the ancestors, oldest first, and that value."""
-    chain = _ancestors(connection, place, checkpoint_id)
-    keys = [(c, str(row.channel_versions[c])) for row in chain for c in channels if c in row.channel_versions]
-    seeds = _nearest(connection, place, chain, channels, keys)
-    reach = max((seeds[c][0] + 1 if c in seeds else len(chain) for c in channels), default=0)
-    stored = _writes(connection, place, [row.checkpoint_id for row in chain[:reach]], channels)
+    connection: Connection, place: Place, checkpoint_id: str | None, channels: Sequence[str], cache: Cache
+) -> tuple[dict[str, tuple[list[Row[Any]], Row[Any] | None]], Elements]:
+    """For each channel the writes since its nearest stored value among the ancestors, oldest first, and that value.
+
+    And the elements of all of them.
+    """
+    line = _ancestors(connection, place, checkpoint_id)
+    keys = [(c, str(row.channel_versions[c])) for row in line for c in channels if c in row.channel_versions]
+    seeds = _nearest(connection, place, line, channels, keys)
+    reach = max((seeds[c][0] + 1 if c in seeds else len(line) for c in channels), default=0)
+    stored = _writes(connection, place, [row.checkpoint_id for row in line[:reach]], channels)
     values = _values(connection, place, [key for _, key in seeds.values()])
     result = {}
     for channel in channels:
-        depth, key = seeds.get(channel, (len(chain), None))
-        path = reversed(chain[: depth + 1])
+        depth, key = seeds.get(channel, (len(line), None))
+        path = reversed(line[: depth + 1])
         since = [w for row in path for w in stored[row.checkpoint_id] if w.channel == channel]
         result[channel] = (since, values[key] if key else None)
-    return result
+    rows = chain(values.values(), *(since for since, _ in result.values()))
+    return result, _parts(connection, place, rows, cache)
 
 
 def _ancestors(connection: Connection, place: Place, checkpoint_id: str | None) -> Rows:
@@ -243,13 +310,13 @@ def _ancestors(connection: Connection, place: Place, checkpoint_id: str | None) 
         start = start.where(table.checkpoint_id == checkpoint_id)
     else:
         start = start.where(table.checkpoint_id == _latest(place))
-    chain = start.cte("chain", recursive=True)
-    parent = and_(*_at(checkpoints, place), table.checkpoint_id == chain.c.parent_id)
-    chain = chain.union_all(select(table.parent_id, chain.c.depth + 1).join_from(chain, checkpoints, parent))
+    line = start.cte("line", recursive=True)
+    parent = and_(*_at(checkpoints, place), table.checkpoint_id == line.c.parent_id)
+    line = line.union_all(select(table.parent_id, line.c.depth + 1).join_from(line, checkpoints, parent))
     query = _select(table.checkpoint_id, table.channel_versions).join_from(
-        chain, checkpoints, and_(*_at(checkpoints, place), table.checkpoint_id == chain.c.parent_id)
+        line, checkpoints, and_(*_at(checkpoints, place), table.checkpoint_id == line.c.parent_id)
     )
-    return connection.execute(query.order_by(chain.c.depth)).all()
+    return connection.execute(query.order_by(line.c.depth)).all()
 
 
 def _latest(place: Place) -> Any:
@@ -257,18 +324,18 @@ def _latest(place: Place) -> Any:
 
 
 def _nearest(
-    connection: Connection, place: Place, chain: Rows, channels: Sequence[str], keys: Sequence[tuple[str, str]]
+    connection: Connection, place: Place, line: Rows, channels: Sequence[str], keys: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[int, tuple[str, str]]]:
     """For each channel that has a stored value among the ancestors: how far up the nearest is, and its key."""
     table = channel_values.c
     query = select(table.channel, table.version).where(*_at(channel_values, place))
     present = {
         (row.channel, row.version)
-        for chunk in _chunks(keys)
+        for chunk in chunks(keys)
         for row in connection.execute(query.where(tuple_(table.channel, table.version).in_(chunk)))
     }
     found: dict[str, tuple[int, tuple[str, str]]] = {}
-    for depth, row in enumerate(chain):
+    for depth, row in enumerate(line):
         for channel in channels:
             key = (channel, str(row.channel_versions.get(channel)))
             if channel not in found and key in present:
@@ -305,9 +372,3 @@ def _select(*columns: Any) -> Select[Any]:
 
 def _at(table: Any, place: Place) -> tuple[Any, Any]:
     return table.c.thread_id == place.thread_id, table.c.ns == place.ns
-
-
-def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk

@@ -7,73 +7,102 @@ every transaction begins explicitly: IMMEDIATE when it will write, which queues 
 
 import sqlite3
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from threadloom.checkpoints import errors
+from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.dialects.generic import Dialect, Rows
 
 BUSY_TIMEOUT = 60.0  # seconds that a writer waits for other processes
 
 
-def is_memory(url: URL) -> bool:
-    """Whether the database lives in memory, on one connection."""
-    return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
+class SQLite(Dialect):
+    """The sqlite3 of the standard library."""
 
+    lacks = ""
+    drivers = ("pysqlite",)
+    one_writer = True
 
-def open_engine(url: URL) -> Engine:
-    """An engine on `url`: one shared connection for a database in memory, a pool for a file."""
-    options: dict[str, Any] = {"poolclass": StaticPool} if is_memory(url) else {"poolclass": QueuePool}
-    if not is_memory(url):
+    def with_driver(self, url: URL) -> URL:
+        """Always sqlite3: aiosqlite is the same in a thread, and here it runs in a thread already."""
+        return url.set(drivername="sqlite") if url.drivername == "sqlite+aiosqlite" else url
+
+    def is_shared(self, url: URL) -> bool:
+        """Whether the database lives in memory, on one connection."""
+        return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
+
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        """One shared connection for a database in memory, a pool for a file."""
+        arguments = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+        options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "connect_args": arguments}
+        if self.is_shared(url):
+            return options | {"poolclass": StaticPool}
         # Never queue for a connection: readers do not block one another, and writers queue for the lock first.
-        options |= {"pool_size": 8, "max_overflow": -1}
-    arguments = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args=arguments, **options)
-    event.listen(engine, "connect", _promise_durability)
-    return engine
+        return options | {"poolclass": QueuePool, "pool_size": 8, "max_overflow": -1}
 
+    def on_connect(self, connection: Any) -> None:
+        """A checkpoint that was reported stored survives a power cut; SQLite can be built with another default."""
+        connection.execute("PRAGMA synchronous=FULL")
 
-def adopt_engine(engine: Engine) -> Engine:
-    """A user's engine as it is, sharing its pool, in the mode where transactions begin explicitly."""
-    if is_memory(engine.url) and isinstance(engine.pool, SingletonThreadPool | NullPool):
-        raise errors.UnsupportedDatabaseError(
-            "this engine opens several databases in memory, one for each connection; pass the URL sqlite:// instead, "
-            "or create the engine with poolclass=StaticPool"
-        )
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    def adopt_engine(self, engine: Engine) -> Engine:
+        """A user's engine as it is, sharing its pool, in the mode where transactions begin explicitly."""
+        if self.is_shared(engine.url) and isinstance(engine.pool, SingletonThreadPool | NullPool):
+            raise errors.UnsupportedDatabaseError(
+                "this engine opens several databases in memory, one for each connection; pass the URL sqlite:// "
+                "instead, or create the engine with poolclass=StaticPool"
+            )
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
 
+    def prepare(self, connection: Connection) -> None:
+        """Switch a new database to WAL, so that readers and the writer do not block each other.
 
-def _promise_durability(connection: sqlite3.Connection, _record: object) -> None:
-    # SQLite can be built with another default; a checkpoint that was reported stored survives a power cut.
-    connection.execute("PRAGMA synchronous=FULL")
+        The switch needs the file for itself and does not wait for it when several processes start at once: try again.
+        """
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                with connection.begin():
+                    _leave_transaction(connection)
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                    return
+            except DBAPIError as exc:
+                if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
+    def begin(self, connection: Connection, *, write: bool) -> None:
+        """Begin a transaction; one that will write waits for its turn here, and cannot fail halfway for want of it."""
+        connection.begin()
+        _leave_transaction(connection)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
-def prepare(engine: Engine) -> None:
-    """Switch a new database to WAL, so that readers and the writer do not block each other.
+    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+        """Insert rows; one whose key exists stays as it is."""
+        connection.execute(insert_new(table), rows)
 
-    The switch needs the file for itself and does not wait for it when several processes start at once: try again.
-    """
-    deadline = time.monotonic() + BUSY_TIMEOUT
-    while True:
-        try:
-            with engine.connect() as connection, connection.begin():
-                _leave_transaction(connection)
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                return
-        except Exception as exc:
-            if _code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+        """Insert rows; one whose key exists is overwritten."""
+        connection.execute(insert_or_replace(table), rows)
 
+    def is_rolled_back(self, exc: DBAPIError) -> bool:  # noqa: ARG002  # the one writer meets no deadlock
+        """Never."""
+        return False
 
-def begin(connection: Connection, *, write: bool) -> None:
-    """Begin a transaction; one that will write waits for its turn here, and then cannot fail halfway for want of it."""
-    _leave_transaction(connection)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    def explain(self, exc: Exception, url: URL) -> errors.CheckpointError:
+        """The typed error, in one line, for what the driver raised."""
+        code = _code(exc)
+        if code == sqlite3.SQLITE_CANTOPEN:
+            return errors.DatabaseUnavailableError(f"{url.render_as_string()}: {_why_not_opened(url)}")
+        kind, meaning = _MEANINGS.get(code, (errors.DatabaseError, generic.first_line(getattr(exc, "orig", exc))))
+        return kind(f"{url.render_as_string()}: {meaning}")
 
 
 def _leave_transaction(connection: Connection) -> None:
@@ -83,11 +112,13 @@ def _leave_transaction(connection: Connection) -> None:
         driver.rollback()
 
 
+@lru_cache
 def insert_new(table: Table) -> Insert:
     """An insert that leaves a row as it is when its key exists."""
     return insert(table).on_conflict_do_nothing()
 
 
+@lru_cache
 def insert_or_replace(table: Table) -> Insert:
     """An insert that overwrites the row with the same key."""
     statement = insert(table)
@@ -120,23 +151,10 @@ _MEANINGS: dict[int, tuple[type[errors.DatabaseError], str]] = {
 }
 
 
-def explain(exc: Exception, url: URL) -> errors.CheckpointError:
-    """The typed error, in one line, for what the driver raised."""
-    code = _code(exc)
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return errors.DatabaseUnavailableError(f"{_name(url)}: {_why_not_opened(url)}")
-    kind, meaning = _MEANINGS.get(code, (errors.DatabaseError, str(getattr(exc, "orig", exc))))
-    return kind(f"{_name(url)}: {meaning}")
-
-
 def _code(exc: Exception) -> int:
     # The low byte is the primary code; the rest tells variants apart.
     code = getattr(getattr(exc, "orig", None), "sqlite_errorcode", None)
     return code & 0xFF if code is not None else sqlite3.SQLITE_ERROR
-
-
-def _name(url: URL) -> str:
-    return url.render_as_string()
 
 
 def _why_not_opened(url: URL) -> str:

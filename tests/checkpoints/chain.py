@@ -22,5 +22,5 @@ def put(
     checkpoint["id"] = checkpoint_id or checkpoint["id"]
     checkpoint["channel_values"] = values or {}
     checkpoint["channel_versions"] = {channel: saver.get_next_version(None, None) for channel in values or {}}
-    notes: Any = {"source": "loop", "step": 0} | metadata
+    notes: Any = {"source": "update", "step": 0} | metadata
     return saver.put(at, checkpoint, notes, checkpoint["channel_versions"])

@@ -1,19 +1,68 @@
-"""A saver on a file and one in memory."""
+"""Databases to test on: SQLite in a file and in memory, PostgreSQL, MariaDB."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, inspect
 
+from tests import services
 from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints.tables import schema
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
+    """A new SQLite file."""
     return f"sqlite:///{tmp_path / 'runs.db'}"
 
 
-@pytest.fixture(params=["file", "memory"])
-def saver(request: pytest.FixtureRequest, url: str) -> Iterator[SQLSaver]:
-    with SQLSaver(url if request.param == "file" else "sqlite://") as saver:
+@pytest.fixture(params=["file", *services.SERVERS])
+def new_url(request: pytest.FixtureRequest, url: str) -> Iterator[str]:
+    """A new database that several processes can open, without tables."""
+    if request.param == "file":
+        yield url
+        return
+    with services.database(request.param) as new:
+        yield new
+
+
+@pytest.fixture(params=list(services.SERVERS))
+def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A new database on a server, without tables."""
+    with services.database(request.param) as new:
+        yield new
+
+
+@pytest.fixture(scope="session", params=["file", "memory", *services.SERVERS])
+def empty_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Gives the URL of an empty database of every kind, at each call; tables of a server are emptied, not made anew."""
+    if request.param in services.SERVERS:
+        with services.database(request.param) as url:
+            yield lambda: _emptied(url)
+    elif request.param == "memory":
+        yield lambda: "sqlite://"
+    else:
+        folder, number = tmp_path_factory.mktemp("databases"), count()
+        yield lambda: f"sqlite:///{folder}/{next(number)}.db"
+
+
+@pytest.fixture
+def saver(empty_url: Callable[[], str]) -> Iterator[SQLSaver]:
+    """A saver on an empty database of every kind."""
+    with SQLSaver(empty_url()) as saver:
         yield saver
+
+
+def _emptied(url: str) -> str:
+    with SQLSaver(url) as saver:
+        saver.setup()
+        saver._database.write(_empty)
+    return url
+
+
+def _empty(connection: Connection) -> None:
+    for table in inspect(connection).get_table_names():
+        if table != schema.name:
+            connection.exec_driver_sql(f"DELETE FROM {table}")

@@ -68,18 +68,18 @@ def _write_together(url: str, processes: int, puts: int) -> None:
     assert (done.stderr, done.stdout.strip()) == ("", str([0] * processes))
 
 
-def test_two_processes_write_at_once(url: str) -> None:
-    _write_together(url, processes=2, puts=60)
-    with SQLSaver(url) as saver:
+def test_two_processes_write_at_once(new_url: str) -> None:
+    _write_together(new_url, processes=2, puts=60)
+    with SQLSaver(new_url) as saver:
         for thread in ("0", "1"):
             found = list(saver.list(config(thread)))
             assert [t.checkpoint["channel_values"]["a"] for t in found] == list(range(59, -1, -1))
             assert all(len(t.pending_writes or ()) == 1 for t in found)
 
 
-def test_ten_processes_set_up_a_new_database_at_once(url: str) -> None:
-    _write_together(url, processes=10, puts=1)
-    with SQLSaver(url) as saver:
+def test_ten_processes_set_up_a_new_database_at_once(new_url: str) -> None:
+    _write_together(new_url, processes=10, puts=1)
+    with SQLSaver(new_url) as saver:
         assert len(saver.threads()) == 10
 
 
@@ -103,12 +103,12 @@ def test_setting_up_waits_for_a_process_that_sets_up_too(url: str) -> None:
     engine.dispose()
 
 
-def test_a_writer_does_not_disturb_a_reader(url: str) -> None:
-    with SQLSaver(url) as writer, SQLSaver(url) as reader:
+def test_a_writer_does_not_disturb_a_reader(new_url: str) -> None:
+    with SQLSaver(new_url) as writer, SQLSaver(new_url) as reader:
         put(writer, config(), {"a": 1})
         listing = reader.list(None)
-        with writer._database._transaction(write=True):
-            assert next(listing).checkpoint["channel_values"] == {"a": 1}
+        seen = writer._database.write(lambda _: next(listing))
+        assert seen.checkpoint["channel_values"] == {"a": 1}
 
 
 def test_what_was_stored_survives_a_power_cut(url: str) -> None:

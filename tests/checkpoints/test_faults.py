@@ -21,22 +21,19 @@ from threadloom.checkpoints import SQLSaver, errors
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_killed_run_resumes_to_the_undisturbed_end(url: str, moment: str) -> None:
-    deaths = random.sample(range(1, 21), 2)
+def test_a_killed_run_resumes_to_the_undisturbed_end(new_url: str) -> None:
+    deaths = dict(zip(map(str, random.sample(range(1, 21), 2)), ("before", "after"), strict=True))
     undisturbed: Any = counting.graph(InMemorySaver()).invoke({"count": 0}, config())  # type: ignore[arg-type]
-    children = [
-        subprocess.Popen([sys.executable, "-m", "tests.checkpoints.counting", url, f"{n}", f"{n}", moment], cwd=ROOT)
-        for n in deaths
-    ]
-    assert [child.wait() for child in children] == [-signal.SIGKILL] * 2
-    with SQLSaver(url) as saver:
+    program = [sys.executable, "-m", "tests.checkpoints.counting", new_url]
+    children = [subprocess.Popen([*program, n, n, moment], cwd=ROOT) for n, moment in deaths.items()]
+    assert {child.wait() for child in children} == {-signal.SIGKILL}
+    with SQLSaver(new_url) as saver:
         graph = counting.graph(saver)
-        for death in deaths:
-            at = config(f"{death}")
+        for death, moment in deaths.items():
+            at = config(death)
             started = saver.get_tuple(at) is not None
             assert graph.invoke(None if started else {"count": 0}, at) == undisturbed, (death, moment)
-        assert _sound(url)
+    assert not new_url.startswith("sqlite") or _sound(new_url)
 
 
 def _sound(url: str) -> bool:
@@ -58,7 +55,7 @@ def small(url: str) -> Any:
 
 def _fill(saver: SQLSaver) -> None:
     for number in range(100):
-        put(saver, config("filler"), {"a": "x" * 20_000}, f"{number:03}")
+        put(saver, config("filler"), {"a": f"{number:03}" * 7_000}, f"{number:03}")
 
 
 def test_a_full_database_keeps_the_thread_readable_and_resumable(url: str, small: Any) -> None:
@@ -68,7 +65,8 @@ def test_a_full_database_keeps_the_thread_readable_and_resumable(url: str, small
             _fill(saver)
         with pytest.raises(errors.DatabaseFullError):
             graph.invoke({"count": 0, "seen": list(range(20_000))}, config())
-        assert all(t.checkpoint["channel_values"]["a"] == "x" * 20_000 for t in saver.list(config("filler")))
+        for found in saver.list(config("filler")):
+            assert found.checkpoint["channel_values"]["a"] == found.checkpoint["id"] * 7_000
         saver.delete_thread("filler")
         assert graph.invoke({"count": 0}, config())["count"] == 5
 
@@ -124,13 +122,7 @@ def _newer(folder: Path) -> str:
         (lambda _: "what is this", errors.DatabaseURLError, "'what is this' cannot be read"),
         (lambda _: "postgres//me:secret@host:x", errors.DatabaseURLError, "me:\\*\\*\\*@host"),
         (lambda _: "", errors.DatabaseURLError, "write it like sqlite:///runs.db"),
-        (
-            lambda _: "postgresql://me:secret@host/db",
-            errors.UnsupportedDatabaseError,
-            "me:\\*\\*\\*@host/db: postgresql",
-        ),
-        (lambda _: "sqlite+aiosqlite:///x.db", errors.UnsupportedDatabaseError, "sqlite only so far"),
-        (lambda _: "nonsense://x", errors.UnsupportedDatabaseError, "nonsense is not supported"),
+        (lambda _: "nonsense://x", errors.UnsupportedDatabaseError, "SQLAlchemy knows no nonsense"),
         (lambda _: "sqlite://host/x.db", errors.DatabaseURLError, "sqlite:///runs.db"),
         (lambda p: f"sqlite:///{p}/no/x.db", errors.DatabaseUnavailableError, "/no does not exist; create it first"),
         (lambda p: f"sqlite:///{p}", errors.DatabaseUnavailableError, "is a folder; give the path of a file"),
@@ -173,5 +165,7 @@ async def test_a_closed_saver_says_so(url: str) -> None:
 
 def test_every_error_has_one_root_and_says_something_by_itself() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    assert all(issubclass(kind, errors.CheckpointError) and str(kind()) == kind.__doc__ for kind in kinds)
+    assert all(issubclass(kind, errors.CheckpointError) for kind in kinds)
+    plain = [kind for kind in kinds if "__init__" not in vars(kind) or kind is errors.CheckpointError]
+    assert all(str(kind()) == kind.__doc__ for kind in plain)
     assert not any(issubclass(kind, SQLAlchemyError) for kind in kinds)

@@ -2,17 +2,13 @@
 
 import asyncio
 import operator
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import EmptyInputError
 from langgraph.graph import END, START, StateGraph
@@ -112,19 +108,13 @@ def _seen(graph: Graph) -> list[Any]:
     ]
 
 
-@contextmanager
-def _opened(kind: str) -> Iterator[BaseCheckpointSaver[str]]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        yield stack.enter_context(SQLSaver("sqlite://" if kind == "memory" else f"sqlite:///{folder / 'runs.db'}"))
-
-
-@pytest.mark.parametrize("kind", ["file", "memory"])
 @pytest.mark.parametrize("side", ["sync", "async"])
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=1, max_size=6))
-def test_reads_back_like_the_saver_in_memory(kind: str, side: str, steps: list[tuple[Any, ...]]) -> None:
-    with _opened(kind) as saver, asyncio.Runner() as loop:
+def test_reads_back_like_the_saver_in_memory(
+    empty_url: Callable[[], str], side: str, steps: list[tuple[Any, ...]]
+) -> None:
+    with SQLSaver(empty_url()) as saver, asyncio.Runner() as loop:
         runner = loop if side == "async" else None
         graphs = [Graph(_graph().compile(checkpointer=s), runner) for s in (saver, InMemorySaver())]
         for step in steps:

@@ -1,0 +1,1 @@
+"""Benchmarks: our saver beside others, in one run: `python -m bench --help`."""

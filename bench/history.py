@@ -1,0 +1,31 @@
+"""`get_state_history(limit=50)` of a long chat."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from bench.chat import Chat
+from bench.measure import Figure, interleaved, timed
+from bench.peers import OpenPeer, Peer, fresh
+from bench.scale import Scale
+
+LIMIT = 50
+HISTORY = "history at {:,}"
+
+
+def _read(peer: OpenPeer, chat: Chat) -> None:
+    assert len(peer.history(chat.graph, chat.config, LIMIT)) == LIMIT
+
+
+def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:
+    """Listings by all peers in turn."""
+    turns = LIMIT // 3 + 1  # a turn is three checkpoints
+    with ExitStack() as stack:
+        readers = {}
+        for peer in peers:
+            at_work = stack.enter_context(fresh(peer))
+            chat = Chat(at_work, "history", max(scale.long - 2 * turns, 2))
+            for _ in range(turns):
+                chat.turn()
+            readers[peer.name] = timed(partial(_read, at_work, chat))
+        yield Figure(HISTORY.format(scale.long), "ms", interleaved(readers, max(scale.runs // 2, 1)))

@@ -1,0 +1,78 @@
+"""What a saver remembers between calls: immutable bytes by digest, and which of them each thread has stored.
+
+Bytes that are named by their digest never go stale, so nothing here needs to be invalidated; it only needs an end.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Hashable
+from typing import Any
+
+OVERHEAD = 400  # bytes that Python spends on an entry besides its contents, roughly
+BYTES_PER_DIGEST = 128  # of a digest in a set, roughly
+
+
+class Cache:
+    """A bounded mapping that forgets what was not used for long; safe in any number of threads.
+
+    Two generations: what is used moves to the young one; when that has taken half of the room it becomes the old one,
+    and the old one is forgotten. A hit is one or two look-ups in a dict, without a lock or a list to keep in order.
+
+    Args:
+        limit: bytes to stay below, roughly; 0 remembers nothing for longer than a moment.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._young: dict[Hashable, tuple[Any, int]] = {}
+        self._old: dict[Hashable, tuple[Any, int]] = {}
+        self._used = 0
+
+    def get(self, key: Hashable) -> Any:
+        """The value, or None."""
+        if (found := self._young.get(key)) is not None:
+            return found[0]
+        if (found := self._old.get(key)) is not None:
+            self.put(key, *found)
+            return found[0]
+        return None
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Remember a value of so many bytes."""
+        # Two threads may count at once and lose one of the sizes: the limit is a rough one.
+        self._used += size + OVERHEAD
+        if 2 * self._used > self._limit:
+            self._old, self._young, self._used = self._young, {}, size + OVERHEAD
+        self._young[key] = (value, size)
+
+
+class Ledger:
+    """The digests that are known to be stored in each thread, under the epoch in which they were seen there.
+
+    Whoever deletes elements of a thread gives it a new epoch in the same transaction, and whoever stores a value reads
+    the epoch in the transaction that stores it: what was learnt in another epoch counts for nothing.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._most = limit // BYTES_PER_DIGEST
+        self._threads: OrderedDict[str, tuple[int, set[bytes]]] = OrderedDict()
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def unknown(self, thread_id: str, epoch: int, digests: Collection[bytes]) -> list[bytes]:
+        """Those of the digests that are not known to be stored."""
+        with self._lock:
+            learnt_in, known = self._threads.get(thread_id, (epoch, set[bytes]()))
+            return [d for d in digests if d not in known] if learnt_in == epoch else list(digests)
+
+    def learn(self, thread_id: str, epoch: int, digests: Collection[bytes]) -> None:
+        """Note what a committed transaction stored or saw in this epoch."""
+        with self._lock:
+            learnt_in, known = self._threads.pop(thread_id, (epoch, set[bytes]()))
+            self._count -= len(known)
+            known = known.union(digests) if learnt_in == epoch else set(digests)
+            self._threads[thread_id] = (epoch, known)
+            self._count += len(known)
+            while self._threads and self._count > self._most:
+                _, (_, forgotten) = self._threads.popitem(last=False)
+                self._count -= len(forgotten)

@@ -1,0 +1,88 @@
+"""MariaDB and MySQL, with PyMySQL, asyncmy or aiomysql."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.dialects.mysql import Insert, insert
+from sqlalchemy.engine import URL
+
+from threadloom.checkpoints import errors
+from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.dialects.generic import Rows
+from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
+
+SETUP_LOCK = "threadloom setup"
+SETUP_TIMEOUT = 60  # seconds
+
+
+class MySQL(ServerDialect):
+    """MariaDB 10.6 or MySQL 8, or newer."""
+
+    drivers = ("pymysql", "asyncmy")
+    extra = "mysql"
+    # By error number: https://mariadb.com/kb/en/mariadb-error-codes/
+    meanings: ClassVar[dict[Any, Meaning]] = {
+        **dict.fromkeys((2002, 2003, 2005), (errors.DatabaseUnavailableError, generic.UNREACHABLE)),
+        **dict.fromkeys((1053, 1927, 2006, 2013, 4031), (errors.DatabaseUnavailableError, generic.LOST)),
+        **dict.fromkeys((1044, 1045, 1698), (errors.DatabaseUnavailableError, generic.REFUSED)),
+        1049: (errors.DatabaseUnavailableError, generic.NO_DATABASE),
+        **dict.fromkeys(
+            (1040, 1203, 1226),
+            (errors.DatabaseBusyError, "it has no connection to spare; try again or raise max_connections"),
+        ),
+        **dict.fromkeys((1020, 1205, 1213), (errors.DatabaseBusyError, generic.BUSY)),
+        **dict.fromkeys((1021, 1041, 1114), (errors.DatabaseFullError, generic.FULL)),
+        **dict.fromkeys((1142, 1290, 1792, 1836), (errors.ReadOnlyDatabaseError, generic.READ_ONLY)),
+        1153: (errors.DatabaseError, "a value is larger than the server takes; raise max_allowed_packet there"),
+    }
+    rolled_back: ClassVar[frozenset[Any]] = frozenset({1020, 1213})
+
+    def connect_arguments(self, url: URL) -> dict[str, Any]:  # noqa: ARG002  # alike for all drivers
+        """All of Unicode, and a limit on the time to connect."""
+        return {"charset": "utf8mb4", "connect_timeout": generic.CONNECT_TIMEOUT}
+
+    @contextmanager
+    def alone(self, connection: Connection) -> Iterator[None]:
+        """A named lock, since creating a table commits here; held until the rest is committed too."""
+        lock = {"name": SETUP_LOCK, "timeout": SETUP_TIMEOUT}
+        connection.execute(text("SELECT GET_LOCK(:name, :timeout)"), lock)
+        try:
+            yield
+            connection.commit()
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
+
+    def begin(self, connection: Connection, *, write: bool) -> None:
+        """For the next transaction only: writers that lock no gaps between rows do not deadlock on new ones."""
+        level = "READ COMMITTED" if write else "REPEATABLE READ"
+        connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        connection.exec_driver_sql(f"START TRANSACTION {'READ WRITE' if write else 'READ ONLY'}")
+
+    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+        """Insert rows; one whose key exists stays as it is. (INSERT IGNORE would also cut what is too long.)"""
+        connection.execute(_insert_new(table), rows)
+
+    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+        """Insert rows; one whose key exists is overwritten."""
+        connection.execute(_insert_or_replace(table), rows)
+
+    def code_of(self, exc: Exception) -> Any:
+        """The error number."""
+        arguments = getattr(getattr(exc, "orig", exc), "args", ())
+        return arguments[0] if arguments else None
+
+
+@lru_cache
+def _insert_new(table: Table) -> Insert:
+    key = next(iter(table.primary_key))
+    return insert(table).on_duplicate_key_update({key.name: key})
+
+
+@lru_cache
+def _insert_or_replace(table: Table) -> Insert:
+    statement = insert(table)
+    rest = {c.name: statement.inserted[c.name] for c in table.columns if not c.primary_key}
+    return statement.on_duplicate_key_update(rest)

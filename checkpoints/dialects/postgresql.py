@@ -1,0 +1,101 @@
+"""PostgreSQL, with psycopg 3 or asyncpg, straight or through pgbouncer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+from threadloom.checkpoints import errors
+from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.dialects.generic import Rows
+from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
+
+SETUP_LOCK = 0x7468726561646C6F  # "threadlo": any number that nobody else locks
+
+
+class PostgreSQL(ServerDialect):
+    """PostgreSQL 12 or newer."""
+
+    drivers = ("psycopg", "asyncpg")
+    extra = "postgres"
+    # By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    meanings: ClassVar[dict[Any, Meaning]] = {
+        "08000": (errors.DatabaseUnavailableError, generic.LOST),
+        "08003": (errors.DatabaseUnavailableError, generic.LOST),
+        "08006": (errors.DatabaseUnavailableError, generic.LOST),
+        "57P01": (errors.DatabaseUnavailableError, generic.LOST),
+        "57P02": (errors.DatabaseUnavailableError, generic.LOST),
+        "25P03": (errors.DatabaseUnavailableError, generic.LOST),
+        "57P03": (errors.DatabaseUnavailableError, "the server is starting or shutting down; try again"),
+        "28000": (errors.DatabaseUnavailableError, generic.REFUSED),
+        "28P01": (errors.DatabaseUnavailableError, generic.REFUSED),
+        "3D000": (errors.DatabaseUnavailableError, generic.NO_DATABASE),
+        "53300": (errors.DatabaseBusyError, "it has no connection to spare; try again or raise max_connections"),
+        "40001": (errors.DatabaseBusyError, generic.BUSY),
+        "40P01": (errors.DatabaseBusyError, generic.BUSY),
+        "55P03": (errors.DatabaseBusyError, generic.BUSY),
+        "57014": (errors.DatabaseBusyError, generic.BUSY),
+        "53100": (errors.DatabaseFullError, generic.FULL),
+        "25006": (errors.ReadOnlyDatabaseError, generic.READ_ONLY),
+        "42501": (errors.ReadOnlyDatabaseError, generic.READ_ONLY),
+        "54000": (errors.InvalidRequestError, generic.TOO_LONG),
+    }
+    rolled_back: ClassVar[frozenset[Any]] = frozenset({"40001", "40P01"})
+
+    def connect_arguments(self, url: URL) -> dict[str, Any]:
+        """A limit on the time to connect; nothing prepared behind pgbouncer, where connections change hands."""
+        pgbouncer = generic.is_behind_pgbouncer(url)
+        if url.get_driver_name() == "asyncpg":
+            nameless = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"__threadloom_{uuid4()}__"}
+            return {"timeout": generic.CONNECT_TIMEOUT} | (nameless if pgbouncer else {})
+        if url.get_driver_name() == "psycopg":
+            return {"connect_timeout": generic.CONNECT_TIMEOUT} | ({"prepare_threshold": None} if pgbouncer else {})
+        return {}
+
+    @contextmanager
+    def alone(self, connection: Connection) -> Iterator[None]:
+        """Wait for the others; the end of the transaction lets the next one in."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
+        yield
+
+    def begin(self, connection: Connection, *, write: bool) -> None:
+        """Part of the BEGIN that the driver sends, so it costs nothing."""
+        level = "READ COMMITTED" if write else "REPEATABLE READ"
+        connection.execution_options(isolation_level=level, postgresql_readonly=not write)
+
+    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+        """Insert rows; one whose key exists stays as it is."""
+        connection.execute(_insert_new(table), rows)
+
+    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+        """Insert rows; one whose key exists is overwritten."""
+        connection.execute(_insert_or_replace(table), rows)
+
+    def code_of(self, exc: Exception) -> Any:
+        """The SQLSTATE."""
+        return getattr(getattr(exc, "orig", exc), "sqlstate", None)
+
+    def meaning(self, exc: Exception) -> Meaning:
+        """The kind of error; psycopg gives no code when it cannot connect, its words must do."""
+        kind, words = super().meaning(exc)
+        if kind is errors.DatabaseError and isinstance(exc, OperationalError) and self.code_of(exc) is None:
+            return errors.DatabaseUnavailableError, f"no connection: {words}"
+        return kind, words
+
+
+@lru_cache
+def _insert_new(table: Table) -> Insert:
+    return insert(table).on_conflict_do_nothing()
+
+
+@lru_cache
+def _insert_or_replace(table: Table) -> Insert:
+    statement = insert(table)
+    rest = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=rest)

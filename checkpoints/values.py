@@ -1,0 +1,95 @@
+"""Values to the columns of a row and back; every failure names thread, channel, class and remedy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+
+from threadloom.checkpoints.cache import Cache
+from threadloom.checkpoints.codec import StrictSerializer, UnknownTypeError
+from threadloom.checkpoints.errors import UnrestorableValueError, UnsavableValueError
+from threadloom.checkpoints.tree import TREE, Decoder, Elements, Encoder, MissingElementError
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Encodes and decodes for one saver.
+
+    Args:
+        serde: which classes are allowed.
+        cache: what is remembered of other values.
+    """
+
+    serde: StrictSerializer
+    cache: Cache
+
+    def encode(self, channel: str, value: Any, elements: Elements) -> dict[str, Any]:
+        """The columns for a channel's value; the elements that it refers to are added to `elements`.
+
+        Raises:
+            UnsavableValueError: it could not be restored.
+        """
+        encoder = Encoder(self.serde, self.cache)
+        with _saving(f"channel {channel!r}"):
+            kind, data = encoder.encode(value)
+        elements |= encoder.elements
+        return {"type": kind, "data": data}
+
+    def decode(self, row: Row[Any], elements: Elements, messages: dict[bytes, Any] | None = None) -> Any:
+        """The object in the row of a value or a write, given the elements that it refers to.
+
+        Calls with the same `messages` share the messages that they have in common.
+
+        Raises:
+            UnrestorableValueError: its class is not allowed or has changed, or the database is damaged.
+        """
+        with _restoring(row.thread_id, f"channel {row.channel!r}"):
+            if row.type in (TREE, "msgpack"):
+                return Decoder(self.serde, self.cache, elements, messages).read(row.data)
+            return self.serde.loads_typed((row.type, row.data))
+
+    def pack(self, what: str, value: Any) -> bytes:
+        """The bytes of something that is no channel's value; raises UnsavableValueError."""
+        with _saving(what):
+            return self.serde.pack(value)
+
+    def unpack(self, thread_id: str, what: str, data: bytes) -> Any:
+        """The reverse of `pack`; raises UnrestorableValueError."""
+        with _restoring(thread_id, what):
+            return self.serde.loads_typed(("msgpack", data))
+
+
+@contextmanager
+def _saving(what: str) -> Iterator[None]:
+    try:
+        yield
+    except UnknownTypeError as exc:
+        raise UnsavableValueError(
+            f"{what} holds a {exc.module}.{exc.name}, which could not be restored: it {exc.reason}. {_remedy(exc)}"
+        ) from exc
+    except (TypeError, ValueError) as exc:
+        raise UnsavableValueError(
+            f"{what} holds a value that cannot be saved: {exc}. "
+            "Convert it to plain data, a dataclass or a pydantic model"
+        ) from exc
+
+
+@contextmanager
+def _restoring(thread_id: str, what: str) -> Iterator[None]:
+    where = f"thread {thread_id!r}, {what}"
+    try:
+        yield
+    except UnknownTypeError as exc:
+        raise UnrestorableValueError(
+            f"{where}: a stored {exc.module}.{exc.name} cannot be restored: it {exc.reason}. {_remedy(exc)}"
+        ) from exc
+    except (ValueError, NotImplementedError, MissingElementError) as exc:
+        raise UnrestorableValueError(f"{where}: the stored bytes cannot be read ({exc})") from exc
+
+
+def _remedy(exc: UnknownTypeError) -> str:
+    if "allow-list" in exc.reason:
+        return f"Create the saver with SQLSaver(..., allow=[{exc.name}])"
+    return "Define it at the top level of a module, so that its fields alone rebuild it, or store plain data"

@@ -1,0 +1,59 @@
+"""The database servers that tests use: a new database on each, dropped afterwards.
+
+A server that does not answer skips the test; with THREADLOOM_REQUIRE_SERVICES=1 it fails. Other servers than those of
+this machine are named by THREADLOOM_TEST_POSTGRES_URL and THREADLOOM_TEST_MARIADB_URL.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import OperationalError
+
+SERVERS = {
+    "postgresql": ("THREADLOOM_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/test", "psycopg"),
+    "mariadb": ("THREADLOOM_TEST_MARIADB_URL", "mysql://root@127.0.0.1:3306/test", "pymysql"),
+}
+_CREATE = {"postgresql": "CREATE DATABASE {} TEMPLATE template0", "mariadb": "CREATE DATABASE {}"}
+_DROP = {"postgresql": "DROP DATABASE {} WITH (FORCE)", "mariadb": "DROP DATABASE {}"}
+
+
+@contextmanager
+def database(kind: str) -> Iterator[str]:
+    """The URL of a new database on this server."""
+    admin = administrator(kind)
+    name = f"threadloom_test_{uuid4().hex}"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(_CREATE[kind].format(name))
+    try:
+        yield _server(kind).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(_DROP[kind].format(name))
+
+
+@cache
+def administrator(kind: str) -> Engine:
+    """An engine on the server itself, every statement for its own."""
+    url = _server(kind).set(drivername=f"{_server(kind).get_backend_name()}+{SERVERS[kind][2]}")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        engine.connect().close()
+    except OperationalError as exc:
+        _miss(f"{kind} does not answer at {url.render_as_string()} ({exc.orig}); see {SERVERS[kind][0]}")
+    return engine
+
+
+def _server(kind: str) -> URL:
+    variable, default, _ = SERVERS[kind]
+    return make_url(os.environ.get(variable, default))
+
+
+def _miss(reason: str) -> None:
+    if os.environ.get("THREADLOOM_REQUIRE_SERVICES") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -10,7 +10,7 @@ list are plain, exceptions are their repr, and objects inside the free-form fiel
 
 import importlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import ormsgpack
 from langgraph.checkpoint.serde import jsonplus
@@ -65,14 +65,23 @@ class StrictSerializer(JsonPlusSerializer):
             return _FALLBACK(part)
 
         data = ormsgpack.packb(obj, default=encode, option=OPTIONS)
-        if objects:  # the rest is plain data
+        if objects:
             Reader(self.allowed).check(data)
+        else:  # plain data
+            refuse_extensions(data)
         return data
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """Decode; raises UnknownTypeError for a class that cannot be restored, ValueError for damaged bytes."""
         kind, raw = data
         return Reader(self.allowed).read(raw) if kind == "msgpack" else super().loads_typed(data)
+
+
+def refuse_extensions(data: bytes) -> None:
+    """Raise UnknownTypeError if plain data holds an `ormsgpack.Ext`: it would be read as what it pretends to be."""
+    if any(head in data for head in _EXTENSION_HEADS):  # which other data has too, sometimes
+        reader = Reader(frozenset())
+        reader.unpack(data, reader.refuse)
 
 
 class Reader:
@@ -104,9 +113,15 @@ class Reader:
                 raise self._failure from None
             raise
 
+    def refuse(self, code: int, _: bytes) -> NoReturn:
+        """Fail for an extension that no encoding of ours made."""
+        raise self.fail(UnknownTypeError("ormsgpack", "Ext", f"is MessagePack already (code {code})"))
+
     def _prove(self, code: int, data: bytes) -> Any:
         if code == jsonplus.EXT_DELTA_SNAPSHOT:
             return self.unpack(data, self._prove)
+        if code not in _CODES:
+            self.refuse(code, data)
         if code != jsonplus.EXT_NUMPY_ARRAY:
             module, name, *_ = self.unpack(data, self._prove)
             if module.startswith("langchain_core.") and (module, name) in SAFE_MSGPACK_TYPES:
@@ -182,3 +197,7 @@ _BUILDERS: dict[int, Callable[[Any, Any], Any]] = {
     jsonplus.EXT_PYDANTIC_V1: _from_fields,
     jsonplus.EXT_PYDANTIC_V2: _from_model,
 }
+
+_CODES = {*_BUILDERS, jsonplus.EXT_NUMPY_ARRAY, jsonplus.EXT_DELTA_SNAPSHOT}
+# How an extension of 1, 2, 4, 8 or 16 bytes begins, or one with a length of 1, 2 or 4 bytes.
+_EXTENSION_HEADS = tuple(bytes([head]) for head in (*range(0xD4, 0xD9), *range(0xC7, 0xCA)))

@@ -29,14 +29,12 @@ class Receipt:
         ledger.learn(*self._learnt)
 
 
-def store_elements(connection: Connection, thread_id: str, parts: Elements, ledger: Ledger) -> Receipt | None:
-    """Store those elements that the thread does not have, as far as the ledger knows.
-
-    Until the transaction ends nobody deletes elements of this thread.
-    """
+def store_elements(
+    connection: Connection, thread_id: str, epoch: int, parts: Elements, ledger: Ledger
+) -> Receipt | None:
+    """Store those elements that a thread, which was entered, does not have as far as the ledger knows."""
     if not parts:
         return None
-    epoch = _enter(connection, thread_id)
     # In order of their keys, so that two who insert the same ones wait for each other, never both at once.
     missing = sorted(ledger.unknown(thread_id, epoch, parts))
     if missing:
@@ -48,14 +46,16 @@ def store_elements(connection: Connection, thread_id: str, parts: Elements, ledg
     return Receipt(thread_id, epoch, missing)
 
 
-def _enter(connection: Connection, thread_id: str) -> int:
-    """The epoch of a thread, which stays as it is until the transaction ends."""
-    query = select(threads.c.epoch).where(threads.c.thread_id == thread_id).with_for_update(read=True)
-    found = connection.execute(query).one_or_none()
-    if found is None:
-        start_thread(connection, thread_id)
-        found = connection.execute(query).one()
-    return int(found.epoch)
+def enter_thread(connection: Connection, thread_id: str, *, alone: bool = False) -> int:
+    """Begin to store in a thread; returns its epoch, which stays as it is until the transaction ends.
+
+    Until then nobody deletes anything of the thread, and if `alone` nobody else stores checkpoints or elements in it.
+    Whoever stores a checkpoint enters, so that a thread which cannot be locked has none.
+    """
+    query = select(threads.c.epoch).where(threads.c.thread_id == thread_id).with_for_update(read=not alone)
+    while (epoch := connection.execute(query).scalar()) is None:
+        start_thread(connection, thread_id)  # and look again: another may have started it, or even deleted it since
+    return int(epoch)
 
 
 def start_thread(connection: Connection, thread_id: str) -> None:
@@ -92,7 +92,7 @@ def _read(connection: Connection, thread_id: str, digests: Iterable[bytes]) -> I
 
 
 def lock_thread(connection: Connection, thread_id: str) -> bool:
-    """Wait until nobody stores elements in a thread; until the transaction ends nobody will. False: it has no epoch."""
+    """Wait until nobody stores in a thread; until the transaction ends nobody will. False: it has no checkpoints."""
     query = select(threads.c.epoch).where(threads.c.thread_id == thread_id)
     return connection.execute(query.with_for_update()).scalar() is not None
 

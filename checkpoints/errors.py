@@ -53,6 +53,21 @@ class StaleThreadError(CheckpointError):
         )
 
 
+class MissingParentError(CheckpointError):
+    """A run goes on from a checkpoint that somebody deleted; nothing was stored: start again from one that is there.
+
+    Attributes:
+        thread_id, ns, parent_id: which checkpoint.
+    """
+
+    def __init__(self, thread_id: str, ns: str, parent_id: str) -> None:
+        self.thread_id, self.ns, self.parent_id = thread_id, ns, parent_id
+        super().__init__(
+            f"thread {thread_id!r}: this run went on from checkpoint {parent_id}, which was pruned or deleted meanwhile, "
+            "perhaps with values that did not change since. Nothing was stored; start again from another checkpoint"
+        )
+
+
 class UnsavableValueError(CheckpointError, TypeError):
     """The state holds a value that could not be restored later, so it was not saved."""
 

@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import records, storage
+from threadloom.checkpoints import records, sizes, storage, verify
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
 from threadloom.checkpoints.elements import Receipt
@@ -24,8 +24,11 @@ from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.errors import InvalidRequestError
 from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.listing import Listing
-from threadloom.checkpoints.records import ThreadSummary
+from threadloom.checkpoints.records import Place, ThreadSummary
+from threadloom.checkpoints.sizes import Overview, ThreadSize
+from threadloom.checkpoints.timeline import Moment, Timeline
 from threadloom.checkpoints.values import Codec
+from threadloom.checkpoints.verify import Problem
 from threadloom.checkpoints.versions import next_version
 
 
@@ -82,7 +85,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
         """The checkpoint that the config addresses, or the latest of its thread; None when there is none."""
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
         stored = self._database.read(storage.load_checkpoint, place, checkpoint_id, self._cache)
-        self._guard.loaded(place, checkpoint_id, found=stored is not None)
+        self._guard.loaded(config)
         return records.tuple_of(self._codec, stored) if stored else None
 
     def list(
@@ -115,12 +118,21 @@ class SQLSaver(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Store a checkpoint as a child of the one in the config; returns the config that addresses it."""
+        """Store a checkpoint as a child of the one in the config; returns the config that addresses it.
+
+        Raises:
+            StaleThreadError: another run took the thread further since this one read it.
+            MissingParentError: the checkpoint in the config is gone, and this one has values in common with it.
+            UnsavableValueError: a value could not be restored.
+        """
         place = records.place_of(config)
         row = records.checkpoint_row(self._codec, config, checkpoint, metadata)
         values, parts = records.value_rows(self._codec, place, checkpoint["channel_values"], new_versions)
-        follows = self._guard.applies(row)
-        receipt = self._database.write(storage.put_checkpoint, row, values, parts, self._ledger, follows=follows)
+        follows = self._guard.applies(config, row)
+        carries = bool(row["replayed"]) or not checkpoint["channel_values"].keys() <= new_versions.keys()
+        receipt = self._database.write(
+            storage.put_checkpoint, row, values, parts, self._ledger, follows=follows, carries=carries
+        )
         self._note(receipt)
         return records.config_of(place, checkpoint["id"])
 
@@ -188,6 +200,44 @@ class SQLSaver(BaseCheckpointSaver[str]):
         after = (before.checkpoint_id, before.thread_id) if before else None
         rows = self._database.read(storage.load_threads, max(limit, 0), after)
         return [records.summary_of(self._codec, row) for row in rows]
+
+    def timeline(
+        self, thread_id: str, ns: str = "", *, limit: int | None = None, before: str | None = None
+    ) -> Iterator[Moment]:
+        """The checkpoints of one namespace, newest first, without their values, read in pages as the caller goes on.
+
+        Args:
+            thread_id: the thread.
+            ns: its namespace; "" is the root graph.
+            limit: at most so many.
+            before: only checkpoints older than the one with this id.
+        """
+        timeline = Timeline(self._database, Place(str(thread_id), ns), before, limit)
+        while page := timeline.next_page():
+            yield from page
+
+    def sizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
+        """How many bytes threads take, the largest first.
+
+        Args:
+            thread_id: this thread only, with its channels; an empty list when there is nothing of it.
+            limit: at most so many threads.
+        """
+        if thread_id is None:
+            return self._database.read(sizes.load_sizes, max(limit, 0))
+        size = self._database.read(sizes.load_size, str(thread_id))
+        return [size] if size else []
+
+    def verify(self, thread_id: str | None = None) -> Iterator[Problem]:
+        """What of a thread, or of all, is missing, damaged, of no use, or not to be restored with today's allow-list.
+
+        Reads everything once, in small pages as the caller goes on, and changes nothing.
+        """
+        return verify.problems(self._database, cast("StrictSerializer", self.serde), thread_id)
+
+    def overview(self) -> Overview:
+        """What kind of database this is, its schema, and how many threads and checkpoints it has."""
+        return self._database.read(sizes.overview)
 
     def get_next_version(self, current: str | float | None, channel: None) -> str:  # noqa: ARG002  # LangGraph's signature
         """The version that follows `current`, in the form of the official savers."""
@@ -271,6 +321,19 @@ class SQLSaver(BaseCheckpointSaver[str]):
     async def athreads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
         """`threads` for event loops."""
         return await self._database.offload(self.threads, limit=limit, before=before)
+
+    async def atimeline(
+        self, thread_id: str, ns: str = "", *, limit: int | None = None, before: str | None = None
+    ) -> AsyncIterator[Moment]:
+        """`timeline` for event loops."""
+        timeline = Timeline(self._database, Place(str(thread_id), ns), before, limit)
+        while page := await self._database.offload(timeline.next_page):
+            for moment in page:
+                yield moment
+
+    async def asizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
+        """`sizes` for event loops."""
+        return await self._database.offload(self.sizes, thread_id, limit=limit)
 
     async def __aenter__(self) -> Self:
         return self

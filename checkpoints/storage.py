@@ -16,12 +16,12 @@ from threadloom.checkpoints.elements import (
     Receipt,
     chunks,
     collect_garbage,
+    enter_thread,
     load_elements,
     lock_thread,
-    start_thread,
     store_elements,
 )
-from threadloom.checkpoints.errors import StaleThreadError, ThreadExistsError
+from threadloom.checkpoints.errors import MissingParentError, StaleThreadError, ThreadExistsError
 from threadloom.checkpoints.records import Filter, Place, Stored
 from threadloom.checkpoints.tables import (
     SCHEMA_VERSION,
@@ -65,15 +65,25 @@ def put_checkpoint(
     ledger: Ledger,
     *,
     follows: bool = False,
+    carries: bool = True,
 ) -> Receipt | None:
     """Store a checkpoint, the channel values that are new in it and those of their elements that are new.
 
+    Args:
+        connection, row, values, parts, ledger: where and what.
+        follows: it has to follow the latest checkpoint of its namespace.
+        carries: it has values that its parent stored, or that are rebuilt from its ancestors.
+
     Raises:
-        StaleThreadError: it has to follow the latest checkpoint of its namespace, and does not.
+        StaleThreadError: it has to follow the latest checkpoint, and does not.
+        MissingParentError: somebody deleted the parent, and with it perhaps what this one carries.
     """
+    epoch = enter_thread(connection, row["thread_id"], alone=follows)
     if follows:
         _check_head(connection, row)
-    receipt = store_elements(connection, row["thread_id"], parts, ledger)
+    elif carries and row["parent_id"]:
+        _check_parent(connection, row)
+    receipt = store_elements(connection, row["thread_id"], epoch, parts, ledger)
     dialect = dialect_of(connection)
     if values:
         dialect.insert_or_replace(connection, channel_values, values)
@@ -82,20 +92,27 @@ def put_checkpoint(
 
 
 def _check_head(connection: Connection, row: Mapping[str, Any]) -> None:
-    if not lock_thread(connection, row["thread_id"]):
-        start_thread(connection, row["thread_id"])
-        lock_thread(connection, row["thread_id"])
     head = connection.execute(select(_latest(Place(row["thread_id"], row["ns"])))).scalar()
     # The checkpoint itself is the head when the answer to its storing got lost and it is stored again.
     if head not in (row["parent_id"], row["checkpoint_id"]):
         raise StaleThreadError(row["thread_id"], row["ns"], row["parent_id"], head)
 
 
+def _check_parent(connection: Connection, row: Mapping[str, Any]) -> None:
+    place = Place(row["thread_id"], row["ns"])
+    parent = select(literal(1)).where(*_at(checkpoints, place), checkpoints.c.checkpoint_id == row["parent_id"])
+    if connection.execute(parent).first() is None:
+        raise MissingParentError(*place, row["parent_id"])
+
+
 def put_writes(
     connection: Connection, place: Place, rows: Sequence[Mapping[str, Any]], parts: Elements, ledger: Ledger
 ) -> Receipt | None:
     """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there."""
-    receipt = store_elements(connection, place.thread_id, parts, ledger)
+    receipt = None
+    if parts:
+        epoch = enter_thread(connection, place.thread_id)
+        receipt = store_elements(connection, place.thread_id, epoch, parts, ledger)
     dialect = dialect_of(connection)
     if ordinary := [r for r in rows if r["idx"] >= 0]:
         dialect.insert_new(connection, writes, ordinary)
@@ -198,18 +215,19 @@ def _writes(
 
 def delete_thread(connection: Connection, thread_id: str) -> None:
     """Delete everything of a thread."""
-    lock_thread(connection, thread_id)
+    enter_thread(connection, thread_id, alone=True)  # waits also for one who is about to start the thread
     for table in (checkpoints, channel_values, writes, elements, threads):
         connection.execute(delete(table).where(table.c.thread_id == thread_id))
 
 
 def copy_thread(connection: Connection, source: str, target: str) -> None:
     """Copy everything of a thread, whole history included, to a thread that must not exist yet."""
+    for thread_id in sorted({source, target}):  # in order: two who lock the same wait, never both at once
+        enter_thread(connection, thread_id, alone=True)
     if connection.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == target).limit(1)).first():
         raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
-    lock_thread(connection, source)
     delete_thread(connection, target)  # writes without a checkpoint may be there
-    start_thread(connection, target)
+    enter_thread(connection, target)
     for table in (checkpoints, channel_values, writes, elements):
         copied = [literal(target, c.type) if c.name == "thread_id" else c for c in table.columns]
         rows = select(*copied).where(table.c.thread_id == source)
@@ -218,7 +236,8 @@ def copy_thread(connection: Connection, source: str, target: str) -> None:
 
 def keep_latest(connection: Connection, thread_id: str) -> None:
     """Delete all but the latest checkpoint of each namespace and what rebuilds its replayed channels."""
-    lock_thread(connection, thread_id)
+    if not lock_thread(connection, thread_id):
+        return
     found = connection.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == thread_id).distinct())
     for ns in found.scalars().all():
         history = _History(connection, Place(thread_id, ns))
@@ -263,9 +282,17 @@ class _History:
         for table in (checkpoints, writes):
             for chunk in chunks(gone):
                 self._delete(table, table.c.checkpoint_id.in_(chunk))
+        self._delete_strays()
         unused = self.values - _keys(*(self.rows[checkpoint_id] for checkpoint_id in kept)).keys()
         for keys in chunks(unused):
             self._delete(channel_values, tuple_(channel_values.c.channel, channel_values.c.version).in_(keys))
+
+    def _delete_strays(self) -> None:
+        """Delete writes that arrived after their checkpoint had been deleted; younger ones may precede theirs."""
+        stays = select(checkpoints.c.checkpoint_id).where(*_at(checkpoints, self._place))
+        if self.rows:
+            written = writes.c.checkpoint_id
+            self._delete(writes, and_(written < max(self.rows), written.not_in(stays)))
 
     def _delete(self, table: Any, condition: Any) -> None:
         self._connection.execute(delete(table).where(*_at(table, self._place), condition))

@@ -14,7 +14,16 @@ SCHEMA_VERSION = 1
 
 metadata = MetaData()
 
-schema = Table("threadloom_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+# What MySQL and MariaDB keep tables in; another, if it is their default, may know no transactions.
+ENGINE = "InnoDB"
+
+schema = Table(
+    "threadloom_schema",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    mysql_engine=ENGINE,
+    mariadb_engine=ENGINE,
+)
 
 THREAD = Name(480)
 NAMESPACE = Name(1600)
@@ -28,6 +37,8 @@ threads = Table(
     metadata,
     Column("thread_id", THREAD, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
+    mysql_engine=ENGINE,
+    mariadb_engine=ENGINE,
 )
 
 checkpoints = Table(
@@ -50,6 +61,8 @@ checkpoints = Table(
     Column("checkpoint", Bytes, nullable=False),
     Index("threadloom_checkpoints_newest", "checkpoint_id", "thread_id", "ns"),
     Index("threadloom_checkpoints_run", "run_id"),
+    mysql_engine=ENGINE,
+    mariadb_engine=ENGINE,
 )
 
 # A channel's value, stored once for each version of the channel. A channel without a row is empty at that version.
@@ -64,6 +77,8 @@ channel_values = Table(
     Column("type", ID, nullable=False),
     Column("data", Bytes, nullable=False),
     sqlite_with_rowid=False,
+    mysql_engine=ENGINE,
+    mariadb_engine=ENGINE,
 )
 
 writes = Table(
@@ -79,6 +94,8 @@ writes = Table(
     Column("type", ID, nullable=False),
     Column("data", Bytes, nullable=False),
     sqlite_with_rowid=False,
+    mysql_engine=ENGINE,
+    mariadb_engine=ENGINE,
 )
 
 # Parts of values and writes, each once in a thread under the digest of its bytes.
@@ -90,4 +107,6 @@ elements = Table(
     # Whether it refers to other elements: those are read to find out what is still in use.
     Column("inner", Boolean, nullable=False),
     Column("data", Bytes, nullable=False),
+    mysql_engine=ENGINE,
+    mariadb_engine=ENGINE,
 )

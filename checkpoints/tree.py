@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde import jsonplus
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from threadloom.checkpoints.cache import Cache
-from threadloom.checkpoints.codec import OPTIONS, Reader, StrictSerializer
+from threadloom.checkpoints.codec import OPTIONS, Reader, StrictSerializer, refuse_extensions
 from threadloom.checkpoints.messages import MESSAGES, Fingerprint, Mould, fingerprint_of, mould_of
 
 DIGEST_SIZE = 16  # bytes; a collision, 2^64 tries away, would harm the thread of the one who looked for it
@@ -104,6 +104,7 @@ class Encoder:
             return self._serde.pack(value)
         plain = _plain(value)
         if plain is not None and len(plain) < (SMALL if kind is list else ATOM):
+            refuse_extensions(plain)
             return plain
         if kind is list:
             return self._sequence([self._part(item, depth) for item in value], LIST, _array)
@@ -123,7 +124,8 @@ class Encoder:
         if digest is None or element is None:
             element = Element(self._serde.pack(message), ())
             digest = digest_of(element.data)
-            if fingerprint:
+            # Saving runs beside the next node, which may be changing the message: never remember one for the other.
+            if fingerprint and fingerprint == fingerprint_of(message):
                 remember(self._cache, digest, element, fingerprint)
         self.elements[digest] = element
         return _REFERENCE + digest

@@ -10,7 +10,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
-from tests.checkpoints.chain import config
+from tests.checkpoints.chain import config, put
 from tests.checkpoints.sides import Graph
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import InvalidRequestError, StaleThreadError
@@ -84,15 +84,76 @@ def test_time_travel_is_legal(saver: SQLSaver, runner: asyncio.Runner | None, du
     assert graph.invoke({"log": ["more"]}, config(), durability=durability)["log"][-3:] == ["more", "a", "b"]
 
 
-def test_naming_a_checkpoint_frees_one_run_only(url: str) -> None:
-    with SQLSaver(url) as saver:
-        quick = _graph(saver, None)
-        quick.invoke({"log": ["in"]}, config())
+def test_naming_a_checkpoint_frees_one_run_only(saver: SQLSaver) -> None:
+    quick = _graph(saver, None)
+    quick.invoke({"log": ["in"]}, config())
+    named = quick.get_state(config()).config
+
+    def overtake() -> None:
+        quick.invoke({"log": ["quick"]}, config())
+        for _ in range(3):
+            quick.get_state(named)  # looking at it does not free the run that is about to store
+
+    slow = _graph(saver, None, overtake)
+    quick.invoke({"log": ["from there"]}, named)
+    for durability in ("sync", "exit"):
         named = quick.get_state(config()).config
-        slow = _graph(saver, None, lambda: quick.invoke({"log": ["quick"]}, config()))
-        quick.invoke({"log": ["from there"]}, named)
+        quick.get_state(named)
         with pytest.raises(StaleThreadError):
-            slow.invoke({"log": ["slow"]}, config())
+            slow.invoke({"log": ["slow"]}, config(), durability=durability)
+
+
+def test_a_program_without_a_graph_is_guarded_too(saver: SQLSaver) -> None:
+    first = put(saver, config(), {"x": 1}, source="loop")
+    put(saver, first, {"x": 2}, source="loop")
+    with pytest.raises(StaleThreadError):
+        put(saver, first, {"x": 3}, source="loop")
+    assert saver.get_tuple(first)
+    put(saver, first, {"x": 3}, source="loop")
+    with pytest.raises(StaleThreadError):
+        put(saver, first, {"x": 4}, source="loop")
+    put(saver, config(), {"x": 0}, source="loop")  # a history may be written in any order
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_what_langgraph_does_by_itself_is_legal(
+    new_url: str, runner: asyncio.Runner | None, durability: Durability
+) -> None:
+    """Two processes (two savers stand for them) take turns; failures, jumps, edits, deletions in between."""
+    down = True
+
+    def jump(state: State) -> Command[Literal["end"]]:
+        if down:
+            raise RuntimeError("down")
+        return Command(goto="end", update={"log": ["jump"]})
+
+    def build(saver: SQLSaver) -> Graph:
+        memory = StateGraph(State)
+        memory.add_node("remember", lambda state: {"log": ["remember"]})
+        memory.add_edge(START, "remember")
+        graph = StateGraph(State)
+        graph.add_node("memory", memory.compile(checkpointer=True))
+        graph.add_node("jump", jump)
+        graph.add_node("end", lambda state: {"log": [interrupt("?")]})
+        graph.add_edge(START, "memory")
+        graph.add_edge("memory", "jump")
+        return Graph(graph.compile(checkpointer=saver), runner)
+
+    with SQLSaver(new_url) as first, SQLSaver(new_url) as second:
+        one, two = build(first), build(second)
+        for _ in range(2):
+            down = True
+            with pytest.raises(RuntimeError, match="down"):
+                one.invoke({"log": ["in"]}, config(), durability=durability)
+            down = False
+            again = two.invoke({"log": ["retry"]}, config(), durability=durability)
+            assert [i.value for i in again["__interrupt__"]] == ["?"]
+            assert one.invoke(Command(resume="yes"), config(), durability=durability)["log"][-1] == "yes"
+            two.update_state(config(), {"log": ["edit"]}, as_node="jump")
+            for snapshot in one.history(config())[::2]:
+                two.invoke({"log": ["fork"]}, snapshot.config, durability=durability)
+                one.invoke(Command(resume="on"), config(), durability=durability)
+            second.delete_thread("t")
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)

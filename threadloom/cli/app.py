@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from threadloom.cli import doctor, graph, library, resume, run, show, threads
+from threadloom.cli import db, doctor, graph, library, resume, run, show, threads
 from threadloom.cli.console import report_error
 
 
 class InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them, not groups last."""
 
-    order = ("run", "resume", "threads", "show", "graph", "library", "doctor")
+    order = ("run", "resume", "threads", "show", "graph", "library", "db", "doctor")
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
         """Names of the commands."""
@@ -37,6 +37,7 @@ app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.t
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
 app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)
 app.add_typer(library.app, name="library")
+app.add_typer(db.app, name="db")
 app.command("doctor", epilog="Example: threadloom doctor --deadline 2")(doctor.doctor)
 
 

@@ -1,0 +1,244 @@
+"""Reads a database against today's code: which values would not be restored, what is missing, damaged or of no use.
+
+Every row and every element is read once, in small pages, each in a transaction of its own, so the work is linear in
+what is stored and nobody waits for it. In memory are the digests of one thread at a time, and which of them refer to
+which.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, cast
+
+from sqlalchemy import Connection, Row, Select, func, select, tuple_
+
+from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
+from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.records import Place
+from threadloom.checkpoints.tables import channel_values, checkpoints, elements, threads, writes
+from threadloom.checkpoints.tree import DICT, LIST, REFERENCE, TREE, digest_of, references_in
+
+PAGE = 64  # rows
+
+Kind = Literal["unrestorable", "missing", "damaged", "unreferenced"]
+
+
+class Problem(NamedTuple):
+    """Something that is wrong with a thread.
+
+    Args:
+        kind: "unrestorable": a class is not allowed, or is no longer what it was; "missing": an element that a value
+            refers to; "damaged": bytes are not what was stored; "unreferenced": elements to which nothing refers, one
+            problem for all of a thread.
+        reason: what is wrong, in words.
+        type_name: the class as "module.name", if that is what is wrong.
+        ns, checkpoint_id, channel: where. A value that several checkpoints share is named with the oldest. Without a
+            channel, the checkpoint itself or its metadata is concerned.
+    """
+
+    thread_id: str
+    kind: Kind
+    reason: str
+    type_name: str = ""
+    ns: str = ""
+    checkpoint_id: str = ""
+    channel: str = ""
+
+
+class _Fault(NamedTuple):
+    kind: Kind
+    type_name: str
+    reason: str
+
+
+def problems(database: Database, serde: StrictSerializer, thread_id: str | None) -> Iterator[Problem]:
+    """What is wrong with one thread or all, found as the caller goes on.
+
+    A value is listed once for each class in it that cannot be restored. What was stored meanwhile may be looked at or
+    not; what is deleted meanwhile is no problem.
+    """
+    if thread_id is not None:
+        yield from _Thread(database, serde, thread_id).problems()
+        return
+    found = None
+    while (found := database.read(_next, "thread_id", None, found)) is not None:
+        yield from _Thread(database, serde, found).problems()
+
+
+class _Thread:
+    """One thread: its elements are looked at first, then everything that refers to them."""
+
+    def __init__(self, database: Database, serde: StrictSerializer, thread_id: str) -> None:
+        self._database, self._serde, self._thread_id = database, serde, thread_id
+        self._sizes: dict[bytes, int] = {}
+        self._below: dict[bytes, Sequence[bytes]] = {}
+        self._broken: dict[bytes, _Fault] = {}
+        # The faults of each element to which something leads and of those below it.
+        self._verdicts: dict[bytes, Mapping[_Fault, None]] = {}
+        self._incomplete = False
+
+    def problems(self) -> Iterator[Problem]:
+        epoch = self._database.read(_epoch, self._thread_id)
+        query = _elements(self._thread_id)
+        for row in _walk(self._database, query, [elements.c.digest]):
+            self._learn(row)
+        ns = None
+        while (ns := self._database.read(_next, "ns", self._thread_id, ns)) is not None:
+            for problem in self._in_namespace(Place(self._thread_id, ns)):
+                if problem.kind != "missing" or self._database.read(_epoch, self._thread_id) == epoch:
+                    yield problem
+        unused = self._sizes.keys() - self._verdicts.keys()
+        # What is below an element that cannot be read is not known to be of no use.
+        if unused and not self._incomplete and self._database.read(_epoch, self._thread_id) == epoch:
+            size = sum(self._sizes[digest] for digest in unused)
+            reason = f"{len(unused)} elements, {size} bytes, to which nothing refers; pruning the thread deletes them"
+            yield Problem(self._thread_id, "unreferenced", reason)
+
+    def _in_namespace(self, place: Place) -> Iterator[Problem]:
+        table = checkpoints.c
+        for row in _walk(self._database, _documents(checkpoints, place), [table.checkpoint_id]):
+            for what in ("metadata", "checkpoint"):
+                _, fault = _tried(self._serde, "msgpack", getattr(row, what))
+                if fault:
+                    yield self._problem(place, fault._replace(reason=f"the {what}: {fault.reason}"), row.checkpoint_id)
+        oldest: Mapping[tuple[str, str], str] | None = None
+        values = channel_values.c
+        for row in _walk(self._database, _documents(channel_values, place), [values.channel, values.version]):
+            for fault in self._faults_of(row):
+                oldest = self._oldest(place) if oldest is None else oldest
+                yield self._problem(place, fault, oldest.get((row.channel, row.version), ""), row.channel)
+        key = [writes.c.checkpoint_id, writes.c.task_id, writes.c.idx]
+        for row in _walk(self._database, _documents(writes, place), key):
+            for fault in self._faults_of(row):
+                yield self._problem(place, fault, row.checkpoint_id, row.channel)
+
+    def _problem(self, place: Place, fault: _Fault, checkpoint_id: str, channel: str = "") -> Problem:
+        return Problem(self._thread_id, fault.kind, fault.reason, fault.type_name, place.ns, checkpoint_id, channel)
+
+    def _oldest(self, place: Place) -> Mapping[tuple[str, str], str]:
+        """The oldest checkpoint with each (channel, version)."""
+        found: dict[tuple[str, str], str] = {}
+        table = checkpoints.c
+        query = _select(table.checkpoint_id, table.channel_versions).where(*_at(checkpoints, place))
+        for row in _walk(self._database, query, [table.checkpoint_id]):
+            for channel, version in row.channel_versions.items():
+                found.setdefault((channel, str(version)), row.checkpoint_id)
+        return found
+
+    def _faults_of(self, row: Row[Any]) -> Mapping[_Fault, None]:
+        """What is wrong with the document of a value or a write, or below it."""
+        references, fault = _tried(self._serde, row.type, row.data)
+        self._incomplete |= fault is not None and fault.kind == "damaged"
+        return self._united(fault, references)
+
+    def _united(self, fault: _Fault | None, references: Sequence[bytes]) -> Mapping[_Fault, None]:
+        found = {fault: None} if fault else {}
+        for digest in references:
+            found |= self._verdict(digest)
+        return found
+
+    def _verdict(self, digest: bytes) -> Mapping[_Fault, None]:
+        if digest not in self._verdicts:
+            if digest not in self._sizes:
+                self._look_again(digest)
+            fault = self._broken.get(digest)
+            self._incomplete |= fault is not None and fault.kind != "unrestorable"
+            self._verdicts[digest] = self._united(fault, self._below.get(digest, ()))
+        return self._verdicts[digest]
+
+    def _look_again(self, digest: bytes) -> None:
+        """An element that was not there may have been stored since."""
+        row = self._database.read(_element, self._thread_id, digest)
+        if row is None:
+            self._broken[digest] = _Fault("missing", "", "an element of it is missing; restore it from a backup")
+        else:
+            self._learn(row)
+
+    def _learn(self, row: Row[Any]) -> None:
+        self._sizes[row.digest] = len(row.data)
+        references, fault = _tried(self._serde, TREE if row.inner else "msgpack", row.data)
+        if references:
+            self._below[row.digest] = references
+        if digest_of(row.data) != row.digest:
+            fault = _Fault("damaged", "", "an element of it is not what was stored; restore it from a backup")
+        if fault:
+            self._broken[row.digest] = fault
+
+
+class _Prover(Reader):
+    """Reads a document without the elements that it refers to: it can be restored if it and each of them can."""
+
+    def revive(self, code: int, data: bytes) -> Any:
+        """The object for an extension; None for an element."""
+        if code in (LIST, DICT):
+            return self.unpack(data, self.revive)
+        return None if code == REFERENCE else super().revive(code, data)
+
+
+def _tried(serde: StrictSerializer, kind: str, data: bytes) -> tuple[Sequence[bytes], _Fault | None]:
+    """The digests in a document, and why it cannot be restored, if it cannot."""
+    references: Sequence[bytes] = ()
+    try:
+        if kind == TREE:
+            references = references_in(data)
+        if kind in (TREE, "msgpack"):
+            _Prover(serde.allowed).read(data)
+        else:
+            serde.loads_typed((kind, data))
+    except UnknownTypeError as exc:
+        return references, _Fault("unrestorable", f"{exc.module}.{exc.name}", f"it {exc.reason}")
+    except (ValueError, NotImplementedError) as exc:
+        return references, _Fault("damaged", "", f"the stored bytes cannot be read ({exc})")
+    return references, None
+
+
+def _walk(database: Database, query: Select[Any], key: Sequence[Any]) -> Iterator[Row[Any]]:
+    """The rows of a query in the order of a key that is unique among them, page by page."""
+    after: tuple[Any, ...] | None = None
+    while rows := database.read(_page, query, key, after):
+        yield from rows
+        after = tuple(getattr(rows[-1], column.name) for column in key)
+
+
+def _page(
+    connection: Connection, query: Select[Any], key: Sequence[Any], after: tuple[Any, ...] | None
+) -> Sequence[Row[Any]]:
+    if after is not None:  # the first condition is for MySQL, which finds no beginning in an index by the second
+        query = query.where(key[0] >= after[0], tuple_(*key) > after)
+    return connection.execute(query.order_by(*key).limit(PAGE)).all()
+
+
+def _next(connection: Connection, name: str, thread_id: str | None, after: str | None) -> str | None:
+    """The thread id or namespace that follows: one look into the index of each table."""
+    found = []
+    for table in (checkpoints, channel_values, writes, elements):
+        if name in table.c:
+            query = select(func.min(table.c[name]))
+            query = query if thread_id is None else query.where(table.c.thread_id == thread_id)
+            found.append(connection.execute(query if after is None else query.where(table.c[name] > after)).scalar())
+    return min((item for item in found if item is not None), default=None)
+
+
+def _epoch(connection: Connection, thread_id: str) -> int | None:
+    """Changes when elements are deleted."""
+    return connection.execute(select(threads.c.epoch).where(threads.c.thread_id == thread_id)).scalar()
+
+
+def _elements(thread_id: str) -> Select[Any]:
+    table = elements.c
+    return _select(table.digest, table.inner, table.data).where(table.thread_id == thread_id)
+
+
+def _element(connection: Connection, thread_id: str, digest: bytes) -> Row[Any] | None:
+    return connection.execute(_elements(thread_id).where(elements.c.digest == digest)).one_or_none()
+
+
+def _documents(table: Any, place: Place) -> Select[Any]:
+    return _select(*table.columns).where(*_at(table, place))
+
+
+def _at(table: Any, place: Place) -> tuple[Any, Any]:
+    return table.c.thread_id == place.thread_id, table.c.ns == place.ns
+
+
+def _select(*columns: Any) -> Select[Any]:
+    statement: Select[Any] = cast("Any", select(*columns))
+    return statement

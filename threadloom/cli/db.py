@@ -1,0 +1,159 @@
+"""`threadloom db …`: look after a checkpoint database: what it is, what takes its room, whether all can be restored."""
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json
+from threadloom.errors import UsageError
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints import SQLSaver
+    from threadloom.checkpoints.sizes import ThreadSize
+    from threadloom.checkpoints.verify import Problem
+
+app = typer.Typer(
+    help="Look after the checkpoint database: what is in it, and whether all of it can be restored.",
+    epilog="Example: threadloom db sizes",
+    no_args_is_help=True,
+)
+
+
+@app.command(epilog="Example: threadloom db check --db postgresql://postgres@localhost/runs")
+def check(db: DbOption = None, json: JsonOption = False) -> None:
+    """Say whether the database can be opened, what it is, and how much is in it."""
+    with opened(db) as saver:
+        found = saver.overview()
+    if json:
+        print_json(found._asdict())
+        return
+    out.print(
+        f"{found.database} by way of {found.driver}, schema {found.schema_version}, "
+        f"threads: {found.threads:,}, checkpoints: {found.checkpoints:,}",
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command(epilog="Example: threadloom db sizes 3f2a")
+def sizes(
+    thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="[THREAD]")] = None,
+    limit: Annotated[int, typer.Option(help="How many threads, largest first.", min=1)] = 20,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how many bytes threads take, or the channels of one."""
+    with opened(db) as saver:
+        found = saver.sizes(limit=limit) if thread is None else [_size(saver, thread)]
+    if json:
+        listed = [_as_json(size) for size in found]
+        print_json(listed if thread is None else listed[0])
+    elif not found:
+        err.print("Nothing is stored in this database yet.", markup=False)
+    else:
+        columns = ("checkpoints", "values", "writes", "elements")
+        _table(
+            ("thread", "total", *columns), ((s.thread_id, s.total, *(getattr(s, c) for c in columns)) for s in found)
+        )
+        if thread is not None:
+            out.print()
+            _table(("namespace", "channel", "values", "writes", "elements", "alone"), found[0].channels)
+
+
+@app.command(epilog="Example: threadloom db prune 3f2a 90bc --keep-latest")
+def prune(
+    threads: Annotated[list[str], typer.Argument(help="Thread ids, or their beginnings.", metavar="THREAD")],
+    delete: Annotated[
+        bool, typer.Option("--delete/--keep-latest", help="Delete threads whole, or all but where each stands.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Drop the history of threads, after asking; resume goes on from where they stand."""
+    with opened(db) as saver:
+        before = {size.thread_id: size.total for size in (_size(saver, thread) for thread in threads)}
+        if not (yes or _agreed(before, delete=delete, at_terminal=not json and sys.stdin.isatty())):
+            err.print("Nothing was deleted.")
+            return
+        saver.prune(list(before), strategy="delete" if delete else "keep_latest")
+        after = {thread: sum(size.total for size in saver.sizes(thread)) for thread in before}
+    if json:
+        print_json([{"thread_id": t, "before": before[t], "after": after[t]} for t in before])
+        return
+    _table(
+        ("thread", "before", "after", "given back"), ((t, before[t], after[t], before[t] - after[t]) for t in before)
+    )
+
+
+@app.command(epilog="Example: threadloom db verify --allow my_agent.state:Invoice")
+def verify(
+    thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="[THREAD]")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="A class that the program allows, as module:Class; may be repeated.")
+    ] = None,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read all that is stored against today's code: what could not be restored, is missing, damaged or of no use."""
+    with opened(db) as saver:
+        wider = cast("SQLSaver", saver.with_allowlist([_class(text) for text in allow or ()]))
+        found = []
+        for problem in wider.verify(None if thread is None else _size(saver, thread).thread_id):
+            found.append(problem._asdict())
+            if not json:
+                out.print(_line(problem), markup=False, highlight=False, soft_wrap=True)
+    if json:
+        print_json(found)
+    else:
+        err.print(f"problems: {len(found)}" if found else "Everything that is stored can be restored.", markup=False)
+    if found:
+        raise typer.Exit(1)
+
+
+def _class(text: str) -> tuple[str, str]:
+    module, colon, name = text.partition(":")
+    if not (module and colon and name):
+        raise UsageError(f"--allow {text!r}: write it as module:Class")
+    return module, name
+
+
+def _line(problem: "Problem") -> str:
+    where = {"thread": problem.thread_id, "namespace": problem.ns, "checkpoint": problem.checkpoint_id}
+    place = ", ".join(f"{name} {value}" for name, value in (where | {"channel": problem.channel}).items() if value)
+    return f"{problem.kind}: {place}: {problem.type_name}{': ' if problem.type_name else ''}{problem.reason}"
+
+
+def _size(saver: "SQLSaver", text: str) -> "ThreadSize":
+    """The size of the one thread that is, or begins with, `text`; does not read its state, which may be damaged."""
+    from threadloom.threads import find
+
+    found = saver.sizes(text) if text else []
+    return found[0] if found else saver.sizes(find(saver, text))[0]
+
+
+def _agreed(sizes: dict[str, int], *, delete: bool, at_terminal: bool) -> bool:
+    if not at_terminal:
+        raise UsageError("this deletes for good and there is no terminal to ask at: pass --yes")
+    what = "Delete" if delete else "Drop the history of"
+    names = ", ".join(f"{thread} ({decimal(size)})" for thread, size in sizes.items())
+    return typer.confirm(f"{what} {names}?", err=True)
+
+
+def _as_json(size: "ThreadSize") -> dict[str, Any]:
+    shown = size._asdict() | {"total": size.total, "channels": [channel._asdict() for channel in size.channels]}
+    return shown if size.channels else {key: value for key, value in shown.items() if key != "channels"}
+
+
+def _table(headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number == 0 or heading == "channel" else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(decimal(cell) if isinstance(cell, int) else escape(cell) for cell in row))
+    out.print(table)

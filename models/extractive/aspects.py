@@ -56,7 +56,7 @@ def addresses(finding: str, sub_question: str) -> bool:
     shared = asked & set(terms(finding))
     aspects = [cue for trigger, cue in ASPECTS if re.search(trigger, sub_question, re.IGNORECASE)]
     if not aspects or not asked:
-        return len(shared) * 2 >= len(asked)
+        return len(shared) * 2 > len(asked)
     return bool(shared) and any(re.search(cue, finding, re.IGNORECASE) for cue in aspects)
 
 

@@ -56,7 +56,7 @@ RESULT = _any(
     r"\b(?:stayed|remained|was|were) (?:\w+ ){0,2}(?:unchanged|stable|constant|the same)\b|\b(?:proved|turned out|"
     r"worked) \b",
     r"\bno (?:\w+ )?(?:effect|difference|association|evidence|increase|decrease|reduction|change|benefit|"
-    r"indication|sign|loss(?:es)?)\b|\bnot (?:significantly|associated|differ)\b",
+    r"indication|sign|loss(?:es)?|gains?)\b|\bnot (?:significantly|associated|differ)\b",
 )  # fmt: skip
 NUMBER = _any(
     r"\d[\d.,]*\s*(?:%|percent\b|percentage points|per cent|-?fold\b|times\b|°C|K\b|GeV|TeV|Gt|Mt|ppm|km\b|mm\b|"

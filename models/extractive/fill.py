@@ -60,9 +60,8 @@ class Drafts:
 
 
 def _statement(element: Element) -> Statement:
-    year = element.attributes.get("year", "")
-    paper = element.attributes.get("paper") or element.attributes["id"]
-    return Statement(element.attributes["id"], paper, element.text, int(year) if year.isdigit() else 0)
+    id_ = element.attributes["id"]
+    return Statement(id_, element.attributes.get("paper") or id_, element.text)
 
 
 TECHNIQUES: dict[str, Callable[[Drafts], Any]] = {
@@ -143,6 +142,8 @@ def _fits(value: Any, field: Schema, root: Schema, *, nullable: bool) -> bool:
 def _empty(field: Schema) -> Any:
     """The honest empty value of a type; the nearest bound where a number must be in a range."""
     kind = field.get("type")
+    if "enum" in field:
+        return field["enum"][0]
     if kind in {"integer", "number"}:
         low = field.get("minimum", 0)
         return low if low > 0 else 0

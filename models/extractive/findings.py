@@ -7,7 +7,7 @@ from rapidfuzz import fuzz
 
 from threadloom.models.extractive import cues
 from threadloom.models.extractive.claims import claim
-from threadloom.models.extractive.text import concepts, overlap, sentences, weights, words
+from threadloom.models.extractive.text import concepts, key_phrases, overlap, sentences, weights, words
 
 MAX_FINDINGS = 4
 MIN_WORDS, MAX_WORDS = 5, 90
@@ -17,6 +17,8 @@ LEAST_SHARE, LEAST_ENOUGH = 0.45, 0.9
 """Lowest share of the best one's score, up to a score that is enough. All three tried out on the bundled summaries."""
 MAX_ASKED = 8
 """Terms of a question that count towards how many a document must share; the rest of a long question is context."""
+OFTEN = 3
+"""Sentences in which a document must have a term to be about it, where the title does not."""
 SAME = 0.7
 """Share of common terms from which two sentences say the same."""
 
@@ -47,7 +49,7 @@ def _candidates(question: str, document: str, title: str) -> list[Candidate]:
     named = sorted(set(concepts(title)) - set(asked))
     bodies = [concepts(quote) for quote, _ in parts]
     weight = weights(bodies)
-    if not asked or not _about(asked, {term for terms in bodies for term in terms} | set(concepts(title))):
+    if not asked or not _about(question, asked, set(concepts(title)), bodies):
         return []
     known = _share(asked, [term for terms in bodies for term in terms], weight)
     found = []
@@ -62,10 +64,17 @@ def _candidates(question: str, document: str, title: str) -> list[Candidate]:
     return found
 
 
-def _about(asked: list[str], present: set[str]) -> bool:
-    """Whether the document shares enough of the question's terms to be on its subject at all."""
-    shared = sum(1 for term in asked if _has(term, present))
-    return shared >= max(min(2, len(asked)), 0.4 * min(len(asked), MAX_ASKED))
+def _about(question: str, asked: list[str], title: set[str], bodies: list[list[str]]) -> bool:
+    """Whether the document shares enough of the question's terms to be on its subject at all.
+
+    One of two terms is enough if they are not one phrase and the document names it: "does microcredit help the poor".
+    """
+    present = title | {term for terms in bodies for term in terms}
+    shared = [term for term in asked if _has(term, present)]
+    one_phrase = any(set(asked) <= set(concepts(phrase)) for phrase in key_phrases(question))
+    if len(asked) == 2 and len(shared) == 1 and not one_phrase:
+        return shared[0] in title or sum(shared[0] in terms for terms in bodies) >= OFTEN
+    return len(shared) >= max(min(2, len(asked)), 0.4 * min(len(asked), MAX_ASKED))
 
 
 def _share(asked: list[str], terms: list[str], weight: dict[str, float]) -> float:
@@ -91,7 +100,7 @@ def _parts(document: str, title: str) -> list[tuple[str, str]]:
         own, quote = cues.heading(sentence)
         label = own or label
         if cues.instructs(sentence):
-            misled = sentence.rstrip().endswith(":") or "following" in sentence.lower()
+            misled = re.search(r"(?::|\bfollowing\W*)$", sentence) is not None
             continue
         if not misled and _quotable(quote, title, last=at == len(whole) - 1) and not cues.NO_LABEL.search(label):
             parts.append((quote, label))
@@ -126,5 +135,5 @@ def manner(quote: str, label: str = "") -> float:
     score -= 0.35 * bool(cues.FUTURE.search(quote)) + 0.4 * bool(cues.OPEN.search(quote))
     dangling = cues.DANGLING.match(quote) and cues.DANGLING.match(claim(quote))
     score -= 0.4 * bool(re.search(r"\b(?:either|too|as well)\W*$", quote))
-    score -= 0.15 * bool(re.search(r"\b(?:may|might|could)\b", quote))
+    score -= 0.3 * bool(re.search(r"\b(?:may|might|could)\b", quote))
     return score - 0.8 * bool(dangling) - 0.3 * (len(words(quote)) > 55)

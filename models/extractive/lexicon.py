@@ -92,7 +92,8 @@ indicate imply matter differ vary depend compare relate correlate influence tran
 achieve attain sustain maintain preserve protect conserve restore recover regenerate repair heal treat cure diagnose
 kill target bind fold replace substitute displace compensate offset pay cost save earn hire invest trade export
 import vote reward punish hallucinate memorise memorize acquire contain carry cover drop hold keep lose gain give
-take get go come interbreed breed undermine spell begin start stop end continue persist last stay avoid face meet
+take get go come interbreed breed undermine spell edit vaccinate compress begin start stop
+end continue persist last stay avoid face meet
 follow originate stem come
 """)
 """Common verbs in base form, for finding the verb of a question after its auxiliary."""
@@ -204,7 +205,7 @@ NEAR_SYNONYMS = {
         "employ": "job unemploy employe jobless", "wage": "pay earn salari", "covid": "sars coronavirus cov",
         "cancer": "tumor neoplasm carcinoma malign", "death": "mortal fatal die dead", "child": "children pediatr",
         "woman": "women femal", "man": "men male", "co2": "dioxid", "temperatur": "warm", "vehicl": "car automobil",
-        "obes": "overweight", "llm": "llms", "adolesc": "teenag teen", "old": "elder older",
+        "obes": "overweight", "poor": "poverti", "llm": "llms", "adolesc": "teenag teen", "old": "elder older",
     }.items()
     for synonym in synonyms.split()
 }  # fmt: skip

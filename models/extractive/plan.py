@@ -130,7 +130,9 @@ def _inside(phrase: str) -> str:
 
 def key_terms(asked: Question, question: str) -> list[str]:
     """Content phrases of a question, at most eight: multi-word and named terms first, otherwise in order."""
-    found = _candidates(asked.text, asked) or _candidates(question, asked) or [_bare(asked.topic)]
+    found = (
+        _candidates(asked.text, asked) or _candidates(question, asked) or ([_bare(asked.topic)] if asked.topic else [])
+    )
     ranked = sorted(enumerate(found), key=lambda item: (-_specific(item[1]), item[0]))
     kept: list[str] = []
     for _, phrase in ranked:
@@ -166,6 +168,7 @@ def heading(question: str) -> str:
     topic, key = made["topic"], made["key_terms"]
     if len(topic.split()) <= MAX_HEADING_WORDS:
         return str(topic)
+    key = [term for term in key if not term.isupper()] or key  # "US" says where, not what
     pair = " and ".join(key[:2])
     return pair if len(pair.split()) <= MAX_HEADING_WORDS else str(key[0])
 

@@ -14,7 +14,7 @@ from threadloom.models.extractive.lexicon import (
     QUALITIES,
     VERBS,
 )
-from threadloom.models.extractive.verbs import base, gerund, is_base, is_participle, is_third, split, third
+from threadloom.models.extractive.verbs import base, gerund, guessed, is_base, is_participle, is_third, split, third
 
 Kind = Literal["effect", "comparison", "mechanism", "overview", "history", "measure", "policy"]
 
@@ -40,7 +40,7 @@ class Question:
 def _act(kind: Kind, subject: str, verb: str, target: str, claim: str) -> Question:
     """A question about somebody doing something: the effect of one on the other where the verb says so."""
     verbs = frozenset({verb, third(verb)})
-    pronoun = subject.lower() in {"we", "i", "you", "one", "people", "it", "they", "there"}
+    pronoun = subject.lower() in _ANYBODY
     if verb in EFFECT_VERBS and target and not pronoun:
         aim = re.sub(r"^(?:to|against|on|in|from)\s", "", target)
         kind = "effect" if kind in {"mechanism", "overview"} else kind
@@ -56,6 +56,13 @@ def _act(kind: Kind, subject: str, verb: str, target: str, claim: str) -> Questi
     return Question(kind, f"{subject} {gerund(verb)} {target}", subject, target, claim, verbs)
 
 
+_ANYBODY = frozenset(
+    [
+        *("we", "i", "you", "one", "people", "it", "they", "there", "scientists", "researchers", "doctors"),
+        *("economists", "astronomers", "physicists", "biologists", "experts"),
+    ]
+)
+"""Subjects that say nothing of what is asked."""
 _COUNTED = frozenset({"rise", "fall", "decline", "change", "increase", "decrease", "drop"})
 """Verbs that are nouns too: "how much does sea level rise" asks for sea level rise."""
 _BARE = frozenset({"work", "function", "operate", "exist", "matter", "happen", "occur", "do"})
@@ -74,6 +81,8 @@ def clause(match: re.Match[str]) -> Question | None:
         rest, thing = f"{thing} {rest}", ""
     kind = _kind(wh, aux)
     parts = split(rest, is_participle if aux in _PERFECT else is_base)
+    if parts is None and aux in {"do", "can", "could"}:
+        parts = guessed(rest)
     if parts is None:
         return None if aux in _PERFECT else Question(kind, f"{thing} {rest}")
     subject, verb, target = parts[0], parts[1], f"{thing} {parts[2]}".strip()

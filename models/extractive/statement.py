@@ -61,7 +61,6 @@ class Statement:
     id: str
     paper: str
     text: str
-    year: int
 
     @cached_property
     def concepts(self) -> frozenset[str]:
@@ -180,17 +179,3 @@ def _best_run(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
 def reports(text: str) -> bool:
     """Whether a run of words says something of something, rather than only name it."""
     return any(fold(word) in NOUN_VERB_FORMS or fold(word) in QUALITIES for word in words(text))
-
-
-def _longest_run(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    """Start and length of the longest common run, by the usual table of common suffixes."""
-    best, previous = (0, 0), [0] * (len(right) + 1)
-    for i, word in enumerate(left):
-        current = [0] * (len(right) + 1)
-        for j, other in enumerate(right):
-            if word == other:
-                current[j + 1] = previous[j] + 1
-                if current[j + 1] > best[1]:
-                    best = (i - current[j + 1] + 1, current[j + 1])
-        previous = current
-    return best

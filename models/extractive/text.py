@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
-from itertools import pairwise
 from math import log
 from unicodedata import normalize
 
@@ -219,8 +218,3 @@ def lower_first(text: str) -> str:
 def squeeze(text: str) -> str:
     """White space runs as single spaces."""
     return " ".join(text.split())
-
-
-def bigrams(stems: list[str]) -> set[tuple[str, str]]:
-    """Neighbouring pairs."""
-    return set(pairwise(stems))

@@ -16,8 +16,6 @@ from threadloom.models.extractive.statement import Statement
 from threadloom.models.extractive.text import FILLER_STEMS, is_named, lower_first, overlap, terms, weights, words
 
 MAX_NAMED = 3
-MOST = 0.7
-"""Largest share of the findings that the first theme may gather: a title that fits all tells nothing."""
 MAX_LABEL_WORDS = 4
 ALIKE = 0.35
 """Weighted share of a finding's terms from which it joins a group."""
@@ -58,10 +56,7 @@ def _named(statements: Sequence[Statement], asked: set[str]) -> tuple[list[Theme
     groups: list[Theme] = []
     used: set[str] = set()
     while len(groups) < MAX_NAMED:
-        most = len(statements) if groups else MOST * len(statements)
-        free = [
-            (label, held) for label, held in labels.items() if not set(held.stems) & used and len(held.support) <= most
-        ]
+        free = [(label, held) for label, held in labels.items() if not set(held.stems) & used]
         scored = [(_worth(label, held, left, len(statements), asked), label) for label, held in free]
         best, label = min(scored, key=lambda item: (-item[0], item[1]), default=(0.0, ""))
         if best <= 0:

@@ -13,7 +13,7 @@ TOPICS = {
     "How effective are mRNA vaccines against Covid-19?": "mRNA vaccines against Covid-19",
     "Does raising the minimum wage reduce employment?": "effect of raising the minimum wage on employment",
     "minimum wage employment": "minimum wage employment",
-    "What is the effect of sleep deprivation on memory in adolescents?": "effect of sleep deprivation on memory in adolescents",
+    "What is the effect of sleep loss on memory in adolescents?": "effect of sleep loss on memory in adolescents",
     "Is nuclear power safer than coal?": "nuclear power versus coal",
     "Do electric cars emit less CO2 than petrol cars?": "electric cars versus petrol cars",
     "Which is better for type 2 diabetes: metformin or insulin?": "metformin versus insulin for type 2 diabetes",
@@ -34,6 +34,8 @@ TOPICS = {
     "Is screen time associated with depression in teenagers?": "link between screen time and depression in teenagers",
     "Is metformin effective in treating polycystic ovary syndrome?": "metformin in treating polycystic ovary syndrome",
     "What role does the gut microbiome play in depression?": "gut microbiome in depression",
+    "How do scientists edit genes?": "editing genes",
+    "How do axolotls regrow limbs?": "axolotls regrowing limbs",
     "when did humans first migrate to the Americas": "humans migrating to the Americas",
     "universal basic income: does it make people work less?": "universal basic income",
     "Does quantitative easing increase inequality, and if so, how?": "effect of quantitative easing on inequality",
@@ -69,7 +71,7 @@ YEARS = {
     "Fasting after 2010": (2011, None),
     "How did ideas on fasting change in the 1990s?": (1990, 1999),
     "Fasting since the 1990s": (1990, None),
-    "Sea level rise until 2100": (None, None),  # the future is a subject
+    "Sea level rise until 2090": (None, None),  # the future is a subject
     "Unemployment after the 2008 financial crisis": (None, None),
     "Temperatures between 1850 and 1900": (None, None),  # nothing we search is that old
     "Plants at 1900 to 2050 m altitude": (None, None),
@@ -118,8 +120,11 @@ def test_sub_questions_say_who_does_what() -> None:
 
 
 WORDS = st.sampled_from(
-    "how does is are the effect of on minimum wage COVID-19 than better ? . , : and who since 2015 in last five years "
-    "why reduce causes ( ) \" ' { } é 温度 der von was".split()
+    [
+        *("how", "does", "is", "are", "the", "effect", "of", "on", "minimum", "wage", "COVID-19", "than", "better"),
+        *("?", ".", ",", ":", "and", "who", "since", "2015", "in the last five years", "why", "reduce", "causes"),
+        *("(", ")", '"', "'", "{", "}", "é", "温度", "der", "von", "was"),
+    ]
 )
 
 
@@ -128,5 +133,6 @@ def test_any_question_gives_a_valid_plan(question: str) -> None:
     made = plan(question, 2026)
     draft = PlanDraft.model_validate(made)
     assert draft.topic or not question.strip()
-    assert draft.key_terms
+    assert all(draft.key_terms)
+    assert draft.key_terms or not question.strip()
     assert made == plan(question, 2026)

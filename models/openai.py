@@ -187,3 +187,22 @@ def _typed_errors() -> Iterator[None]:
         raise kind(str(error)) from error
     except openai.APIError as error:  # an error event in the middle of a stream
         raise ModelAPIError(error.message) from error
+
+
+def probe(entry: ModelEntry, deadline: float) -> str:
+    """Why the model cannot be had, in one line; empty if its endpoint lists it, or does not keep such a list.
+
+    Asks for the list of models, which costs nothing; `deadline` is in seconds.
+    """
+    client = chat_model(entry, max_retries=0).root_client.with_options(timeout=deadline)
+    try:
+        known = {model.id for model in client.models.list()}
+    except openai.NotFoundError:
+        return ""
+    except openai.APIConnectionError:
+        return f"{client.base_url.copy_with(userinfo=b'')} cannot be reached"
+    except openai.AuthenticationError:
+        return "the key was refused"
+    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:  # the last three: not the protocol
+        return f"does not speak the OpenAI protocol: {' '.join(str(error).split())[:120]}"
+    return "" if not known or entry.model in known else f"the endpoint has no model {entry.model!r}"

@@ -70,6 +70,12 @@ class Models:
             return None
         return (input_tokens * entry.input_price + output_tokens * entry.output_price) / 1_000_000
 
+    def probe(self, deadline: float) -> list[tuple[str, str]]:
+        """Each configured model by name and why it cannot be had (empty: it can), asked without spending a token."""
+        from threadloom.models.openai import probe
+
+        return [(name, probe(entry, deadline)) for name, entry in self._entries.items()]
+
     def _chain(self, role: str) -> tuple[str, ...]:
         return self._chains.get(role) or self._chains["default"]
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.csl import paper_url
 from threadloom.nodes.markdown import autolink, escape
 from threadloom.nodes.synthesise import findings_of
@@ -15,8 +16,6 @@ from threadloom.state.papers import Extraction, Finding, Paper, SourceName, Sour
 from threadloom.state.reducers import total_usage
 from threadloom.state.research import Plan, Report, ResearchState, Sentence
 
-EXTRACTIVE = "extractive"
-"""The name under which the embedded model, which is no language model, reports its usage."""
 
 _LABELS: dict[SourceName, str] = {
     "library": "Bundled library",
@@ -230,7 +229,7 @@ def _figures(state: ResearchState) -> str:
 def _duration(state: ResearchState) -> str:
     began, ended = state.get("started_at"), state.get("finished_at")
     if not began or not ended:
-        return "unknown"
+        return "not finished"
     seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 

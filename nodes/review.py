@@ -5,6 +5,7 @@ schema goes to clients (Studio draws a form from it) as a dict, which LangGraph 
 class would end the run with a ValidationError instead.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -68,7 +69,7 @@ def review_papers(state: ResearchState) -> dict[str, Any]:
     )
     answer = interrupt(question, response_schema=PapersAnswer.model_json_schema())
     try:
-        parsed = parse(question, answer, PapersAnswer)
+        parsed = _parse(question, answer, PapersAnswer)
     except ValueError as error:
         return {"refused": str(error)}
     return {"refused": "", "verdicts": [_changed(verdict, parsed) for verdict in state["verdicts"]]}
@@ -88,7 +89,7 @@ def review_report(state: ResearchState) -> dict[str, Any]:
     )
     answer = interrupt(question, response_schema=ReportAnswer.model_json_schema())
     try:
-        parsed = parse(question, answer, ReportAnswer)
+        parsed = _parse(question, answer, ReportAnswer)
     except ValueError as error:
         return {"refused": str(error)}
     if parsed.approve:
@@ -97,14 +98,20 @@ def review_report(state: ResearchState) -> dict[str, Any]:
     return {"refused": "", "feedback": parsed.comment, "extractions": left}
 
 
-def parse(question: Question, answer: object, shape: type[A]) -> A:
-    """Validate an answer to a question. Raises ValueError with one line that says what is wrong."""
+def check(question: Mapping[str, Any], answer: object) -> None:
+    """Validate an answer before the run is resumed with it. Raises ValueError with one line that says what is wrong."""
+    _parse(question, answer, ANSWERS[question["kind"]])
+
+
+def _parse(question: Mapping[str, Any], answer: object, shape: type[A]) -> A:
+    if not isinstance(answer, dict):
+        raise ValueError(f"an answer is a JSON object such as {json.dumps(question['example'])}")
     try:
         parsed = shape.model_validate(answer)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "answer"
-        raise ValueError(f"{where}: {first['msg']}; an answer looks like {question['example']}") from None
+        raise ValueError(f"{where}: {first['msg']}; an answer looks like {json.dumps(question['example'])}") from None
     named = [*getattr(parsed, "drop", []), *getattr(parsed, "add", [])]
     if unknown := [id_ for id_ in named if id_ not in question["ids"]]:
         raise ValueError(f"nothing here has the id {', '.join(unknown)}")

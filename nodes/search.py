@@ -21,12 +21,14 @@ class SearchTask(TypedDict):
     plan: Plan
 
 
-def to_sources(node: str) -> Callable[[ResearchState], list[Send]]:
-    """Conditional edge: one `Send` to the search node for every source of the plan."""
+def to_sources(node: str, otherwise: str) -> Callable[[ResearchState], list[Send] | str]:
+    """Conditional edge: one `Send` to the search node for every source of the plan, or `otherwise` without any."""
 
-    def fan_out(state: ResearchState) -> list[Send]:
+    def fan_out(state: ResearchState) -> list[Send] | str:
         plan = state["plan"]
-        return [Send(node, SearchTask(source=name, question=state["question"], plan=plan)) for name in plan["sources"]]
+        question = state["question"]
+        tasks = [SearchTask(source=name, question=question, plan=plan) for name in plan["sources"]]
+        return [Send(node, task) for task in tasks] or otherwise
 
     return fan_out
 

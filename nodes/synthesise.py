@@ -5,6 +5,7 @@ from typing import Any
 
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
+from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.node import Node
 from threadloom.nodes.span import unsupported_numbers
@@ -28,6 +29,8 @@ def synthesise(models: Callable[[], Models]) -> Node[ResearchState]:
         draft, usage, note = ask_or_extract(models(), "writer", ReportDraft, _messages(state, findings))
         report, dropped = checked(draft, findings)
         notes = {"write": note} if note else {}
+        if state.get("feedback") and set(usage) == {EXTRACTIVE}:
+            notes["write: comment"] = "The reviewer's comment was not followed: that takes a language model"
         if dropped:
             notes["write: check"] = f"{dropped} sentence(s) dropped because no finding carries them"
         return {"report": report, "usage": usage, "notes": notes}

@@ -18,10 +18,10 @@ from threadloom.models.extractive.lexicon import (
     FILLER_NOUNS,
     FILLERS,
     LETTERED,
-    NEAR_SYNONYMS,
     SIZES,
     STARTERS,
     STOP_WORDS,
+    SYNONYMS,
     VARIANTS,
 )
 
@@ -119,6 +119,10 @@ def _terms(text: str) -> Iterator[str]:
 
 
 FILLER_STEMS = frozenset(stem(word) for word in FILLERS | FILLER_NOUNS | SIZES)
+NEAR_SYNONYMS = {
+    stem(word): stem(group.split()[0]) for group in reversed(SYNONYMS.split(";")) for word in reversed(group.split())
+}
+"""Stem to the stem it is compared as; of two groups that claim a stem the first has it."""
 
 
 def topical(text: str) -> list[str]:

@@ -106,7 +106,6 @@ def test_a_finished_thread_takes_a_second_question_and_forgets_the_first(cli: Cl
         (["show", "nobody"], "no database at threadloom.db"),
         (["threads"], "no database at threadloom.db"),
         (["graph", "nothing"], "no graph named 'nothing'"),
-        (["library", "add", "missing.bib"], "missing.bib"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(cli: Cli, words: list[str], says: str) -> None:

@@ -42,6 +42,17 @@ TOPICS = {
     "Hello! Could you please tell me what is known about long COVID in children?": "long COVID in children",
     "Is there evidence that exercise improves mood?": "effect of exercise on mood",
     "HOW EFFECTIVE ARE MRNA VACCINES AGAINST COVID-19?": "mRNA vaccines against COVID-19",
+    "Does giving cash to poor people help them?": "giving cash to poor people",
+    "How much warming follows a doubling of CO2?": "warming after a doubling of CO2",
+    "What happens to crops when CO2 rises?": "effect of rising CO2 on crops",
+    "Why are some countries rich and others poor?": "differences between rich and poor countries",
+    "What did trade with China do to American workers?": "effect of trade with China on American workers",
+    "Does smoking shorten life?": "effect of smoking on life",
+    "Do neutrinos have mass?": "mass of neutrinos",
+    "Is graphene a metal?": "graphene as a metal",
+    "Are insects disappearing?": "disappearing insects",
+    "What is dark matter made of?": "composition of dark matter",
+    "Can quantum computers beat classical ones?": "quantum computers beating classical ones",
     "wat is teh impact of climat change on coffe production": "impact of climat change on coffe production",
     "Quels sont les effets du café sur le sommeil ?": "effets du café sur le sommeil",
     "Has globalisation increased wage inequality in the US?": "effect of globalisation on wage inequality in the US",
@@ -56,8 +67,17 @@ TERMS = {
     "What role does the gut microbiome play in depression?": ["gut microbiome", "depression"],
     "Is nuclear power safer than coal?": ["nuclear power", "coal"],
     "How do transformers use attention for machine translation?": ["machine translation", "transformers", "attention"],
-    "How do birds navigate during migration?": ["birds", "migration", "navigating"],
+    "How do birds navigate during migration?": ["birds", "migration"],
     "What is the relationship between inequality and economic growth?": ["economic growth", "inequality"],
+    "How much warming follows a doubling of CO2?": ["CO2", "warming"],
+    "Can quantum computers beat classical ones?": ["quantum computers"],
+    "What happens to crops when CO2 rises?": ["CO2", "crops"],
+    "How do language models learn from few examples?": ["language models"],
+    "Are insects disappearing?": ["insects"],
+    "Does smoking shorten life?": ["smoking", "life"],
+    "Does giving cash to poor people help them?": ["poor people", "cash"],
+    "How can adult cells become stem cells?": ["adult cells", "stem cells"],
+    "How deep can neural networks be?": ["neural networks"],
 }
 
 YEARS = {
@@ -117,6 +137,14 @@ def test_sub_questions_say_who_does_what() -> None:
     assert plan("Is nuclear power safer than coal?")["sub_questions"][2] == (
         "What do direct comparisons of nuclear power and coal show?"
     )
+
+
+def test_a_question_whose_grammar_is_not_understood_is_quoted() -> None:
+    assert plan("Does zorbing flumph blarg?")["sub_questions"] == [
+        "What do studies find on “zorbing flumph blarg”?",
+        "What methods do studies of “zorbing flumph blarg” use?",
+        "What do studies of “zorbing flumph blarg” leave open?",
+    ]
 
 
 WORDS = st.sampled_from(

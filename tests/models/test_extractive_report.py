@@ -46,8 +46,8 @@ def test_theme_titles_are_phrases_true_of_their_findings() -> None:
     assert "Limits and open questions" in titles
     for title, text in titles.items():
         assert 2 <= len(title.split()) <= 6
-        if not title.startswith(("Limits", "Other")):
-            assert set(terms(title.removeprefix("Findings on "))) <= set(terms(text)), title
+        if not title.startswith(("Limits", "Other", "Main")):
+            assert set(terms(title)) <= set(terms(text)), title
 
 
 def test_answer_takes_the_central_findings_of_different_papers() -> None:
@@ -63,8 +63,7 @@ def test_answer_takes_the_central_findings_of_different_papers() -> None:
 def test_agreements_name_what_papers_share() -> None:
     made = report(VACCINE, statements(VACCINE_FINDINGS), [])["agreements"]
     texts = {sentence["text"]: set(sentence["findings"]) for sentence in made}
-    assert texts["Two papers point the same way on hospital admissions: both describe a decrease."] == {"F5", "F6"}
-    assert texts["Two papers report “effective in preventing Covid-19”."] == {"F1", "F3"}
+    assert texts == {"Two papers report on hospital admissions: both describe a decrease.": {"F5", "F6"}}
 
 
 def test_opposite_changes_of_one_thing_are_a_disagreement() -> None:
@@ -127,17 +126,76 @@ def test_negated_words_do_not_agree() -> None:
     assert report(VACCINE, found, [])["agreements"] == []
 
 
-def test_gaps_are_open_findings_and_silent_questions() -> None:
+FEW = [
+    ("a", "GPT-3 is a language model with 175 billion parameters, ten times more than any earlier language model."),
+    ("a", "GPT-3 performs a new task from a few examples in the prompt, which is called in-context learning."),
+    ("b", "Making a language model bigger does not by itself make it more helpful, truthful or harmless."),
+    ("b", "A language model tuned by people told the truth more often than GPT-3."),
+    ("c", "BERT is a language model that set new records on eleven tasks."),
+    ("c", "Whether a language model could learn from few examples was left open."),
+    ("d", "SPRINT assigned 9,361 people who learn from few examples with a language model to two groups."),
+]
+
+
+def test_the_answer_begins_with_what_covers_the_specific_part_of_the_question() -> None:
+    made = report("How do language models learn from few examples?", statements(FEW), [])["answer"]
+    assert made[0]["findings"] == ["F2"]
+    assert not {"F6", "F7"} & set().union(*ids(made)), "what is left open and how a study was done answer nothing"
+    assert len(made) <= 3
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("What is a climate tipping point?", "A climate tipping point is a threshold beyond which change goes on."),
+        ("How many genes do mice have?", "Mice have about 30,000 genes in all."),
+        ("How effective are masks?", "Masks cut infections by 12%."),
+    ],
+)
+def test_the_answer_is_of_the_kind_that_is_asked_for(question: str, first: str) -> None:
+    texts = [
+        "Several climate tipping points may be crossed by 2050.",
+        "A climate tipping point is a threshold beyond which change goes on.",
+        "Mice and flies share most of their genes.",
+        "Mice have about 30,000 genes in all.",
+        "Masks were found to be effective in most settings.",
+        "Masks cut infections by 12%.",
+    ]
+    assert report(question, statements([("a", text) for text in texts]), [])["answer"][0]["text"] == first
+
+
+def test_one_paper_has_plain_headings_and_its_limits_apart() -> None:
+    found = statements([("a", text) for _, text in VACCINE_FINDINGS])
+    made = report(VACCINE, found, [])
+    assert [theme["title"] for theme in made["themes"]] == ["Main findings", "Limits and open questions"]
+    assert ids(made["themes"][1]["sentences"]) == [{"F7"}]
+
+
+def test_titles_neither_parrot_the_question_nor_name_quantities() -> None:
+    texts = [
+        "With 175 billion parameters GPT-3 writes news.",
+        "Below 100 billion parameters no model reasons.",
+        "Large language models are undertrained.",
+        "On the knowledge test Chinchilla won.",
+        "On another knowledge test Chinchilla lost to language models.",
+    ]
+    found = statements([("ab"[at % 2], text) for at, text in enumerate(texts)])
+    titles = [theme["title"] for theme in report("What do large language models know?", found, [])["themes"]]
+    assert titles == ["Main findings"]
+
+
+def test_gaps_are_silent_questions() -> None:
     asked = [
         "What limits the evidence on mRNA vaccines?",
         "What do trials in children show?",
-        "How do vaccines work on boats?",
-        "What limits ships?",
+        "What methods are used on boats?",
+        "How do ships work?",
+        "Why do boats sink?",
     ]
     made = report(VACCINE, statements(VACCINE_FINDINGS), asked)["gaps"]
-    assert VACCINE_FINDINGS[6][1] in made
+    assert VACCINE_FINDINGS[6][1] not in made, "it is a finding, with its citation"
+    assert len(made) == 2
     assert "No finding addresses: What do trials in children show?" in made
-    assert "No finding addresses: What limits ships?" in made
     assert "No finding addresses: What limits the evidence on mRNA vaccines?" not in made, "F7 speaks of it"
 
 

@@ -1,5 +1,6 @@
 """`threadloom library …`: search, list and extend the library of papers."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,24 +48,19 @@ def add(
     json: JsonOption = False,
 ) -> None:
     """Add papers of your own; they are searched with the bundled ones from then on."""
-    from threadloom.tools.library.catalogue import AddReport, Library
+    from threadloom.tools.library.catalogue import Library
 
-    library, total = Library(), AddReport()
-    for file in files:
-        try:
-            report = library.add(file)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        total.added += report.added
-        total.updated += report.updated
-        total.skipped += report.skipped
+    try:
+        report = Library().add(*files)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     if json:
-        print_json({"added": total.added, "updated": total.updated, "skipped": total.skipped})
+        print_json(asdict(report))
     else:
-        for word, lines in (("added", total.added), ("updated", total.updated), ("skipped", total.skipped)):
+        for word, lines in asdict(report).items():
             for line in lines:
-                out.print(f"{word:<8} {line}", markup=False, highlight=False)
-    if total.skipped and not total.added and not total.updated:
+                out.print(f"{word:<9} {line}", markup=False, highlight=False)
+    if report.skipped:
         raise typer.Exit(1)
 
 

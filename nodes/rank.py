@@ -15,7 +15,7 @@ from threadloom.state.papers import Paper, Verdict
 from threadloom.state.research import Plan, ResearchState
 from threadloom.tools.fulltext import Document, FullTextIndex, search_words, stems
 
-ENOUGH = 0.5
+ENOUGH = 0.66
 """Relevance a paper must have to be about the question."""
 NEAR_BEST = 0.94
 """Share of the best paper's relevance that one must have to be read beside it."""

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from langgraph.types import interrupt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import TypedDict
 
 from threadloom.nodes.render import render
-from threadloom.state.papers import Extraction, Paper, Verdict
+from threadloom.state.papers import DROPPED, Extraction, Paper, Verdict
 from threadloom.state.research import ResearchState
 
 A = TypeVar("A", bound=BaseModel)
@@ -33,6 +33,12 @@ class ReportAnswer(BaseModel):
     """Whether the report is final; if not, what a new version should change."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> "ReportAnswer":
+        if self.approve and (self.drop or self.comment):
+            raise ValueError("changes need a new version: approve must be false")
+        return self
 
     approve: bool = Field(description="True makes the report final")
     drop: list[str] = Field(default_factory=list, description="Ids of findings to leave out of the new version")
@@ -63,7 +69,7 @@ def review_papers(state: ResearchState) -> dict[str, Any]:
         prompt="Which papers should be read?",
         refused=state.get("refused", ""),
         example={"drop": [], "add": []},
-        ids=[paper["id"] for paper in state["papers"]],
+        ids=[paper["id"] for paper in state["papers"] if paper["abstract"]],
         papers=list(_candidates(state["papers"], state["verdicts"])),
         markdown="",
     )
@@ -114,7 +120,9 @@ def _parse(question: Mapping[str, Any], answer: object, shape: type[A]) -> A:
         raise ValueError(f"{where}: {first['msg']}; an answer looks like {json.dumps(question['example'])}") from None
     named = [*getattr(parsed, "drop", []), *getattr(parsed, "add", [])]
     if unknown := [id_ for id_ in named if id_ not in question["ids"]]:
-        raise ValueError(f"nothing here has the id {', '.join(unknown)}")
+        raise ValueError(f"nothing to read here has the id {', '.join(unknown)}")
+    if twice := {id_ for id_ in named if named.count(id_) > 1}:
+        raise ValueError(f"named more than once: {', '.join(sorted(twice))}")
     return parsed
 
 
@@ -132,7 +140,7 @@ def _candidates(papers: Iterable[Paper], verdicts: Iterable[Verdict]) -> Iterabl
 
 def _changed(verdict: Verdict, answer: PapersAnswer) -> Verdict:
     if verdict["paper_id"] in answer.drop:
-        return {**verdict, "kept": False, "reason": "dropped by the reviewer"}
+        return {**verdict, "kept": False, "reason": DROPPED}
     if verdict["paper_id"] in answer.add:
         return {**verdict, "kept": True, "reason": "added by the reviewer"}
     return verdict

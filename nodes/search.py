@@ -38,12 +38,11 @@ def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callab
 
     def search(state: SearchTask) -> dict[str, Any]:
         name = state["source"]
-        source = next(source for source in sources() if source.name == name)
         began = monotonic()
         papers: list[Paper] = []
         reason = ""
         try:
-            papers = source.search(_query(state), deadline())
+            papers = _source(name, sources()).search(_query(state), deadline())
         except SourceError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  # a source's surprise must not sink the run; it is reported
@@ -58,6 +57,13 @@ def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callab
         return {"hits": {name: papers}, "coverage": {name: report}}
 
     return search
+
+
+def _source(name: str, sources: Sequence[PaperSource]) -> PaperSource:
+    for source in sources:
+        if source.name == name:
+            return source
+    raise SourceError("no longer configured")
 
 
 def _query(task: SearchTask) -> PaperQuery:

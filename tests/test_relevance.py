@@ -19,7 +19,17 @@ question meets, and the last one is not.
 | independent, before a look at them | 18 of 26 | 18 of 19 | 17 of 24 | 8 of 9 |
 | independent, all, at last | 47 of 56 | 47 of 52 | 40 of 48 | 18 of 18 |
 
-The floors below are a little under the first and the last row: a change that costs a few papers fails.
+Then everyday keywords were added to every paper of the library, by someone who saw no question, and the bar was raised
+to match. `blind.json` was written with `independent.json` and not looked at while the gate was built; only the height
+of the bar was chosen with its totals in view. It is the fairest guess at new questions in very colloquial words.
+
+| questions, with everyday keywords | expected papers kept | kept papers that fit | answered | unanswerable, none kept |
+|---|---|---|---|---|
+| six fields | 66 of 70 | 66 of 74 | 54 of 60 | 24 of 24 |
+| independent | 49 of 56 | 50 of 54 | 43 of 48 | 18 of 18 |
+| blind | 31 of 56 | 32 of 35 | 28 of 48 | 16 of 18 |
+
+The floors below are a little under this second table: a change that costs a few papers fails.
 """
 
 import json
@@ -39,8 +49,8 @@ from threadloom.tools.papers.source import PaperQuery
 QUESTIONS = {
     path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "data/questions").glob("*.json")
 }
-FIELDS = [item for name, items in QUESTIONS.items() if name != "independent" for item in items]
-INDEPENDENT = QUESTIONS["independent"]
+FIELDS = [item for name, items in QUESTIONS.items() if name not in ("independent", "blind") for item in items]
+INDEPENDENT, BLIND = QUESTIONS["independent"], QUESTIONS["blind"]
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +67,12 @@ def kept(source: LibrarySource, question: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("asked", "recall", "precision", "answered", "silence"),
-    [(FIELDS, 0.88, 0.86, 0.87, 0.95), (INDEPENDENT, 0.8, 0.87, 0.8, 0.94)],
-    ids=["fields", "independent"],
+    [
+        (FIELDS, 0.9, 0.86, 0.87, 0.95),
+        (INDEPENDENT, 0.84, 0.89, 0.85, 0.94),
+        (BLIND, 0.5, 0.88, 0.54, 0.85),
+    ],
+    ids=["fields", "independent", "blind"],
 )
 def test_answerable_questions_get_their_papers_and_others_get_none(
     source: LibrarySource, asked: list[dict[str, Any]], recall: float, precision: float, answered: float, silence: float

@@ -27,7 +27,7 @@ def research_result(
         "papers": _papers(state),
         "references": state.get("references", []),
         "coverage": list(state.get("coverage", {}).values()),
-        "notes": state.get("notes", {}),
+        "notes": {stage: note for stage, note in state.get("notes", {}).items() if note},
         "model": sorted(state.get("usage", {})),
         "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
         "cost_usd": usage["cost_usd"],

@@ -41,7 +41,9 @@ class Drafts:
     def findings(self) -> list[dict[str, str]]:
         """Findings of the documents, in their order."""
         documents = [
-            findings(self.material.question, one.text, one.attributes.get("title", ""))
+            findings(
+                self.material.question, one.text, one.attributes.get("title", ""), one.attributes.get("keywords", "")
+            )
             for one in self.material.of("document")
         ]
         return [finding for found in documents for finding in found][: MAX_FINDINGS * max(1, len(documents))]

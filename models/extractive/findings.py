@@ -37,13 +37,14 @@ class Candidate:
     score: float
 
 
-def findings(question: str, document: str, title: str = "") -> list[dict[str, str]]:
+def findings(question: str, document: str, title: str = "", keywords: str = "") -> list[dict[str, str]]:
     """At most four findings as `{"claim", "quote"}`; `quote` is a verbatim part of `document`.
 
     A document on another subject gives none. One on the subject gives its main results, also those that do not repeat
     the question's words, and then one sentence on its limits; background and methods only where it has no result.
+    Keywords tell what the document is about, but support no finding.
     """
-    ranked = sorted(_candidates(question, document, title), key=lambda candidate: -candidate.score)
+    ranked = sorted(_candidates(question, document, title, keywords), key=lambda candidate: -candidate.score)
     limits = [one for one in ranked if cues.OPEN.search(one.quote)][:1]
     said = [one for one in ranked if not cues.OPEN.search(one.quote) and one.score >= LEAST_SCORE]
     results = [one for one in said if states_result(one.quote)] or said
@@ -59,12 +60,12 @@ def _distinct(ranked: Sequence[Candidate]) -> list[Candidate]:
     return chosen
 
 
-def _candidates(question: str, document: str, title: str) -> list[Candidate]:
+def _candidates(question: str, document: str, title: str, keywords: str) -> list[Candidate]:
     parts = _parts(document, title)
     asked = sorted(set(concepts(question)))
     heading = set(concepts(title))
     bodies = [concepts(quote) for quote, _ in parts]
-    if not asked or not _about(question, asked, heading, bodies):
+    if not asked or not _about(question, asked, heading | set(concepts(keywords)), bodies):
         return []
     weight = weights(bodies)
     named = sorted(heading - set(asked))

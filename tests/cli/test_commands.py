@@ -48,7 +48,7 @@ def test_show_tells_the_steps_and_the_state_at_any_of_them(cli: Cli) -> None:
     ranked = next(step for step in shown["checkpoints"] if step["next"] == ["rank"])
     state = json.loads(cli("show", "one", "--at", ranked["id"], "--json").out)
     assert state["values"]["papers"]
-    assert "verdicts" not in state["values"]
+    assert not state["values"]["verdicts"]
     text = cli("show", "one").out
     assert text.startswith(f"# {QUESTION}")
     assert ranked["id"] in text
@@ -126,7 +126,8 @@ def chat(path: Path) -> None:
     graph = StateGraph(MessagesState).add_node("n", lambda _: {"messages": [("ai", "hi")]}).add_edge(START, "n")
     with SQLSaver(f"sqlite:///{path}") as saver:
         config: Any = {"configurable": {"thread_id": "hello"}}
-        graph.compile(checkpointer=saver).invoke({"messages": [("user", "Hello?")]}, config)
+        given: Any = {"messages": [("user", "Hello?")]}
+        graph.compile(checkpointer=saver).invoke(given, config)
 
 
 def test_a_thread_of_another_graph_is_listed_and_shown_but_not_resumed(cli: Cli, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_report_sent_back_is_written_again_without_the_findings_it_names(cli: 
     ("answer", "says"),
     [
         ("{", "not JSON"),
-        ('{"drop": ["doi:10.1/none"]}', "nothing here has the id doi:10.1/none"),
+        ('{"drop": ["doi:10.1/none"]}', "nothing to read here has the id doi:10.1/none"),
         ('{"keep": []}', "keep"),
         ('"yes"', "answer"),
     ],

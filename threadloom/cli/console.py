@@ -80,8 +80,7 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
     from threadloom.settings import RunSettings
 
     url = db or RunSettings().db
-    file = Path(url.removeprefix("sqlite:///"))
-    if not create and url.startswith("sqlite:///") and not file.name.startswith(":") and not file.exists():
+    if not create and (file := _missing_file(url)):
         raise UsageError(f"no database at {file} yet; `threadloom run` makes it, --db names another")
     try:
         saver = SQLSaver(url)
@@ -89,6 +88,20 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
         raise UsageError(str(error)) from None
     with saver:
         yield saver
+
+
+def _missing_file(url: str) -> str:
+    """The path of an SQLite URL when there is no file; empty when there is one or the URL is of another kind."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return ""
+    path = parsed.database or ""
+    is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith((":", "file:"))
+    return path if is_file and not Path(path).exists() else ""
 
 
 def ago(moment: datetime | None) -> str:

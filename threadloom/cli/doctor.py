@@ -73,10 +73,16 @@ def _database(db: str | None) -> Check:
 
 
 def _sources(deadline: float) -> list[Check]:
+    from threadloom.models.settings import ConfigError
     from threadloom.tools.papers.catalogue import configured
     from threadloom.tools.settings import load_source_settings
 
-    sources = configured(load_source_settings())
+    try:
+        sources = configured(load_source_settings())
+    except ConfigError as error:
+        return [Check("sources", False, one_line(error))]
+    if not sources:
+        return [Check("sources", False, "all are disabled")]
     with ThreadPoolExecutor(len(sources)) as pool:
         reports = list(pool.map(lambda source: source.reachable(deadline), sources))
     return [

@@ -42,11 +42,24 @@ def drive(
             for event in flow.stream(given, config, stream_mode="tasks", durability="sync"):
                 progress.show(event)
         except Exception as error:
-            raise StoppedError(thread_id, f"the run stopped: {one_line(error)}. Go on with: {again}") from error
+            advice = f" Go on with: {again}" if _stored(saver, thread_id) else ""
+            raise StoppedError(thread_id, f"the run stopped: {one_line(error)}.{advice}") from error
     thread = describe(saver, thread_id)
+    if thread.status not in ("done", "waiting"):
+        raise StoppedError(thread_id, f"the run is {thread.status}. Go on with: {again}")
     _conclude(thread, folder, as_json=as_json, db=db)
-    if thread.status != "done":
-        raise typer.Exit(WAITING if thread.status == "waiting" else 1)
+    if thread.status == "waiting":
+        raise typer.Exit(WAITING)
+
+
+def _stored(saver: "SQLSaver", thread_id: str) -> bool:
+    """Whether there is anything to resume: the database may have failed before the first step was in it."""
+    from threadloom.threads import config_for
+
+    try:
+        return saver.get_tuple(config_for(thread_id)) is not None
+    except Exception:  # noqa: BLE001  # the error that is being reported says more than one of this look
+        return True
 
 
 def _conclude(thread: "Thread", folder: Path, *, as_json: bool, db: str | None) -> None:

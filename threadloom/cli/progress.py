@@ -66,7 +66,7 @@ def _ended(event: Update) -> str:
 def _notes(event: Update) -> list[str]:
     """What a stage had to do without, such as a model that did not answer."""
     notes: Any = dict(event["result"] or {}).get("notes", {})
-    return [str(note) for note in getattr(notes, "value", notes).values()]  # a plan writes it as an Overwrite
+    return [str(note) for note in getattr(notes, "value", notes).values() if note]  # a plan writes it as an Overwrite
 
 
 def _count(number: int, noun: str) -> str:

@@ -76,6 +76,8 @@ def _explain(error: "ValidationError") -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "input"
     if name == "question":
+        if first["type"] == "string_unicode":
+            return "the question is not valid UTF-8"
         return f"the question is {len(str(first['input']).strip()):,} characters long; 3 to 2,000 are allowed"
     return f"{name.replace('_', '-')}: {first['msg']} (got {first['input']!r})"
 

@@ -31,15 +31,19 @@ class AddReport:
 
 
 class Library:
-    """The bundled papers and those of one user. Safe to use from several threads and processes at once."""
+    """The bundled papers and, with `own`, those of one user. Safe to use from several threads and processes at once."""
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, *, own: bool = True) -> None:
         self._additions = Additions((home or user_folder()) / "library.db")
+        self._own = own
         self._lock = threading.Lock()
         self._indexed: tuple[object, list[Paper], FullTextIndex] | None = None
 
     def entries(self) -> list[Paper]:
-        """All papers. One that the user added replaces the bundled one with its id, unless it has no text."""
+        """All papers. One that the user added replaces the bundled one with its id, unless it has no text.
+
+        Raises ValueError, one line, if the user's papers cannot be read; so does `search`.
+        """
         return self._current()[0]
 
     def search(self, terms: Sequence[str], limit: int) -> list[Paper]:
@@ -64,7 +68,7 @@ class Library:
         with self._lock:
             stamp = self._additions.stamp()
             if self._indexed is None or self._indexed[0] != stamp:
-                papers = _united(bundled(), self._additions.papers())
+                papers = _united(bundled(), self._additions.papers() if self._own else ())
                 self._indexed = stamp, papers, FullTextIndex(map(_document, papers))
             return self._indexed[1], self._indexed[2]
 

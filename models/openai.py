@@ -4,6 +4,7 @@ langchain-openai takes a stream that ends early for a whole answer, lets unreada
 loses a structured answer (and what it cost) when it was cut off. This subclass closes those three holes.
 """
 
+import atexit
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -162,7 +163,9 @@ def _http_client(seconds: float) -> openai.DefaultHttpxClient:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             response.stream = _Bounded(response.stream, response.request)
 
-    return openai.DefaultHttpxClient(event_hooks={"request": [start], "response": [bound]})
+    client = openai.DefaultHttpxClient(event_hooks={"request": [start], "response": [bound]})
+    atexit.register(client.close)
+    return client
 
 
 class _Bounded(httpx2.SyncByteStream):

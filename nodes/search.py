@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from threadloom.nodes.node import Node
 from threadloom.state.papers import Paper, SourceReport
 from threadloom.state.research import Plan, ResearchState
-from threadloom.tools.papers.source import PaperQuery, PaperSource, SourceError
+from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
 
 
 class SearchTask(TypedDict):
@@ -43,13 +43,15 @@ def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callab
         reason = ""
         try:
             papers = _source(name, sources()).search(_query(state), deadline())
+        except PartialAnswerError as error:
+            papers, reason = error.papers, str(error)
         except SourceError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  # a source's surprise must not sink the run; it is reported
             reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         report = SourceReport(
             source=name,
-            status="failed" if reason else "ok" if papers else "empty",
+            status="ok" if papers else "failed" if reason else "empty",
             hits=len(papers),
             reason=reason,
             seconds=round(monotonic() - began, 2),

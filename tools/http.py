@@ -245,7 +245,7 @@ def _is_private(host: str) -> bool:
     """Whether a host is this machine or in a network of its own."""
     try:
         found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None)}
-    except OSError:  # then it cannot be reached directly either
+    except (OSError, UnicodeError):  # then it cannot be reached directly either
         return False
     return any(not ip_address(address.partition("%")[0]).is_global for address in found)
 

@@ -123,7 +123,7 @@ def test_doctor_tries_the_model_endpoint(cli: Cli, server: OpenAIServer, monkeyp
 
 def chat(path: Path) -> None:
     """A thread of a graph that is not ours, as the documentation of the saver makes one."""
-    graph = StateGraph(MessagesState).add_node("n", lambda _: {"messages": [("ai", "hi")]}).add_edge(START, "n")
+    graph = StateGraph(MessagesState).add_node("n", lambda state: {"messages": [("ai", "hi")]}).add_edge(START, "n")
     with SQLSaver(f"sqlite:///{path}") as saver:
         config: Any = {"configurable": {"thread_id": "hello"}}
         given: Any = {"messages": [("user", "Hello?")]}

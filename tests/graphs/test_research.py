@@ -20,7 +20,7 @@ from threadloom.nodes.synthesise import findings_of
 from threadloom.state.papers import Paper
 from threadloom.tools.library.source import LibrarySource
 from threadloom.tools.papers.catalogue import configured
-from threadloom.tools.papers.source import PaperQuery, PaperSource, SourceError
+from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
 from threadloom.tools.settings import SourceSettings
 
 QUESTION = "Do transformers need recurrence to translate well?"
@@ -274,3 +274,25 @@ def test_a_source_that_is_gone_on_resume_is_a_failed_source(saver: SQLSaver) -> 
     result: Any = build(models=Models(), sources=[LibrarySource()]).compile(checkpointer=saver).invoke(None, THREAD)
     assert result["coverage"]["europepmc"]["reason"] == "no longer configured"
     assert result["references"]
+
+
+def test_what_limits_a_sources_answer_is_reported_beside_its_papers() -> None:
+    one = paper("doi:10.1/x", title=QUESTION)
+    partial = Broken(PartialAnswerError("incomplete: rate limited (HTTP 429)", [one]))
+    result: Any = build(models=Models(), sources=[partial]).compile().invoke({"question": QUESTION})
+    report = result["coverage"]["crossref"]
+    assert (report["status"], report["hits"], report["reason"]) == ("ok", 1, "incomplete: rate limited (HTTP 429)")
+    assert "incomplete: rate limited" in result["markdown"]
+
+
+def test_a_fallback_to_another_model_is_said_in_the_report(server: OpenAIServer, second: OpenAIServer) -> None:
+    server.reply(error(429))
+    second.scenario = honest
+    entries = {
+        name: ModelEntry(model=name, base_url=at.url, api_key=SecretStr("k"), max_retries=0)
+        for name, at in (("big", server), ("small", second))
+    }
+    models = Models(entries, {"default": ("big", "small")})
+    result: Any = build(models=models, sources=[LibrarySource()]).compile().invoke({"question": QUESTION})
+    assert set(result["usage"]) == {"small"}
+    assert "big did not answer" in result["markdown"]

@@ -1,5 +1,7 @@
 """`threadloom library …`: search, list and extend the library of papers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +33,9 @@ def search(
     from threadloom.tools.fulltext import search_words
     from threadloom.tools.library.catalogue import Library
 
-    _list(Library().search(search_words(query), limit), as_json=json)
+    with _readable():
+        papers = Library().search(search_words(query), limit)
+    _list(papers, as_json=json)
 
 
 @app.command("list", epilog="Example: threadloom library list --json")
@@ -39,7 +43,9 @@ def list_papers(json: JsonOption = False) -> None:
     """List all papers of the library."""
     from threadloom.tools.library.catalogue import Library
 
-    _list(Library().entries(), as_json=json)
+    with _readable():
+        papers = Library().entries()
+    _list(papers, as_json=json)
 
 
 @app.command(epilog="Example: threadloom library add refs.bib notes.md")
@@ -50,10 +56,8 @@ def add(
     """Add papers of your own; they are searched with the bundled ones from then on."""
     from threadloom.tools.library.catalogue import Library
 
-    try:
+    with _readable():
         report = Library().add(*files)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     if json:
         print_json(asdict(report))
     else:
@@ -62,6 +66,15 @@ def add(
                 out.print(f"{word:<9} {line}", markup=False, highlight=False)
     if report.skipped:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """The user's own library may be damaged or out of reach."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _list(papers: list["Paper"], *, as_json: bool) -> None:

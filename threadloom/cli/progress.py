@@ -75,7 +75,8 @@ def _count(number: int, noun: str) -> str:
 
 def _searched(update: Update) -> str:
     report = next(iter(update["coverage"].values()))
-    what = report["reason"] if report["status"] == "failed" else _count(report["hits"], "paper")
+    hits = _count(report["hits"], "paper")
+    what = report["reason"] if report["status"] == "failed" else "; ".join(filter(None, [hits, report["reason"]]))
     return f"{report['source']}: {what} ({report['seconds']:.1f} s)"
 
 

@@ -20,7 +20,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _TAG = re.compile(r"""</?([A-Za-z][\w:.-]*)(?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 # What is never closed goes on to the end or is no heading, else the search for each end would make them quadratic.
 _TEX = re.compile(r"<((?:jats:)?tex-math)\b[^<>]*>.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
-_HEADING = re.compile(r"<((?:jats:)?title|h[1-6])\b[^<>]*>([^<>]{0,200})</\1>")
+_HEADING = re.compile(r"<((?:jats:)?title|h[1-6])\b[^<>]*>(.{0,200}?)</\1>", re.DOTALL)
 _OPENING = re.compile(r"(?i:abstract|summary)\s*[:.]\s*|ABSTRACT\s+|Abstract(?=[A-Z])")
 _INLINE = re.compile("a|b|i|u|em|strong|su[bp]|span|sc|italic|bold|underline|tt|small|xref|monospace|font")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")

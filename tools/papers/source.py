@@ -51,8 +51,8 @@ class PaperSource(ABC):
     def search(self, query: PaperQuery, deadline: float) -> list[Paper]:
         """At most `query.limit` papers, best first, each with `found == {name: rank}`; an empty list if there are none.
 
-        `deadline` is in seconds from now and bounds the whole search. Raises PartialAnswerError with what was found when
-        something limits the answer, SourceError when nothing was found and that is not because nothing matches.
+        `deadline` is in seconds from now and bounds the whole search. Raises PartialAnswerError with what was found if
+        something limits the answer, SourceError if nothing was found and that is not because nothing matches.
         """
 
     def reachable(self, deadline: float) -> SourceReport:

@@ -37,7 +37,7 @@ def paper_tool(source: PaperSource, deadline: float) -> BaseTool:
         try:
             papers = source.search(wanted, deadline)
         except PartialAnswerError as error:
-            papers, limits = error.papers, f"\nIncomplete: {error}"
+            papers, limits = error.papers, f"\nNote: {error}"
         except SourceError as error:
             raise ToolException(f"{source.label} gave no answer: {error}") from error
         return json.dumps([_brief(paper) for paper in papers], ensure_ascii=False) + limits, papers

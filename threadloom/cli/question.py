@@ -57,6 +57,7 @@ def _papers(papers: list[dict[str, Any]]) -> Table:
 
 
 def _ask_papers(papers: list[dict[str, Any]]) -> dict[str, Any]:
+    out.print("Which papers should be read? Those marked yes, unless you change it:", style="bold")
     drop = typer.prompt("Numbers not to read, separated by spaces (Enter for none)", default="", show_default=False)
     add = typer.prompt("Numbers to read after all (Enter for none)", default="", show_default=False)
     return {"drop": _ids(drop, papers), "add": _ids(add, papers)}

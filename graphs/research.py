@@ -58,7 +58,7 @@ def build(
     graph.add_node("finish", finish)
 
     graph.add_edge(START, "plan")
-    graph.add_conditional_edges("plan", to_sources("search"), ["search"])
+    graph.add_conditional_edges("plan", to_sources("search", otherwise="merge"), ["search", "merge"])
     graph.add_edge("search", "merge")
     graph.add_edge("merge", "rank")
     graph.add_conditional_edges("rank", after_rank, ["review_papers", "extract", "synthesise"])

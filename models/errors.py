@@ -15,6 +15,8 @@ from langchain_core.exceptions import (
     ModelTimeoutError,
 )
 
+from threadloom.models.redaction import redact
+
 
 class MalformedAnswerError(ModelAPIError):
     """The server's answer ended too early or cannot be read as the protocol: the server's fault, so the next may do."""
@@ -36,11 +38,18 @@ _KINDS: tuple[tuple[type[ModelError], str], ...] = (
 )
 
 
-def describe(error: ModelError) -> str:
-    """One line of at most 300 characters: the kind of error, the endpoint it came from, what the server said."""
-    kind = next((text for of, text in _KINDS if isinstance(error, of)), "failed")
+def kind(error: ModelError) -> str:
+    """What went wrong, in a few words."""
+    return next((text for of, text in _KINDS if isinstance(error, of)), "failed")
+
+
+def describe(error: ModelError, key: str = "") -> str:
+    """One line of at most 300 characters: the kind of error, the endpoint it came from, what the server said.
+
+    `key` is the one the model is asked with; servers repeat it.
+    """
     request, body = getattr(error, "request", None), getattr(error, "body", None)
-    where = f" ({request.url.copy_with(userinfo=b'')})" if request is not None else ""
-    said = str((body.get("message") if isinstance(body, dict) else None) or error)
+    where = f" ({request.url.copy_with(userinfo=b'', query=None)})" if request is not None else ""
+    said = redact(str((body.get("message") if isinstance(body, dict) else None) or error)[:2_000], key)
     hint = '; set structured_output = "function_calling" for this model' if "response_format" in said else ""
-    return " ".join(f"{kind}{where}: {said[:200]}{hint}".split())[:300]
+    return " ".join(f"{kind(error)}{where}: {said[:200]}{hint}".split())[:300]

@@ -4,12 +4,15 @@ langchain-openai takes a stream that ends early for a whole answer, lets unreada
 loses a structured answer (and what it cost) when it was cut off. This subclass closes those three holes.
 """
 
+import atexit
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from json import JSONDecodeError
+from time import monotonic
 from typing import Any, Literal, TypeGuard
 
+import httpx2
 import openai
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError, ModelTimeoutError
 from langchain_core.language_models import LanguageModelInput
@@ -21,6 +24,7 @@ from pydantic import BaseModel
 
 from threadloom.models.answers import read_answer
 from threadloom.models.errors import MalformedAnswerError
+from threadloom.models.redaction import redact
 from threadloom.models.settings import ModelEntry
 
 Method = Literal["function_calling", "json_mode", "json_schema"]
@@ -137,6 +141,7 @@ def chat_model(entry: ModelEntry, *, max_retries: int) -> ChatCompatible:
         api_key=entry.api_key,
         timeout=openai.Timeout(entry.timeout, connect=min(5.0, entry.timeout)),
         stream_chunk_timeout=entry.timeout,
+        http_client=_http_client(entry.timeout),
         max_retries=max_retries if entry.max_retries is None else entry.max_retries,
         temperature=entry.temperature,
         stream_usage=True,
@@ -144,6 +149,39 @@ def chat_model(entry: ModelEntry, *, max_retries: int) -> ChatCompatible:
         # Reasoning models refuse the parameter, and a forced tool call is a single one anyway.
         disabled_params={"parallel_tool_calls": None},
     )
+
+
+@cache
+def _http_client(seconds: float) -> openai.DefaultHttpxClient:
+    """A client that gives a call up after so many seconds; kept, since reading the certificate store takes 50 ms."""
+
+    def start(request: httpx2.Request) -> None:
+        request.extensions["end"] = monotonic() + seconds
+
+    def bound(response: httpx2.Response) -> None:
+        # What is streamed to a reader may take as long as chunks keep coming.
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            response.stream = _Bounded(response.stream, response.request)
+
+    client = openai.DefaultHttpxClient(event_hooks={"request": [start], "response": [bound]})
+    atexit.register(client.close)
+    return client
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """A body that must be complete by its request's end: the client's own timeout begins anew with every byte."""
+
+    def __init__(self, body: Any, request: httpx2.Request) -> None:
+        self._body, self._request = body, request
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._body:
+            if monotonic() > self._request.extensions["end"]:
+                raise httpx2.ReadTimeout("no whole answer in time", request=self._request)
+            yield part
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def _is_model(schema: object) -> TypeGuard[type[BaseModel]]:
@@ -187,3 +225,23 @@ def _typed_errors() -> Iterator[None]:
         raise kind(str(error)) from error
     except openai.APIError as error:  # an error event in the middle of a stream
         raise ModelAPIError(error.message) from error
+
+
+def probe(entry: ModelEntry, deadline: float) -> str:
+    """Why the model cannot be had, in one line; empty if its endpoint lists it, or does not keep such a list.
+
+    Asks for the list of models, which costs nothing; `deadline` is in seconds.
+    """
+    client = chat_model(entry, max_retries=0).root_client.with_options(timeout=deadline)
+    try:
+        known = {model.id for model in client.models.list()}
+    except openai.NotFoundError:
+        return ""
+    except openai.APIConnectionError:
+        return f"{client.base_url.copy_with(userinfo=b'', query=None)} cannot be reached"
+    except openai.AuthenticationError:
+        return "the key was refused"
+    except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:  # the last three: not the protocol
+        said = redact(" ".join(str(error)[:2_000].split()), client.api_key)
+        return f"does not speak the OpenAI protocol: {said[:120]}"
+    return "" if not known or entry.model in known else f"the endpoint has no model {entry.model!r}"

@@ -30,7 +30,7 @@ class Models:
     ) -> None:
         self._entries = dict(entries or {})
         self._chains = {"default": (EXTRACTIVE,), **(chains or {})}
-        self._chats: dict[str, ChatChain] = {}
+        self._players: dict[str, list[tuple[str, BaseChatModel]]] = {}
 
     def chat(self, role: str) -> "ChatChain":
         """The role's chat model; one with others behind it falls to them on the errors of FALL_BACK_ON.
@@ -38,15 +38,28 @@ class Models:
         It does what a chat model does: `invoke`, `stream`, `bind_tools`, `with_structured_output(…, include_raw=True)`.
         A stream falls back only until its first chunk: half an answer is not finished by another model.
         """
-        if role not in self._chats:
-            first, *others = self._build(self._chain(role))
-            chain = first.with_fallbacks(others, exceptions_to_handle=FALL_BACK_ON) if others else first
-            self._chats[role] = chain
-        return self._chats[role]
+        first, *others = (chat for _, chat in self.players(role))
+        return first.with_fallbacks(others, exceptions_to_handle=FALL_BACK_ON) if others else first
+
+    def players(self, role: str) -> list[tuple[str, BaseChatModel]]:
+        """The role's models, first choice first, each with its entry's name."""
+        if role not in self._players:
+            chain = self._chain(role)
+            self._players[role] = [(name, self._model(name, RETRIES if name == chain[-1] else 0)) for name in chain]
+        return self._players[role]
 
     def names(self, role: str) -> tuple[str, ...]:
         """The ids of the role's models at their providers, first choice first."""
-        return tuple(self._entries[name].model if name in self._entries else name for name in self._chain(role))
+        return tuple(map(self.id, self._chain(role)))
+
+    def id(self, name: str) -> str:
+        """The id at its provider of the model that the entry names."""
+        return self._entries[name].model if name in self._entries else name
+
+    def key(self, name: str) -> str:
+        """The key with which the entry's model is asked; empty if there is none."""
+        key = self._entries[name].api_key if name in self._entries else None
+        return key.get_secret_value() if key else ""
 
     def label(self, role: str) -> str:
         """What a report says of who wrote it."""
@@ -61,20 +74,23 @@ class Models:
         """The same roles, all played by the embedded model."""
         return Models()
 
-    def cost(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """USD for these tokens of the model with this id; None when its price is not known, 0 for the embedded one."""
-        if model == EXTRACTIVE:
+    def cost(self, name: str, input_tokens: int, output_tokens: int) -> float | None:
+        """USD for these tokens of the entry's model; None when its price is not known, 0 for the embedded one."""
+        if name == EXTRACTIVE:
             return 0.0
-        entry = next((entry for entry in self._entries.values() if entry.model == model), None)
-        if entry is None or entry.input_price is None or entry.output_price is None:
+        entry = self._entries[name]
+        if entry.input_price is None or entry.output_price is None:
             return None
         return (input_tokens * entry.input_price + output_tokens * entry.output_price) / 1_000_000
 
+    def probe(self, deadline: float) -> list[tuple[str, str]]:
+        """Each configured model by name and why it cannot be had (empty: it can), asked without spending a token."""
+        from threadloom.models.openai import probe
+
+        return [(name, probe(entry, deadline)) for name, entry in self._entries.items()]
+
     def _chain(self, role: str) -> tuple[str, ...]:
         return self._chains.get(role) or self._chains["default"]
-
-    def _build(self, chain: tuple[str, ...]) -> list[BaseChatModel]:
-        return [self._model(name, RETRIES if name == chain[-1] else 0) for name in chain]
 
     def _model(self, name: str, max_retries: int) -> BaseChatModel:
         if name == EXTRACTIVE:

@@ -122,7 +122,9 @@ class ModelEntry(BaseModel):
     base_url: str | None = Field(default=None, description="Endpoint; by default OPENAI_BASE_URL or OpenAI's own")
     api_key: SecretStr | None = None
     api_key_env: str | None = Field(default=None, description="Environment variable that holds the key")
-    timeout: float = Field(default=120, gt=0, description="Seconds without a byte before a call is given up")
+    timeout: float = Field(
+        default=120, gt=0, description="Seconds a call may take, or go without a byte while it streams"
+    )
     max_retries: int | None = Field(
         default=None, ge=0, description="By default 2 for the last model of a chain, 0 where another follows"
     )
@@ -152,6 +154,8 @@ class ModelSettings(LoomSettings):
         """
         if EXTRACTIVE in self.models:
             raise ConfigError(f"settings: models.{EXTRACTIVE}: this name is kept for the embedded model")
+        if named := [name for name, entry in self.models.items() if entry.model == EXTRACTIVE]:
+            raise ConfigError(f"settings: models.{named[0]}.model: {EXTRACTIVE} is kept for the embedded model")
         known = {*self.models, *self.model, EXTRACTIVE}
         for role, chain in self.roles.items():
             unknown = [name for name in chain if name not in known]

@@ -1,16 +1,17 @@
-"""Asking a role for an answer that fits a schema: one question, at most one repair, and what both cost."""
+"""Asking a role for an answer that fits a schema: each model in turn, at most one repair each, and what all cost."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from langchain_core.exceptions import ModelError
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 
 from threadloom.models.answers import answer_text, read_answer
-from threadloom.models.errors import describe
+from threadloom.models.errors import FALL_BACK_ON, describe, kind
 from threadloom.models.roles import Models
 from threadloom.state.reducers import merge_usage
 from threadloom.state.usage import Usage
@@ -21,11 +22,23 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """A validated answer, what all attempts used by model name, and the id of the model that gave it."""
+    """A validated answer, what all attempts used by model id, and the id of the model that gave it."""
 
     value: T
     usage: dict[str, Usage]
     model: str
+    note: str = ""
+    """Which models of the chain were asked before in vain, and why; empty when the first one answered."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a model gave no answer: in a few words, and as a line."""
+
+    kind: str
+    text: str
+    cause: ModelError | None = None
+    next_may_do: bool = True
 
 
 class ModelAnswerError(ModelError):
@@ -37,26 +50,50 @@ class ModelAnswerError(ModelError):
 
 
 def ask(models: Models, role: str, schema: type[T], messages: Sequence[BaseMessage]) -> Answer[T]:
-    """Ask the role's chain for a `schema`. An answer that does not fit is sent back once, with what is wrong.
+    """Ask the role's models in turn for a `schema`. What does not fit is sent back once, with what is wrong.
 
-    Raises ModelAnswerError when no model can be had or the second answer does not fit either.
+    The next model is asked after two answers that do not fit, or an error of FALL_BACK_ON. Raises ModelAnswerError
+    when none is left, or after any other error.
     """
-    chat = models.chat(role).with_structured_output(schema, include_raw=True)
     usage: dict[str, Usage] = {}
-    name = problem = ""
+    failures: dict[str, _Failure] = {}
+    for name, chat in models.players(role):
+        answer, used = _ask_one(models, name, chat, schema, messages)
+        usage = merge_usage(usage, used)
+        if not isinstance(answer, _Failure):
+            return Answer(answer, usage, models.id(name), _note(models, failures, name))
+        failures[name] = answer
+        if not answer.next_may_do:
+            break
+    text = "; ".join(f"{models.id(name)}: {failure.text}" for name, failure in failures.items())
+    raise ModelAnswerError(text, usage) from list(failures.values())[-1].cause
+
+
+def _ask_one(
+    models: Models, name: str, chat: BaseChatModel, schema: type[T], messages: Sequence[BaseMessage]
+) -> tuple[T | _Failure, dict[str, Usage]]:
+    """One model's answer, or why it gave none, and what its attempts used."""
+    asked = chat.with_structured_output(schema, include_raw=True)
+    usage: dict[str, Usage] = {}
+    problem = ""
     for _ in range(ATTEMPTS):
         try:
-            message: AIMessage = cast("dict[str, Any]", chat.invoke(messages))["raw"]
+            message: AIMessage = cast("dict[str, Any]", asked.invoke(messages))["raw"]
         except ModelError as error:
-            raise ModelAnswerError(f"{models.label(role)}: {describe(error)}", usage) from error
-        name = message.response_metadata.get("model_name") or models.names(role)[0]
-        usage = merge_usage(usage, {name: _usage(models, name, message)})
+            line = describe(error, models.key(name))
+            return _Failure(kind(error), line, error, isinstance(error, FALL_BACK_ON)), usage
+        usage = merge_usage(usage, {models.id(name): _usage(models, name, message)})
         try:
-            return Answer(read_answer(schema, message), usage, name)
+            return read_answer(schema, message), usage
         except ValueError as error:
             problem = _problem(error)
             messages = [*messages, *_repair(schema, message, problem)]
-    raise ModelAnswerError(f"{name}: the answer is not usable: {problem}", usage)
+    return _Failure("its answers did not fit", f"the answer is not usable: {problem}"), usage
+
+
+def _note(models: Models, failures: Mapping[str, _Failure], name: str) -> str:
+    told = [f"{models.id(failed)} did not answer ({failure.kind})" for failed, failure in failures.items()]
+    return "; ".join([*told, f"{models.id(name)} did"]) if told else ""
 
 
 def _usage(models: Models, name: str, message: AIMessage) -> Usage:

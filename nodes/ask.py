@@ -18,8 +18,8 @@ def ask_or_extract(
 ) -> tuple[T, dict[str, Usage], str]:
     """Ask the role's chain; when no model of it gives a usable answer, the extractive model does.
 
-    Returns the answer, usage by model name, and a note (empty unless degraded): a run that has come this far is
-    worth more with an extractive stage that says so than without one.
+    Returns the answer, usage by model name, and a note (empty when the role's first model answered): a run that has
+    come this far is worth more with an extractive stage that says so than without one.
     """
     try:
         answer = ask(models, role, schema, messages)
@@ -27,4 +27,4 @@ def ask_or_extract(
         answer = ask(models.extractive(), role, schema, messages)
         note = f"no usable answer from a language model ({error}); sentences were selected instead"
         return answer.value, merge_usage(error.usage, answer.usage), note
-    return answer.value, answer.usage, ""
+    return answer.value, answer.usage, answer.note

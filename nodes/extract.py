@@ -10,7 +10,7 @@ from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.node import Node
-from threadloom.nodes.span import locate, unsupported_numbers
+from threadloom.nodes.span import locate, omits_negation, unsupported_numbers
 from threadloom.state.drafts import FindingDraft, FindingsDraft
 from threadloom.state.papers import Extraction, Finding, Paper
 from threadloom.state.research import ResearchState
@@ -48,10 +48,11 @@ def extract_findings(models: Callable[[], Models]) -> Node[ReadTask]:
 
     def extract(state: ReadTask) -> dict[str, Any]:
         paper = state["paper"]
+        keywords = ", ".join(paper["keywords"])
         messages = prompt(
             TASK,
             element("question", state["question"]),
-            element("document", paper["abstract"], id=paper["id"], title=paper["title"]),
+            element("document", paper["abstract"], id=paper["id"], title=paper["title"], keywords=keywords),
         )
         draft, usage, note = ask_or_extract(models(), "reader", FindingsDraft, messages)
         extraction = check(draft.findings, state)
@@ -78,6 +79,8 @@ def _finding(draft: FindingDraft, task: ReadTask, n: int) -> Finding | None:
     paper, claim = task["paper"], " ".join(plain(draft.claim).split())
     found = locate(plain(draft.quote), paper["abstract"])
     if not claim or found is None or unsupported_numbers(claim, found[1]):
+        return None
+    if omits_negation(claim, plain(draft.quote), found[1]):
         return None
     return Finding(
         id=f"F{task['number']}.{n}",

@@ -38,10 +38,20 @@ def merge(state: ResearchState) -> dict[str, Any]:
 
 
 def merge_hits(hits: Mapping[str, Sequence[Paper]]) -> list[Paper]:
-    """One record for each paper, those ranked highest by any source first. Deterministic for any order of `hits`."""
-    papers = sorted(chain.from_iterable(hits.values()), key=_preference)
-    merged = [_united(group) for group in _groups(papers)]
-    return sorted(merged, key=lambda paper: (min(paper["found"].values(), default=0), paper["id"]))
+    """One record for each paper, those ranked highest by any source first. Deterministic for any order of `hits`.
+
+    Repeated until nothing changes: a record completed by another may agree with a third that neither agreed with.
+    """
+    papers = list(chain.from_iterable(hits.values()))
+    while (merged := _merged(papers)) != papers:
+        papers = merged
+    return merged
+
+
+def _merged(papers: Sequence[Paper]) -> list[Paper]:
+    trusted_first = sorted(papers, key=_preference)
+    united = [_united(group) for group in _groups(trusted_first)]
+    return sorted(united, key=lambda paper: (min(paper["found"].values(), default=0), paper["id"]))
 
 
 def _groups(papers: Sequence[Paper]) -> Iterable[list[Paper]]:

@@ -11,14 +11,29 @@ from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.node import Node
 from threadloom.state.drafts import PlanDraft
-from threadloom.state.research import Plan, ResearchInput, ResearchState
+from threadloom.state.research import Plan, Report, ResearchInput, ResearchState
 from threadloom.tools.papers.source import PaperSource
 
 TASK = (
     "Plan a literature search. Name the topic, split the question into narrower questions that together answer it, "
     "and choose search terms that appear in titles and abstracts of papers on it (no operators, no quotes)."
 )
-PER_RUN = ("hits", "coverage", "extractions", "notes", "usage")
+FRESH = {
+    "hits": Overwrite({}),
+    "coverage": Overwrite({}),
+    "extractions": Overwrite({}),
+    "papers": [],
+    "verdicts": [],
+    "report": Report(answer=[], themes=[], agreements=[], disagreements=[], gaps=[], limits=[]),
+    "references": [],
+    "bibtex": "",
+    "markdown": "",
+    "finished_at": None,
+    "refused": "",
+    "approved": False,
+    "feedback": "",
+}
+"""What a new question begins with, whatever an earlier run of the thread left."""
 
 
 def plan_question(models: Callable[[], Models], sources: Callable[[], Sequence[PaperSource]]) -> Node[ResearchState]:
@@ -31,15 +46,10 @@ def plan_question(models: Callable[[], Models], sources: Callable[[], Sequence[P
         now = datetime.now(UTC)
         messages = prompt(TASK, element("question", asked.question), element("today", now.date().isoformat()))
         draft, usage, note = ask_or_extract(models(), "planner", PlanDraft, messages)
-        fresh = {key: Overwrite({}) for key in PER_RUN}
         return {
             **asked.model_dump(),
-            **fresh,
+            **FRESH,
             "started_at": now.isoformat(),
-            "finished_at": None,
-            "refused": "",
-            "approved": False,
-            "feedback": "",
             "plan": _plan(draft, asked.question, wanted),
             "usage": Overwrite(usage),
             "notes": Overwrite({"plan": note} if note else {}),
@@ -56,11 +66,13 @@ def _wanted(asked: Sequence[str] | None, configured: list[str]) -> list[str]:
 
 
 def _plan(draft: PlanDraft, question: str, sources: list[str]) -> Plan:
+    years = sorted(year for year in (draft.year_from, draft.year_to) if year is not None)
+    both = len(years) == 2
     return Plan(
         topic=draft.topic.strip() or question,
         sub_questions=[text.strip() for text in draft.sub_questions if text.strip()],
         key_terms=list(dict.fromkeys(term.strip() for term in draft.key_terms if term.strip())) or [question],
-        year_from=draft.year_from,
-        year_to=draft.year_to,
+        year_from=years[0] if both else draft.year_from,
+        year_to=years[1] if both else draft.year_to,
         sources=sources,
     )

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from threadloom.models.extractive.text import words
-from threadloom.nodes.relevance import PaperTerms, Relevance, relevance
+from threadloom.nodes.relevance import PaperTerms, Relevance, alternatives, relevance
 from threadloom.state.papers import Paper, Verdict
 from threadloom.state.research import Plan, ResearchState
 from threadloom.tools.fulltext import Document, FullTextIndex, search_words, stems
 
-ENOUGH = 0.62
+ENOUGH = 0.66
 """Relevance a paper must have to be about the question."""
-NEAR_BEST = 0.87
+NEAR_BEST = 0.94
 """Share of the best paper's relevance that one must have to be read beside it."""
 RRF_K = 60
 CRITERIA: Mapping[str, float] = {"relevance": 2.0, "source": 1.0, "recency": 0.5, "citations": 0.5}
@@ -30,7 +30,8 @@ class Candidate:
     """One paper on its way through the ranking."""
 
     paper: Paper
-    relevance: Relevance
+    relevances: tuple[Relevance, ...]
+    """To the whole question, then to each of its alternatives."""
     ranks: dict[str, int]
     score: float
 
@@ -49,11 +50,14 @@ def rank_papers(
     candidates = sorted(_candidates(question, plan, papers), key=lambda c: (-c.score, c.paper["id"]))
     spellings = {stem: word for word in words(question) for stem in stems(word)}
     fit = [c for c in candidates if not _unfit(c.paper, plan)]
-    bar = max(ENOUGH, NEAR_BEST * max((_gated(c.relevance) for c in fit), default=0.0))
+    bars = [
+        max(ENOUGH, *(NEAR_BEST * _gated(found) for found in column))
+        for column in zip(*(c.relevances for c in fit), strict=True)
+    ]
     verdicts: dict[str, Verdict] = {}
     kept = 0
     for candidate in candidates:
-        reason = _unfit(candidate.paper, plan) or _irrelevant(candidate.relevance, bar, spellings)
+        reason = _unfit(candidate.paper, plan) or _irrelevant(candidate.relevances, bars, spellings)
         if not reason and kept == max_papers:
             reason = f"beyond the {max_papers} best"
         kept += not reason
@@ -64,7 +68,11 @@ def rank_papers(
 
 def _candidates(question: str, plan: Plan, papers: Sequence[Paper]) -> Iterable[Candidate]:
     read = [PaperTerms(paper) for paper in papers]
-    relevances = [_relevance(question, plan["key_terms"], terms) for terms in read]
+    readings = alternatives(question)
+    relevances = [
+        (_relevance(question, plan["key_terms"], terms), *(relevance(reading, terms) for reading in readings))
+        for terms in read
+    ]
     ranks = {
         "relevance": _relevance_ranks(question, plan["key_terms"], papers, relevances),
         "source": _ranks(papers, lambda paper: -min(paper["found"].values()) if paper["found"] else None),
@@ -92,13 +100,13 @@ def _relevance(question: str, key_terms: Sequence[str], paper: PaperTerms) -> Re
 
 
 def _relevance_ranks(
-    question: str, key_terms: Sequence[str], papers: Sequence[Paper], relevances: Sequence[Relevance]
+    question: str, key_terms: Sequence[str], papers: Sequence[Paper], relevances: Sequence[Sequence[Relevance]]
 ) -> dict[int, int]:
     """Position to rank by coverage of the question and BM25 together, 1 is best."""
     index = FullTextIndex(Document(p["title"], ", ".join(p["keywords"]), p["abstract"]) for p in papers)
     found = index.search((*key_terms, *search_words(question)), len(papers))
     by_text = {position: place for place, position in enumerate(found)}
-    by_coverage = sorted(range(len(papers)), key=lambda position: -relevances[position].score)
+    by_coverage = sorted(range(len(papers)), key=lambda position: -sum(r.score for r in relevances[position]))
     places = {position: place + by_text.get(position, len(papers)) for place, position in enumerate(by_coverage)}
     ordered = sorted(places, key=lambda position: (places[position], papers[position]["id"]))
     return {position: place for place, position in enumerate(ordered, 1)}
@@ -129,10 +137,11 @@ def _unfit(paper: Paper, plan: Plan) -> str:
     return "" if paper["abstract"].strip() else "no text to read"
 
 
-def _irrelevant(found: Relevance, bar: float, spellings: Mapping[str, str]) -> str:
-    """Why a paper is not about the question; empty if it is."""
-    if _gated(found) >= bar:
+def _irrelevant(relevances: Sequence[Relevance], bars: Sequence[float], spellings: Mapping[str, str]) -> str:
+    """Why a paper is about neither the question nor one of its alternatives; empty if it is."""
+    if any(_gated(found) >= bar for found, bar in zip(relevances, bars, strict=True)):
         return ""
+    found = relevances[0]
     shared, missing = (_quoted(stems, spellings) for stems in (found.shared, found.missing))
     if not shared:
         return "shares no word with the question"

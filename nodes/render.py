@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.csl import paper_url
 from threadloom.nodes.markdown import autolink, escape
 from threadloom.nodes.synthesise import findings_of
-from threadloom.state.papers import Extraction, Finding, Paper, SourceName, SourceReport, Verdict
+from threadloom.state.papers import DROPPED, Extraction, Finding, Paper, SourceName, SourceReport, Verdict
 from threadloom.state.reducers import total_usage
 from threadloom.state.research import Plan, Report, ResearchState, Sentence
-
-EXTRACTIVE = "extractive"
-"""The name under which the embedded model, which is no language model, reports its usage."""
 
 _LABELS: dict[SourceName, str] = {
     "library": "Bundled library",
@@ -127,7 +125,8 @@ def _limits(state: ResearchState) -> Iterator[str]:
     coverage = state.get("coverage", {}).values()
     if failed := [_label(report) for report in _ordered(coverage) if report["status"] == "failed"]:
         yield f"{len(failed)} of {_count(len(coverage), 'source')} did not answer: {', '.join(failed)}."
-    for note, times in Counter(note.rstrip(".") for note in state.get("notes", {}).values()).items():
+    notes = (note.rstrip(".") for note in state.get("notes", {}).values() if note)
+    for note, times in Counter(notes).items():
         yield f"{note}{f' ({times} times)' if times > 1 else ''}."
 
 
@@ -148,9 +147,20 @@ def _nothing_found(state: ResearchState) -> Iterator[str]:
         yield "**Nothing fitting was found.** No paper turned up."
     else:
         found = f"Papers that turned up: {len(papers):,}; kept for reading: {read:,}."
-        yield f"**Nothing fitting was found.** {found} None of them gave a finding that bears on the question."
+        why = (
+            "The review left no finding."
+            if _reviewed_away(state)
+            else "None gave a finding that bears on the question."
+        )
+        yield f"**Nothing fitting was found.** {found} {why}"
     yield from _section("Nearest papers", _bullets(_nearest(papers, state.get("verdicts", []))))
     yield from _section("What to try", _bullets(_advice(state)))
+
+
+def _reviewed_away(state: ResearchState) -> bool:
+    """Whether it was the reviewer who took out what there was: the papers, or the findings of those that were read."""
+    dropped = any(verdict["reason"] == DROPPED for verdict in state.get("verdicts", []))
+    return dropped or bool(state.get("feedback") or (state.get("review") and state.get("extractions")))
 
 
 def _nearest(papers: Sequence[Paper], verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -222,7 +232,7 @@ def _figures(state: ResearchState) -> str:
         ("Model", ", ".join(models) or "none"),
         ("Tokens", f"{usage['input_tokens']:,} in, {usage['output_tokens']:,} out"),
         ("Cost", cost),
-        ("Time", _duration(state)),
+        ("Time, pauses for review included" if state.get("review") else "Time", _duration(state)),
     ]
     return _table(("Run", ""), "--", rows)
 
@@ -230,7 +240,7 @@ def _figures(state: ResearchState) -> str:
 def _duration(state: ResearchState) -> str:
     began, ended = state.get("started_at"), state.get("finished_at")
     if not began or not ended:
-        return "unknown"
+        return "not finished"
     seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 

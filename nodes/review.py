@@ -5,15 +5,16 @@ schema goes to clients (Studio draws a form from it) as a dict, which LangGraph 
 class would end the run with a ValidationError instead.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from langgraph.types import interrupt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import TypedDict
 
 from threadloom.nodes.render import render
-from threadloom.state.papers import Extraction, Paper, Verdict
+from threadloom.state.papers import DROPPED, Extraction, Paper, Verdict
 from threadloom.state.research import ResearchState
 
 A = TypeVar("A", bound=BaseModel)
@@ -32,6 +33,12 @@ class ReportAnswer(BaseModel):
     """Whether the report is final; if not, what a new version should change."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> "ReportAnswer":
+        if self.approve and (self.drop or self.comment):
+            raise ValueError("changes need a new version: approve must be false")
+        return self
 
     approve: bool = Field(description="True makes the report final")
     drop: list[str] = Field(default_factory=list, description="Ids of findings to leave out of the new version")
@@ -62,13 +69,13 @@ def review_papers(state: ResearchState) -> dict[str, Any]:
         prompt="Which papers should be read?",
         refused=state.get("refused", ""),
         example={"drop": [], "add": []},
-        ids=[paper["id"] for paper in state["papers"]],
+        ids=[paper["id"] for paper in state["papers"] if paper["abstract"]],
         papers=list(_candidates(state["papers"], state["verdicts"])),
         markdown="",
     )
     answer = interrupt(question, response_schema=PapersAnswer.model_json_schema())
     try:
-        parsed = parse(question, answer, PapersAnswer)
+        parsed = _parse(question, answer, PapersAnswer)
     except ValueError as error:
         return {"refused": str(error)}
     return {"refused": "", "verdicts": [_changed(verdict, parsed) for verdict in state["verdicts"]]}
@@ -88,7 +95,7 @@ def review_report(state: ResearchState) -> dict[str, Any]:
     )
     answer = interrupt(question, response_schema=ReportAnswer.model_json_schema())
     try:
-        parsed = parse(question, answer, ReportAnswer)
+        parsed = _parse(question, answer, ReportAnswer)
     except ValueError as error:
         return {"refused": str(error)}
     if parsed.approve:
@@ -97,17 +104,25 @@ def review_report(state: ResearchState) -> dict[str, Any]:
     return {"refused": "", "feedback": parsed.comment, "extractions": left}
 
 
-def parse(question: Question, answer: object, shape: type[A]) -> A:
-    """Validate an answer to a question. Raises ValueError with one line that says what is wrong."""
+def check(question: Mapping[str, Any], answer: object) -> None:
+    """Validate an answer before the run is resumed with it. Raises ValueError with one line that says what is wrong."""
+    _parse(question, answer, ANSWERS[question["kind"]])
+
+
+def _parse(question: Mapping[str, Any], answer: object, shape: type[A]) -> A:
+    if not isinstance(answer, dict):
+        raise ValueError(f"an answer is a JSON object such as {json.dumps(question['example'])}")
     try:
         parsed = shape.model_validate(answer)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "answer"
-        raise ValueError(f"{where}: {first['msg']}; an answer looks like {question['example']}") from None
+        raise ValueError(f"{where}: {first['msg']}; an answer looks like {json.dumps(question['example'])}") from None
     named = [*getattr(parsed, "drop", []), *getattr(parsed, "add", [])]
     if unknown := [id_ for id_ in named if id_ not in question["ids"]]:
-        raise ValueError(f"nothing here has the id {', '.join(unknown)}")
+        raise ValueError(f"nothing to read here has the id {', '.join(unknown)}")
+    if twice := {id_ for id_ in named if named.count(id_) > 1}:
+        raise ValueError(f"named more than once: {', '.join(sorted(twice))}")
     return parsed
 
 
@@ -125,7 +140,7 @@ def _candidates(papers: Iterable[Paper], verdicts: Iterable[Verdict]) -> Iterabl
 
 def _changed(verdict: Verdict, answer: PapersAnswer) -> Verdict:
     if verdict["paper_id"] in answer.drop:
-        return {**verdict, "kept": False, "reason": "dropped by the reviewer"}
+        return {**verdict, "kept": False, "reason": DROPPED}
     if verdict["paper_id"] in answer.add:
         return {**verdict, "kept": True, "reason": "added by the reviewer"}
     return verdict

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from threadloom.nodes.node import Node
 from threadloom.state.papers import Paper, SourceReport
 from threadloom.state.research import Plan, ResearchState
-from threadloom.tools.papers.source import PaperQuery, PaperSource, SourceError
+from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
 
 
 class SearchTask(TypedDict):
@@ -21,12 +21,14 @@ class SearchTask(TypedDict):
     plan: Plan
 
 
-def to_sources(node: str) -> Callable[[ResearchState], list[Send]]:
-    """Conditional edge: one `Send` to the search node for every source of the plan."""
+def to_sources(node: str, otherwise: str) -> Callable[[ResearchState], list[Send] | str]:
+    """Conditional edge: one `Send` to the search node for every source of the plan, or `otherwise` without any."""
 
-    def fan_out(state: ResearchState) -> list[Send]:
+    def fan_out(state: ResearchState) -> list[Send] | str:
         plan = state["plan"]
-        return [Send(node, SearchTask(source=name, question=state["question"], plan=plan)) for name in plan["sources"]]
+        question = state["question"]
+        tasks = [SearchTask(source=name, question=question, plan=plan) for name in plan["sources"]]
+        return [Send(node, task) for task in tasks] or otherwise
 
     return fan_out
 
@@ -36,19 +38,20 @@ def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callab
 
     def search(state: SearchTask) -> dict[str, Any]:
         name = state["source"]
-        source = next(source for source in sources() if source.name == name)
         began = monotonic()
         papers: list[Paper] = []
         reason = ""
         try:
-            papers = source.search(_query(state), deadline())
+            papers = _source(name, sources()).search(_query(state), deadline())
+        except PartialAnswerError as error:
+            papers, reason = error.papers, str(error)
         except SourceError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  # a source's surprise must not sink the run; it is reported
             reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         report = SourceReport(
             source=name,
-            status="failed" if reason else "ok" if papers else "empty",
+            status="ok" if papers else "failed" if reason else "empty",
             hits=len(papers),
             reason=reason,
             seconds=round(monotonic() - began, 2),
@@ -56,6 +59,13 @@ def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callab
         return {"hits": {name: papers}, "coverage": {name: report}}
 
     return search
+
+
+def _source(name: str, sources: Sequence[PaperSource]) -> PaperSource:
+    for source in sources:
+        if source.name == name:
+            return source
+    raise SourceError("no longer configured")
 
 
 def _query(task: SearchTask) -> PaperQuery:

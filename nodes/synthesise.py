@@ -5,6 +5,7 @@ from typing import Any
 
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
+from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.node import Node
 from threadloom.nodes.span import unsupported_numbers
@@ -24,15 +25,22 @@ def synthesise(models: Callable[[], Models]) -> Node[ResearchState]:
     def write(state: ResearchState) -> dict[str, Any]:
         findings = findings_of(state)
         if not findings:
-            return {"report": _empty(state)}
+            return {"report": _empty(state), "notes": _notes("", 0, ignored=False)}
         draft, usage, note = ask_or_extract(models(), "writer", ReportDraft, _messages(state, findings))
         report, dropped = checked(draft, findings)
-        notes = {"write": note} if note else {}
-        if dropped:
-            notes["write: check"] = f"{dropped} sentence(s) dropped because no finding carries them"
-        return {"report": report, "usage": usage, "notes": notes}
+        ignored = bool(state.get("feedback")) and set(usage) == {EXTRACTIVE}
+        return {"report": report, "usage": usage, "notes": _notes(note, dropped, ignored=ignored)}
 
     return write
+
+
+def _notes(model: str, dropped: int, *, ignored: bool) -> dict[str, str]:
+    """All notes of this stage, empty where there is nothing to say: a second version must not inherit the first's."""
+    return {
+        "write": model,
+        "write: check": f"{dropped} sentence(s) dropped because no finding carries them" if dropped else "",
+        "write: comment": "The reviewer's comment was not followed: that takes a language model" if ignored else "",
+    }
 
 
 def findings_of(state: ResearchState) -> dict[str, Finding]:

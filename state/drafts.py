@@ -16,8 +16,12 @@ class PlanDraft(BaseModel):
     key_terms: list[str] = Field(
         description="Three to eight search terms or phrases, the most specific first", max_length=8
     )
-    year_from: int | None = Field(default=None, description="First publication year, only if the question asks for one")
-    year_to: int | None = Field(default=None, description="Last publication year, only if the question asks for one")
+    year_from: int | None = Field(
+        default=None, ge=1000, le=2100, description="First publication year, only if the question asks for one"
+    )
+    year_to: int | None = Field(
+        default=None, ge=1000, le=2100, description="Last publication year, only if the question asks for one"
+    )
 
 
 class FindingDraft(BaseModel):

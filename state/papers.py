@@ -75,6 +75,10 @@ class Verdict(TypedDict):
     """Criterion (relevance, source, recency, citations) to the paper's rank in it, 1 is best."""
 
 
+DROPPED = "dropped by the reviewer"
+"""The verdict of a person, who need not give a reason."""
+
+
 class Finding(TypedDict):
     """One claim and the words that carry it."""
 

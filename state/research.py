@@ -14,7 +14,7 @@ Style = Literal["apa", "ieee", "nature", "chicago", "mla", "harvard"]
 
 
 class ResearchInput(BaseModel):
-    """What a caller gives the research graph."""
+    """What a caller gives the research graph. What a later question on a thread leaves out stays as it was."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 

@@ -3,11 +3,15 @@
 They live as long as the session because a client for a new address costs 50 ms: it reads the certificate store twice.
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers.openai_server import OpenAIServer
+
+# Consoles decide about colours when they are made; a test worker may well sit at a terminal.
+os.environ["TERM"] = "dumb"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,14 @@ class UserError(Exception):
     exit_code = 1
 
 
+class StoppedError(UserError):
+    """A run that failed in the middle and can be resumed."""
+
+    def __init__(self, thread_id: str, text: str) -> None:
+        super().__init__(text)
+        self.thread_id = thread_id
+
+
 class UsageError(UserError):
     """The command or its input does not fit."""
 

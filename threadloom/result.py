@@ -1,5 +1,6 @@
 """A research run as one JSON object: what `--json` prints and scripts read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from threadloom.state.reducers import total_usage
 from threadloom.state.research import ResearchState
 
 
-def research_result(state: ResearchState, *, thread_id: str, status: str, files: list[Path]) -> dict[str, Any]:
+def research_result(
+    state: ResearchState, *, thread_id: str, status: str, files: Sequence[Path | str]
+) -> dict[str, Any]:
     """Plain JSON values only. Keys that the run has not come to yet are empty, never missing."""
     report = state.get("report")
     usage = total_usage(state.get("usage", {}))
@@ -24,7 +27,7 @@ def research_result(state: ResearchState, *, thread_id: str, status: str, files:
         "papers": _papers(state),
         "references": state.get("references", []),
         "coverage": list(state.get("coverage", {}).values()),
-        "notes": state.get("notes", {}),
+        "notes": {stage: note for stage, note in state.get("notes", {}).items() if note},
         "model": sorted(state.get("usage", {})),
         "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
         "cost_usd": usage["cost_usd"],

@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.types import StateSnapshot
 
-from threadloom.catalogue import load
+from threadloom.catalogue import GRAPHS, load
 from threadloom.checkpoints import SQLSaver
 from threadloom.errors import UsageError
 
-Status = Literal["done", "waiting", "failed", "unfinished"]
+Status = Literal["done", "waiting", "failed", "unfinished", "foreign"]
+"""`unfinished` is under way in some process, or was cut off; `foreign` is of a graph that is not in the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,18 @@ class Thread:
     """Questions that wait for an answer."""
     error: str = ""
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One checkpoint of a thread; `next` is None where the graph is not known."""
+
+    id: str
+    created: str
+    step: int
+    source: str
+    next: tuple[str, ...] | None
+    values: dict[str, Any] = field(repr=False)
 
 
 def compiled(name: str, saver: SQLSaver) -> Any:
@@ -53,13 +67,16 @@ def find(saver: SQLSaver, text: str) -> str:
 
 
 def describe(saver: SQLSaver, thread_id: str) -> Thread:
-    """Where the thread stands now. Raises UsageError when its graph is not one of ours.
+    """Where the thread stands now.
 
     An empty `next` does not mean finished: a process killed between two writes leaves it empty with work to do, and
     those writes pending. A graph of ours says `finished_at` in its state when it has come to its end.
     """
     latest = saver.get_tuple(config_for(thread_id))
     name = str(latest.metadata.get("graph", "")) if latest else ""
+    if name not in GRAPHS:
+        updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
+        return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)
     snapshot: StateSnapshot = compiled(name, saver).get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
     pending = [{"id": item.id, **item.value} for item in snapshot.interrupts]
@@ -73,5 +90,36 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
         updated=datetime.fromisoformat(snapshot.created_at) if snapshot.created_at else None,
         pending=pending,
         error=errors[0] if errors else "",
+        values=snapshot.values,
+    )
+
+
+def history(saver: SQLSaver, thread: Thread) -> list[Step]:
+    """The thread's checkpoints, newest first."""
+    if thread.status == "foreign":
+        return [_stored(stored) for stored in saver.list(_root(thread.id))]
+    return [_snapped(snapshot) for snapshot in compiled(thread.graph, saver).get_state_history(config_for(thread.id))]
+
+
+def _root(thread_id: str) -> RunnableConfig:
+    return RunnableConfig(configurable={"thread_id": thread_id, "checkpoint_ns": ""})
+
+
+def _stored(stored: CheckpointTuple) -> Step:
+    checkpoint, metadata = stored.checkpoint, stored.metadata
+    values = {
+        key: value for key, value in checkpoint["channel_values"].items() if not key.startswith(("__", "branch:"))
+    }
+    return Step(checkpoint["id"], checkpoint["ts"], metadata.get("step", 0), metadata.get("source", ""), None, values)
+
+
+def _snapped(snapshot: StateSnapshot) -> Step:
+    metadata = snapshot.metadata or {}
+    return Step(
+        id=str(snapshot.config.get("configurable", {}).get("checkpoint_id", "")),
+        created=snapshot.created_at or "",
+        step=metadata.get("step", 0),
+        source=metadata.get("source", ""),
+        next=snapshot.next,
         values=snapshot.values,
     )

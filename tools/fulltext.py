@@ -10,9 +10,10 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
-from threadloom.models.extractive.text import FILLER_STEMS, terms, words
+from threadloom.models.extractive.text import FILLER_STEMS, NEAR_SYNONYMS, terms, words
 
 TITLE_WEIGHT, KEYWORDS_WEIGHT, BODY_WEIGHT = 4.0, 3.0, 1.0
 MAX_TERMS = 200
@@ -75,9 +76,14 @@ def search_words(text: str) -> list[str]:
 
 def stems(text: str) -> list[str]:
     """Stems of the content words of a text, in order; "Covid19" and "Covid-19" are one."""
+    return list(_stems(text))
+
+
+@lru_cache(maxsize=2_000)  # a ranking reads each abstract twice, once to search it and once to judge it
+def _stems(text: str) -> list[str]:
     return terms(re.sub(r"\b([^\W\d_]{3,})\d+\b", r"\1", text))
 
 
 def _stemmed(text: str) -> str:
-    """The stems as SQLite takes them: it refuses half a surrogate pair, which JSON may hold."""
-    return " ".join(stems(text)).encode("utf-8", "ignore").decode()
+    """Stems, near-synonyms as one, as SQLite takes them: it refuses half a surrogate pair, which JSON may hold."""
+    return " ".join(NEAR_SYNONYMS.get(stem, stem) for stem in stems(text)).encode("utf-8", "ignore").decode()

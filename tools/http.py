@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
+from ipaddress import ip_address
 from itertools import chain, repeat
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -24,6 +25,8 @@ import tenacity
 from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket
 from tenacity.stop import stop_base
 
+from threadloom.models.redaction import LEAST, redact
+
 CONNECT_SECONDS = 3.0
 MAX_BYTES = 20_000_000
 ATTEMPTS = 4
@@ -31,6 +34,7 @@ FIRST_SHARE = 0.6
 """Of the deadline, for the first attempt: a connection that hangs leaves time for another."""
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 PRIVATE_HEADERS = ("x-api-key",)
+PRIVATE_PARAMS = ("api_key",)
 _SECRET = re.compile(r"(api_key=)[^&\s]+")
 
 
@@ -111,7 +115,7 @@ class HttpClient:
             headers={"User-Agent": _user_agent(contact)},
             follow_redirects=True,
             max_redirects=5,
-            event_hooks={"request": [_drop_private_headers]},
+            event_hooks={"request": [_guard_redirect]},
         )
 
     def get(
@@ -157,7 +161,7 @@ class HttpClient:
             request = self._client.build_request("GET", url, params=params, headers=headers)
         except httpx2.InvalidURL as error:
             raise HttpError(f"not a usable address: {error}") from error
-        request.extensions["host"] = request.url.host
+        request.extensions["first"] = request.url
         return request
 
     def _take_turn(self, host: str, pace: Pace | None, deadline: Deadline) -> None:
@@ -204,7 +208,8 @@ class HttpClient:
             request.extensions |= {"trace": trace, "timeout": timeout.as_dict()}
             response = self._client.send(request, stream=True)
             try:
-                tell(Reply(response.status_code, response.headers, _read(response, deadline)))
+                body = _without_keys(_read(response, deadline), request)
+                tell(Reply(response.status_code, response.headers, body))
             finally:
                 response.close()
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
@@ -225,11 +230,33 @@ def _user_agent(contact: str) -> str:
     return f"Threadloom/{version('threadloom')}" + (f" (mailto:{contact})" if contact else "")
 
 
-def _drop_private_headers(request: httpx2.Request) -> None:
-    """Runs before each hop: a redirect to another host must not carry our keys there."""
-    if request.url.host != request.extensions.get("host"):
-        for name in PRIVATE_HEADERS:
-            request.headers.pop(name, None)
+def _guard_redirect(request: httpx2.Request) -> None:
+    """Runs before each hop: a redirect to another server must not carry our keys there, nor reach into our network."""
+    first, url = request.extensions["first"], request.url
+    if (first.scheme, first.host, first.port) == (url.scheme, url.host, url.port):
+        return
+    for name in PRIVATE_HEADERS:
+        request.headers.pop(name, None)
+    if _is_private(url.host) and not _is_private(first.host):
+        raise HttpError("redirected to a private address")
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is this machine or in a network of its own."""
+    try:
+        found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):  # then it cannot be reached directly either
+        return False
+    return any(not ip_address(address.partition("%")[0]).is_global for address in found)
+
+
+def _without_keys(body: bytes, request: httpx2.Request) -> bytes:
+    """A reply in which the keys of its request are masked: services repeat them, and what they say is reported."""
+    keys = [request.headers.get(name, "") for name in PRIVATE_HEADERS]
+    keys += [request.url.params.get(name, "") for name in PRIVATE_PARAMS]
+    for key in keys:
+        body = body.replace(key.encode(), b"***") if len(key) >= LEAST else body
+    return body
 
 
 class _NoTimeForAnother(stop_base):
@@ -321,7 +348,7 @@ def _detail(reply: Reply) -> str:
             said = said[0] if said else ""
         else:
             said = next((said[key] for key in ("message", "error", "errMsg") if said.get(key)), "")
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(said)).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in redact(str(said)[:2_000])).split())
     return line if len(line) <= 150 else line[:149] + "…"
 
 

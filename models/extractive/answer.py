@@ -20,7 +20,7 @@ def answer(material: Material) -> str:
     if not texts:
         return NO_MATERIAL
     if (
-        texts == material.notes
+        texts == material.results
         and sum(len(words(text)) for text in texts) <= SHORT
         and not any(map(cues.instructs, texts))
     ):

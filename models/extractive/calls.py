@@ -79,7 +79,7 @@ class _Pool:
     def take(self, name: str, field: Mapping[str, Any], *, needed: bool) -> Any:
         kind = field.get("type")
         if "enum" in field:
-            return classify(self.request, {str(option): "" for option in field["enum"]})
+            return classify(self.request, {str(option): "" for option in field["enum"]}) or None
         if kind in {"integer", "number"}:
             return self._number(kind)
         if kind == "string":

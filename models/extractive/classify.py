@@ -11,12 +11,12 @@ LABEL_WEIGHT = 2.0
 
 
 def classify(text: str, labels: Mapping[str, str]) -> str:
-    """The label (key) that with its description (value) shares most with `text`; else a catch-all or the first."""
+    """The label (key) that with its description (value) shares most with `text`; else a catch-all or ""."""
     scores = scored(text, labels)
     best = max(scores.values(), default=0.0)
     if best > 0:
         return next(label for label, score in scores.items() if score == best)
-    return next((label for label in labels if label.lower() in CATCH_ALL), next(iter(labels), ""))
+    return next((label for label in labels if label.lower() in CATCH_ALL), "")
 
 
 def scored(text: str, labels: Mapping[str, str]) -> dict[str, float]:
@@ -34,8 +34,8 @@ def described(labels: Sequence[str], description: str) -> dict[str, str]:
     """Labels with what a field's description says of each: "billing: invoices, refunds; technical: crashes"."""
     marks = [(match.start(), match.end(), label) for label in labels if (match := _mark(label).search(description))]
     marks.sort()
-    ends = [start for start, _, _ in marks[1:]] + [len(description)]
-    said = {label: description[begin:end] for (_, begin, label), end in zip(marks, ends, strict=True)}
+    ends = [*(start for start, _, _ in marks[1:]), len(description)]
+    said = {label: description[begin:end] for (_, begin, label), end in zip(marks, ends, strict=False)}
     return {label: said.get(label, "") for label in labels}
 
 

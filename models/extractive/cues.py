@@ -52,11 +52,12 @@ RESULT = _any(
     r"\b(?:reduc(?:ed|es?|tions?)|increas(?:ed|es?|ing)|decreas(?:ed|es?)|improv(?:ed|es?)|outperform(?:s|ed)?|"
     r"achiev(?:es|ed)|lowered|lowers|raised|raises|prevent(?:s|ed)|caus(?:es|ed)|led to|leads to|resulted in|"
     r"conferred|declined|fell|rose|doubled|halved|explains?|predicts?|accounts? for|enabl(?:es|ed)|outweighs?|"
-    r"exceed(?:s|ed))\b",
+    r"exceed(?:s|ed)|"
+    r"reach(?:es|ed)|beats?|scored|solved|defeated|won|violated|made it possible)\b",
     r"\b(?:stayed|remained|was|were) (?:\w+ ){0,2}(?:unchanged|stable|constant|the same)\b|\b(?:proved|turned out|"
     r"worked) \b",
     r"\bno (?:\w+ )?(?:effect|difference|association|evidence|increase|decrease|reduction|change|benefit|"
-    r"indication|sign|loss(?:es)?)\b|\bnot (?:significantly|associated|differ)\b",
+    r"indication|sign|loss(?:es)?|gains?)\b|\bnot (?:significantly|associated|differ)\b",
 )  # fmt: skip
 NUMBER = _any(
     r"\d[\d.,]*\s*(?:%|percent\b|percentage points|per cent|-?fold\b|times\b|°C|K\b|GeV|TeV|Gt|Mt|ppm|km\b|mm\b|"
@@ -76,7 +77,11 @@ BACKGROUND = _any(
     r"\b(?:little is known|has been (?:widely|extensively|long|proposed|suggested)|have been (?:widely|"
     r"extensively|long|proposed|used)|in recent years|over the past|traditionally|plays? an? \w+ role|"
     r"has attracted|much attention|there is (?:growing|increasing|considerable) interest|is (?:based on|"
-    r"defined as)|are needed|is needed|urgent(?:ly)?|controversial|debate)\b",
+    r"defined as)|are needed|"
+    r"is needed|urgent(?:ly)?|controversial|debate|had been open|"
+    r"(?:has|have|had) been (?:an?|the)|nobel prize|acknowledged the)\b",
+    r"^(?:earlier (?:reports|studies|work|models|methods|champion)|before [^,]+, (?:\w+ ){1,4}(?:could|was|were|"
+    r"had))\b",
 )  # fmt: skip
 METHOD = _any(
     r"^(?:this|the|the present|our) (?:paper|study|article|review|work|chapter) (?:examines|investigates|explores|"
@@ -95,7 +100,17 @@ METHOD = _any(
     r"focuse[sd]|analy[sz]e[sd]?|assesse[sd]|evaluate[sd]?|address(?:es|ed)|seeks?|attempts?)\b",
     r"\b(?:surveyed|counted|recruited|interviewed|enrolled|compared(?! (?:with|to|against)\b))\b",
     r"\bprimary (?:end ?point|outcome)s? (?:was|were)\b",
+    r"^(?:[\w’'()-]+,? ){1,8}?observed (?!that\b|to\b|by\b|with\b)",
+    r"\b(?:followed (?:up )?(?:for\b|the incomes|more than|about|[\d,]+)|randomly chosen|draws? on|covers? \d|(?:was|"
+    r"were) (?:given (?:as|in)|instrumented|corrected for|anchored by|recorded|rated|checked|compared))\b",
+    r"\bused (?:the|an?) [^,;]+ (?:as an instrument|to (?:estimate|separate|measure|isolate))\b|"
+    r"\bis an? [\w-]+ design\b|\bconsists? of\b",
 )  # fmt: skip
+DESIGN = _any(
+    r"^(?!when|if|after|among|in|of|on|with|by|for\b)(?:[\w’'()-]+,? ){1,8}?(?:also )?(?:assigned|sampled|rated|caught|"
+    r"searched|tested|combined|built|tracked|varied at random|received free) (?!that\b|to\b|by\b|with\b|positive\b)"
+)
+"""How a study was done, whatever numbers it names: "SPRINT assigned 9,361 people to …"."""
 OPEN = _any(
     r"\b(?:unknown|unclear|uncertain whether|not (?:yet |well |fully |completely )?(?:understood|known|clear|"
     r"established|resolved)|poorly understood|open (?:question|problem)s?|remains? (?:to be|an open|elusive|"
@@ -105,9 +120,17 @@ OPEN = _any(
     r"(?:further|more|future|additional|larger|longer|long-term) (?:[\w-]+ )?(?:research|studies|study|work|"
     r"trials?|investigations?|data|evidence|analys[ie]s|experiments) (?:\w+ )?(?:is|are|will be|should|needs?|"
     r"must|required|warranted|needed)|"
-    r"warrants? further|needs? (?:to be|further)|(?:was|were|is|are|remain(?:s|ed)?|stay(?:s|ed)?) (?:largely |"
+    r"warrants? further|needs? (?:to be|further)|(?<!% )(?:was|were|is|are|remain(?:s|ed)?|stay(?:s|ed)?) (?:largely |"
     r"still )?(?:left )?(?:open|uncertain)\b|left to (?:later|other|future)|(?:do|does|did) not settle|"
-    r"still had to be (?:shown|tested)|has not (?:yet )?been|have not (?:yet )?been|not yet been)\b"
+    r"still had to be (?:shown|tested)|has not (?:yet )?been|have not (?:yet )?been|not yet been|"
+    r"(?:was|were|is|are) not (?:answered|settled|covered)|(?:cannot|could not) be (?:settled|told|ruled out|"
+    r"excluded)|cannot (?:prove|detect|show)|(?:do|does|did) not (?:show|prove|tell|say) (?:how|whether|what|which|if|"
+    r"that the)|(?:do|does) not show that|"
+    r"remain(?:s|ed)? (?:an )?open|remained to be|leaves? open|"
+    r""
+    r"(?:was|were) left (?:open|to|for)|says? little about|still missing|challenge ahead|separate question|"
+    r"longer studies|assum(?:es?|ed) (?:no|that)|depends? on the assumed|open to challenge|simple extrapolation|"
+    r"object to|was (?:withdrawn|retracted)|stayed uncertain)\b"
 )  # fmt: skip
 FUTURE = _any(
     r"\b(?:future (?:work|research|studies|directions)|(?:further|more|additional) (?:[\w-]+ )?(?:research|"
@@ -125,8 +148,9 @@ DANGLING = re.compile(
     r"^(?:(?:however|moreover|furthermore|in addition|additionally|therefore|thus|hence|also|but|and|yet|so|"
     r"nevertheless|nonetheless|instead|then|indeed|similarly|likewise),?\s+)?"
     r"(?:this|these|those|such|it(?! (?:is|was|has been|appears|seems|remains) (?:\w+ly )?(?:\w+ )?(?:that|"
-    r"whether|to)\b)|they|its|their|he|she|his|her|both|the (?:former|latter|same|two|three|other)|another|others|"
-    r"one|"
+    r"whether|to)\b)|they|its|their|he|she|his|her|both|(?:within|of|among) (?:this|that|"
+    r"these|those)|the (?:former|latter|same|two|three|other)|another|others|"
+    r"one(?! more\b)|"
     r"second|secondly|third|thirdly|fourth|first,|firstly|as a result|for example|for instance|in particular|"
     r"respectively)\b",
     re.IGNORECASE,

@@ -41,7 +41,9 @@ class Drafts:
     def findings(self) -> list[dict[str, str]]:
         """Findings of the documents, in their order."""
         documents = [
-            findings(self.material.question, one.text, one.attributes.get("title", ""))
+            findings(
+                self.material.question, one.text, one.attributes.get("title", ""), one.attributes.get("keywords", "")
+            )
             for one in self.material.of("document")
         ]
         return [finding for found in documents for finding in found][: MAX_FINDINGS * max(1, len(documents))]
@@ -60,9 +62,8 @@ class Drafts:
 
 
 def _statement(element: Element) -> Statement:
-    year = element.attributes.get("year", "")
-    paper = element.attributes.get("paper") or element.attributes["id"]
-    return Statement(element.attributes["id"], paper, element.text, int(year) if year.isdigit() else 0)
+    id_ = element.attributes["id"]
+    return Statement(id_, element.attributes.get("paper") or id_, element.text)
 
 
 TECHNIQUES: dict[str, Callable[[Drafts], Any]] = {
@@ -143,6 +144,8 @@ def _fits(value: Any, field: Schema, root: Schema, *, nullable: bool) -> bool:
 def _empty(field: Schema) -> Any:
     """The honest empty value of a type; the nearest bound where a number must be in a range."""
     kind = field.get("type")
+    if "enum" in field:
+        return field["enum"][0]
     if kind in {"integer", "number"}:
         low = field.get("minimum", 0)
         return low if low > 0 else 0

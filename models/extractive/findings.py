@@ -1,24 +1,31 @@
 """The sentences of a document that bear on a question, best first, as quotations and claims."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
 from threadloom.models.extractive import cues
+from threadloom.models.extractive.aspects import suits
 from threadloom.models.extractive.claims import claim
+from threadloom.models.extractive.plan import plan
 from threadloom.models.extractive.text import concepts, overlap, sentences, weights, words
 
 MAX_FINDINGS = 4
 MIN_WORDS, MAX_WORDS = 5, 90
-LEAST_SCORE = 0.55
-"""Lowest score of a finding."""
-LEAST_SHARE, LEAST_ENOUGH = 0.45, 0.9
-"""Lowest share of the best one's score, up to a score that is enough. All three tried out on the bundled summaries."""
+LEAST_SCORE = 0.5
+"""Lowest score of a finding, tried out on the bundled summaries."""
 MAX_ASKED = 8
 """Terms of a question that count towards how many a document must share; the rest of a long question is context."""
+OFTEN = 3
+"""Sentences in which a document must name a thing to be about it, where the title does not."""
 SAME = 0.7
 """Share of common terms from which two sentences say the same."""
+_OWN_VOICE = re.compile(
+    r"\b(?:we|our|here|this (?:paper|study|article|review|work|trial)|background|objectives?)\b", re.IGNORECASE
+)
+"""What abstracts say and summaries by others do not: those open with the main result, not with background."""
 
 
 @dataclass(frozen=True)
@@ -30,42 +37,66 @@ class Candidate:
     score: float
 
 
-def findings(question: str, document: str, title: str = "") -> list[dict[str, str]]:
-    """At most four findings as `{"claim", "quote"}`; `quote` is a verbatim part of `document`. Empty if none bears."""
+def findings(question: str, document: str, title: str = "", keywords: str = "") -> list[dict[str, str]]:
+    """At most four findings as `{"claim", "quote"}`; `quote` is a verbatim part of `document`.
+
+    A document on another subject gives none. One on the subject gives its main results, also those that do not repeat
+    the question's words, and then one sentence on its limits; background and methods only where it has no result.
+    Keywords tell what the document is about, but support no finding.
+    """
+    ranked = sorted(_candidates(question, document, title, keywords), key=lambda candidate: -candidate.score)
+    limits = [one for one in ranked if cues.OPEN.search(one.quote)][:1]
+    said = [one for one in ranked if not cues.OPEN.search(one.quote) and one.score >= LEAST_SCORE]
+    results = [one for one in said if states_result(one.quote)] or said
+    chosen = _distinct(results)[: MAX_FINDINGS - len(limits)]
+    return [{"claim": claim(one.quote), "quote": one.quote} for one in chosen + limits]
+
+
+def _distinct(ranked: Sequence[Candidate]) -> list[Candidate]:
     chosen: list[Candidate] = []
-    ranked = sorted(_candidates(question, document, title), key=lambda candidate: -candidate.score)
     for candidate in ranked:
-        worth = candidate.score >= max(LEAST_SCORE, min(LEAST_ENOUGH, LEAST_SHARE * ranked[0].score))
-        if worth and all(overlap(candidate.terms, other.terms) < SAME for other in chosen):
+        if all(overlap(candidate.terms, other.terms) < SAME for other in chosen):
             chosen.append(candidate)
-    return [{"claim": claim(one.quote), "quote": one.quote} for one in chosen[:MAX_FINDINGS]]
+    return chosen
 
 
-def _candidates(question: str, document: str, title: str) -> list[Candidate]:
+def _candidates(question: str, document: str, title: str, keywords: str) -> list[Candidate]:
     parts = _parts(document, title)
     asked = sorted(set(concepts(question)))
-    named = sorted(set(concepts(title)) - set(asked))
+    heading = set(concepts(title))
     bodies = [concepts(quote) for quote, _ in parts]
-    weight = weights(bodies)
-    if not asked or not _about(asked, {term for terms in bodies for term in terms} | set(concepts(title))):
+    if not asked or not _about(question, asked, heading | set(concepts(keywords)), bodies):
         return []
-    known = _share(asked, [term for terms in bodies for term in terms], weight)
+    weight = weights(bodies)
+    named = sorted(heading - set(asked))
+    summary = not _OWN_VOICE.search(document)
     found = []
     for at, ((quote, label), terms) in enumerate(zip(parts, bodies, strict=True)):
-        near = _share(asked, terms, weight)
-        own = _share(named, terms, weight)
-        if near or own:
-            opening = at == 0 and not label and cues.RESULT.search(quote) and not cues.BACKGROUND.search(quote)
-            place = 0.3 if opening else 0.15 * at / len(parts)
-            score = 1.6 * near + 0.7 * own + place + manner(quote, label)
-            found.append(Candidate(quote, frozenset(terms), score if near else score - (0.3 if known > 0.7 else 0.6)))
+        opening = at == 0 and not label and (summary or cues.RESULT.search(quote)) and states_result(quote)
+        place = 0.6 if opening else 0.15 * at / len(parts) * (not summary)
+        near = 2.0 * _share(asked, terms, weight) + 0.4 * _share(named, terms, weight)
+        score = near + place + manner(quote, label) + 0.8 * suits(question, quote)
+        found.append(Candidate(quote, frozenset(terms), score))
     return found
 
 
-def _about(asked: list[str], present: set[str]) -> bool:
-    """Whether the document shares enough of the question's terms to be on its subject at all."""
-    shared = sum(1 for term in asked if _has(term, present))
-    return shared >= max(min(2, len(asked)), 0.4 * min(len(asked), MAX_ASKED))
+def _about(question: str, asked: list[str], heading: set[str], bodies: list[list[str]]) -> bool:
+    """Whether a document is on the question's subject: it shares enough terms, or names half of the things asked about.
+
+    A thing is a key term of the question, all of it: a paper on energy in industry does not name dark energy.
+    """
+    present = heading | {term for terms in bodies for term in terms}
+    shared = [term for term in asked if _has(term, present)]
+    if len(shared) >= max(min(2, len(asked)), 0.4 * min(len(asked), MAX_ASKED)):
+        return True
+    opening = set(bodies[0]) if len(bodies) >= OFTEN else set()
+    things = [set(concepts(term)) for term in plan(question)["key_terms"]]
+    named = [
+        thing
+        for thing in things
+        if thing <= heading or thing <= opening or sum(thing <= set(terms) for terms in bodies) >= OFTEN
+    ]
+    return 0 < len(things) <= 2 * len(named)
 
 
 def _share(asked: list[str], terms: list[str], weight: dict[str, float]) -> float:
@@ -91,7 +122,7 @@ def _parts(document: str, title: str) -> list[tuple[str, str]]:
         own, quote = cues.heading(sentence)
         label = own or label
         if cues.instructs(sentence):
-            misled = sentence.rstrip().endswith(":") or "following" in sentence.lower()
+            misled = re.search(r"(?::|\bfollowing\W*)$", sentence) is not None
             continue
         if not misled and _quotable(quote, title, last=at == len(whole) - 1) and not cues.NO_LABEL.search(label):
             parts.append((quote, label))
@@ -119,12 +150,30 @@ def manner(quote: str, label: str = "") -> float:
     score = 0.5 * result + 0.3 * number + 0.2 * compared - 0.3 * (not (result or number or compared))
     if label:
         score += 0.6 if cues.RESULT_LABEL.search(label) else -0.7
-    told = re.search(r"\b(?:that|show|found|suggest|than)\b", quote) or (number and result)
-    score -= (0.5 if number else 0.9) * bool(cues.BACKGROUND.search(quote)) + (0.3 if told else 0.9) * bool(
-        cues.METHOD.search(quote)
-    )
+    score -= (0.5 if number else 0.9) * bool(cues.BACKGROUND.search(quote))
+    score -= (0.3 if _told(quote) else 0.9) * bool(cues.METHOD.search(quote) or cues.DESIGN.search(quote))
     score -= 0.35 * bool(cues.FUTURE.search(quote)) + 0.4 * bool(cues.OPEN.search(quote))
-    dangling = cues.DANGLING.match(quote) and cues.DANGLING.match(claim(quote))
     score -= 0.4 * bool(re.search(r"\b(?:either|too|as well)\W*$", quote))
-    score -= 0.15 * bool(re.search(r"\b(?:may|might|could)\b", quote))
-    return score - 0.8 * bool(dangling) - 0.3 * (len(words(quote)) > 55)
+    score -= 0.3 * bool(re.search(r"\b(?:may|might|could)\b", quote))
+    return score - 0.8 * _dangles(quote) - 0.3 * (len(words(quote)) > 55)
+
+
+def states_result(quote: str) -> bool:
+    """Whether a sentence says what was found, not what was done, is left open or was known before."""
+    background = cues.BACKGROUND.search(quote) and not (cues.NUMBER.search(quote) and cues.RESULT.search(quote))
+    method = cues.DESIGN.search(quote) or (cues.METHOD.search(quote) and not _told(quote))
+    return not (background or method or cues.OPEN.search(quote) or cues.FUTURE.search(quote) or _dangles(quote))
+
+
+def _told(quote: str) -> bool:
+    """Whether a sentence that tells of a method tells a result too."""
+    said = _SAYS.search(quote) or cues.NUMBER.search(quote)
+    return bool((said and cues.RESULT.search(quote)) or _SAYS_THAT.search(quote))
+
+
+_SAYS = re.compile(r"\b(?:that|shows?|found|suggests?|than|higher|lower|fewer|more|less)\b")
+_SAYS_THAT = re.compile(r"\b(?:found|shows?|suggests?) that\b")
+
+
+def _dangles(quote: str) -> bool:
+    return bool(cues.DANGLING.match(quote) and cues.DANGLING.match(claim(quote)))

@@ -92,7 +92,8 @@ indicate imply matter differ vary depend compare relate correlate influence tran
 achieve attain sustain maintain preserve protect conserve restore recover regenerate repair heal treat cure diagnose
 kill target bind fold replace substitute displace compensate offset pay cost save earn hire invest trade export
 import vote reward punish hallucinate memorise memorize acquire contain carry cover drop hold keep lose gain give
-take get go come interbreed breed undermine spell begin start stop end continue persist last stay avoid face meet
+take get go come interbreed breed undermine spell edit vaccinate compress begin start stop
+end continue persist last stay avoid face meet
 follow originate stem come
 """)
 """Common verbs in base form, for finding the verb of a question after its auxiliary."""
@@ -198,17 +199,61 @@ VARIANTS = {
 }  # fmt: skip
 """Spellings of one word that are stemmed alike."""
 
-NEAR_SYNONYMS = {
-    synonym: head
-    for head, synonyms in {
-        "employ": "job unemploy employe jobless", "wage": "pay earn salari", "covid": "sars coronavirus cov",
-        "cancer": "tumor neoplasm carcinoma malign", "death": "mortal fatal die dead", "child": "children pediatr",
-        "woman": "women femal", "man": "men male", "co2": "dioxid", "temperatur": "warm", "vehicl": "car automobil",
-        "obes": "overweight", "llm": "llms", "adolesc": "teenag teen", "old": "elder older",
-    }.items()
-    for synonym in synonyms.split()
-}  # fmt: skip
-"""Stem to the stem it is compared as. Short on purpose: each pair must hold in every field."""
+SYNONYMS = """
+decline decrease drop dwindle diminish disappear vanish shrink fall falling lessen; rise grow increase climb surge soar
+rising; lose loss lost; gain win winning; beat outperform surpass exceed overtake; harm damage hurt injure; safe safety
+harmless; trigger provoke induce; prevent avert; destroy devastate wreck; predict forecast foresee; quantify gauge;
+merge merger collide collision crash; spread transmit transmission contagious contagion; expand expansion; accelerate
+quicken; rapid fast quick swift quicker faster; agree agreement consensus; choose choice decide decision; danger hazard
+peril; error mistake; answer reply; copy duplicate; explode explosion; heavy massive; begin onset start; stable
+stability; broken breakdown collapse; unequal inequality disparity uneven gap; rich wealth wealthy affluent prosperity
+prosperous richer richest; poor poverty impoverished destitute poorer poorest; wage pay paid earn earnings salary
+paycheck; income revenue; employment job unemployed unemployment employee jobless; worker labor workforce; money cash;
+loan credit lend lending borrow; microcredit microfinance microloan; price cost; tax taxation levy; trade commerce;
+manufacture factory; firm company corporation; buy purchase; consumer shopper customer buyer; recession slump downturn;
+immigrant migrant immigration; country nation; subsidy subsidise; happy happiness wellbeing; charity donation donate;
+gamble gambling lottery bet; fear afraid aversion averse dread; house housing home dwelling; urban city town
+metropolitan; rural countryside village; vote voter election electoral ballot; law legislation statute; war warfare;
+crime criminal delinquency; school pupil schooling; university college; teach teacher; rent tenant landlord; bank
+banker banking; debt indebted; save saving thrift; invest investor investment; bargain negotiate; colony colonial
+colonist; behave behavior; automate automation robot robotic; usa america american us; uk britain british; china
+chinese; europe european; africa african; india indian; germany german; france french; japan japanese; russia russian;
+mexico mexican; brazil brazilian; spain spanish; italy italian; vaccine vaccination shot jab inoculation; drug medicine
+pill pharmaceutical tablet; treat treatment therapy cure heal; therapeutic remedy; doctor physician clinician; disease
+illness sickness disorder ailment sick; cancer tumor neoplasm carcinoma malignant malignancy oncology; heart cardiac
+cardiovascular coronary myocardial; attack infarction; brain cerebral; kidney renal; liver hepatic; lung pulmonary;
+bone skeletal; skin dermal; muscle muscular; gut intestine intestinal bowel; stomach gastric; eye ocular; tooth teeth
+dental; breast mammary; stroke cerebrovascular; hypertension hypertensive antihypertensive; obesity obese overweight;
+sugar glucose; cholesterol lipid ldl; statin atorvastatin simvastatin rosuvastatin; aspirin acetylsalicylic; steroid
+corticosteroid glucocorticoid; bleeding hemorrhage; smoke smoker smoking tobacco cigarette; alcohol ethanol; diet
+dietary nutrition; food meal; exercise workout; pain ache painful; covid coronavirus sars cov corona; pandemic epidemic
+outbreak; influenza flu; virus viral; bacteria bacterium bacterial germ microbe microbial microbiome microbiota
+microorganism; fungus fungal fungi; dose dosage; death mortality fatal fatality die dead lethal deadly; lifespan
+longevity; healthy health; pregnancy pregnant gestation; mother maternal mum mom; birth born childbirth; baby infant
+newborn neonatal; child children kid pediatric childhood; adolescent teenager teen adolescence; woman women female; man
+men male; old elder elderly older senior oldest; mental psychiatric; dementia alzheimer; toxic toxicity poisonous;
+immunotherapy immunotherapeutic; metastasis metastatic; surgery surgical; fat adipose; fever febrile; allergy allergic;
+gene genetic genome genomic; hereditary heredity inherit inheritance; dna deoxyribonucleic; rna ribonucleic; mrna
+messenger; cell cellular; embryo embryonic; aging senescence; mate interbreed interbreeding crossbreed admixture
+hybridize; ancient archaic prehistoric; human humankind mankind hominin; evolve evolution evolutionary; ancestor
+ancestry ancestral; insect bug; bee pollinator honeybee bumblebee; bird avian; animal creature fauna; plant vegetation;
+forest woodland; mouse mice murine rodent; cow cattle livestock; shellfish mollusc mollusk oyster mussel; coral reef;
+pig swine; dog canine; cat feline; horse equine; whale cetacean; species taxa; wildlife biodiversity; seed germinate;
+egg ovum; sperm semen; sex sexual; ocean sea marine seawater; acid acidic acidity acidification ph; chemistry chemical;
+temperature warm warming warmer warmest; heat hot heatwave hotter hottest; co2 dioxide; emission emit; pollution
+pollutant smog; flood inundation; drought arid; rain rainfall precipitation; hurricane cyclone typhoon; wildfire
+bushfire; glacier glacial; melt thaw; coast coastal coastline shore; crop harvest; agriculture agricultural farm farmer
+farming; maize corn; meat beef; vegan vegetarian; solar sun photovoltaic; earth planet; vehicle car automobile;
+aircraft airplane aviation; fuel petrol gasoline; river stream; lake freshwater; soil sediment; universe cosmos cosmic
+cosmology cosmological; star stellar; galaxy galactic; moon lunar; gravity gravitational gravitation; light optical
+photon; picture image photo photograph; computer processor supercomputer computing gpu; superconducting superconductor
+superconductivity; laser lasing; vacuum void; llm llms chatbot chatgpt gpt; learn learner; train pretrain pretraining
+trained; hallucination fabricate; recognize recognition; classify classification classifier; speech voice spoken;
+dataset corpus corpora; noise noisy denoise denoising; math mathematics mathematical arithmetic; bias biased prejudice;
+video film; privacy private; replace substitute supplant; cnn convnet convolution convolutional; cold colder coldest;
+frail frailty; father dad paternal
+"""
+"""Groups of near-synonyms: everyday beside technical words, noun beside verb. Each must hold in every field."""
 
 DETERMINERS = _words("""
 the a an of in for to and or on by with from at between among its their our your his her this that these those no

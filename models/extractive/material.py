@@ -36,7 +36,9 @@ class Material:
     """The system message: instructions, never material."""
     elements: list[Element] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Material that came without elements: results of tools, paragraphs beside the question."""
+    """Paragraphs beside the question, where there are no elements."""
+    results: list[str] = field(default_factory=list)
+    """What tools answered since the last human message."""
 
     def of(self, *tags: str) -> list[Element]:
         """Elements with one of these tags, in order."""
@@ -44,7 +46,7 @@ class Material:
 
     def texts(self) -> list[str]:
         """All texts to draw on."""
-        return [element.text for element in self.elements if element.tag not in ASIDE] + self.notes
+        return [element.text for element in self.elements if element.tag not in ASIDE] + self.notes + self.results
 
     @property
     def year(self) -> int | None:
@@ -63,7 +65,7 @@ def read(messages: Sequence[BaseMessage]) -> Material:
     question, beside = (questions[-1], []) if questions else _asked(asked)
     results = [_result(message) for message in messages[last + 1 :] if isinstance(message, ToolMessage)]
     task = "\n".join(message.text for message in messages if message.type == "system")
-    return Material(question, _ELEMENT.sub("", task).strip(), elements, [*beside, *results])
+    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results)
 
 
 def _result(message: ToolMessage) -> str:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from threadloom.models.extractive.lead import core
-from threadloom.models.extractive.lexicon import FILLER_NOUNS, SPECIFIC_VERBS
+from threadloom.models.extractive.lexicon import FILLER_NOUNS
 from threadloom.models.extractive.question import parse
 from threadloom.models.extractive.reading import Question
 from threadloom.models.extractive.text import (
@@ -17,12 +17,10 @@ from threadloom.models.extractive.text import (
     terms,
     words,
 )
-from threadloom.models.extractive.verbs import gerund
 from threadloom.models.extractive.years import years
 
 MAX_TERMS = 8
 MAX_TERM_WORDS = 4
-MAX_HEADING_WORDS = 6
 
 ON_BOTH = (
     "How large is {effect}, and how was it measured?",
@@ -66,6 +64,11 @@ TEMPLATES = {
         "What costs or risks of {topic} are reported?",
         "What alternatives to {topic} have been studied?",
         "What limits the evidence on {topic}?",
+    ),
+    "unread": (
+        "What do studies find on “{topic}”?",
+        "What methods do studies of “{topic}” use?",
+        "What do studies of “{topic}” leave open?",
     ),
 }
 """Narrower questions by kind; every one is grammatical for singular and plural, with and without article."""
@@ -114,7 +117,7 @@ def _templates(asked: Question) -> tuple[str, ...]:
         return TEMPLATES[asked.kind]
     if asked.subject and asked.object and asked.topic.startswith("the "):
         chosen = ON_BOTH
-    elif asked.subject == asked.topic:
+    elif asked.subject and asked.subject == asked.topic:
         chosen = ("How large are the reported effects of {topic}?", *ON_TOPIC[1:])
     else:
         chosen = ON_TOPIC
@@ -130,19 +133,34 @@ def _inside(phrase: str) -> str:
 
 def key_terms(asked: Question, question: str) -> list[str]:
     """Content phrases of a question, at most eight: multi-word and named terms first, otherwise in order."""
-    found = _candidates(asked.text, asked) or _candidates(question, asked) or [_bare(asked.topic)]
+    found = (
+        _candidates(asked.text, asked) or _candidates(question, asked) or ([_bare(asked.topic)] if asked.topic else [])
+    )
     ranked = sorted(enumerate(found), key=lambda item: (-_specific(item[1]), item[0]))
     kept: list[str] = []
     for _, phrase in ranked:
         if not any(set(terms(phrase)) <= set(terms(other)) for other in kept if terms(phrase)):
             kept.append(phrase)
-    acts = [gerund(verb) for verb in sorted(asked.verbs & SPECIFIC_VERBS)]
-    return [*kept[: MAX_TERMS - len(acts)], *acts]
+    return kept[:MAX_TERMS]
+
+
+_LIGHT = re.compile(
+    r"^(?:giving|getting|taking|having|doing|making|putting|paying|using|some|others)\s|\s(?:when|if)$", re.IGNORECASE
+)
+"""Words that begin or end a run of content words but add nothing to a search."""
+_PLACEHOLDER = re.compile(r"^(?:[\w-]+ )?(?:ones|others|them|doubling|halving)$", re.IGNORECASE)
+"""A word that stands for a thing named elsewhere, with or without an adjective."""
 
 
 def _candidates(text: str, asked: Question) -> list[str]:
     runs = key_phrases(text, lambda word: is_filler(word) or fold(word) in asked.verbs)
-    return [part for run in runs for part in _parts(run) if not _stray(part)]
+    bare = [_LIGHT.sub("", run) for run in runs if not _PLACEHOLDER.match(run)]
+    return [part for run in bare for part in _parts(run) if not _stray(part) and not _asked_how(part, text)]
+
+
+def _asked_how(phrase: str, text: str) -> bool:
+    """Whether a phrase is the adjective that the question asks after: "how deep"."""
+    return re.search(rf"\bhow {re.escape(phrase)}\b", text, re.IGNORECASE) is not None
 
 
 def _stray(phrase: str) -> bool:
@@ -158,16 +176,6 @@ def _parts(run: str) -> list[str]:
 
 def _specific(phrase: str) -> int:
     return (len(words(phrase)) > 1) + any(is_named(word) for word in words(phrase))
-
-
-def heading(question: str) -> str:
-    """The subject of a question in at most six words."""
-    made = plan(question)
-    topic, key = made["topic"], made["key_terms"]
-    if len(topic.split()) <= MAX_HEADING_WORDS:
-        return str(topic)
-    pair = " and ".join(key[:2])
-    return pair if len(pair.split()) <= MAX_HEADING_WORDS else str(key[0])
 
 
 def headline(phrase: str) -> str:

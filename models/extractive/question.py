@@ -13,6 +13,7 @@ from threadloom.models.extractive.reading import (
     amount,
     clause,
     degree,
+    done_to,
     effect_noun,
     how_to,
     how_works,
@@ -128,6 +129,10 @@ RULES: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (
             noun,
             r"(?:are|is) there (?:any |an? )?(?P<x>(?:\w+ )?(?:effects?|risks?|benefits?|harms?) of .+)",
+        ),
+        (
+            done_to,
+            rf"what (?:{_AUX}) (?P<x>.+?) (?:do|done|mean) (?:to|for) (?P<y>.+)",
         ),
         (
             if_happens,

@@ -1,7 +1,8 @@
 """Reading one pattern of question: from its named groups to what is asked, subject, verb and object."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from threadloom.models.extractive.lexicon import (
@@ -14,9 +15,11 @@ from threadloom.models.extractive.lexicon import (
     QUALITIES,
     VERBS,
 )
-from threadloom.models.extractive.verbs import base, gerund, is_base, is_participle, is_third, split, third
+from threadloom.models.extractive.text import words
+from threadloom.models.extractive.verbs import base, gerund, guessed, is_base, is_participle, is_third, split, third
 
-Kind = Literal["effect", "comparison", "mechanism", "overview", "history", "measure", "policy"]
+Kind = Literal["effect", "comparison", "mechanism", "overview", "history", "measure", "policy", "unread"]
+"""What is asked; "unread" where the grammar was not understood."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,50 @@ class Question:
 
 def _act(kind: Kind, subject: str, verb: str, target: str, claim: str) -> Question:
     """A question about somebody doing something: the effect of one on the other where the verb says so."""
-    verbs = frozenset({verb, third(verb)})
-    pronoun = subject.lower() in {"we", "i", "you", "one", "people", "it", "they", "there"}
-    if verb in EFFECT_VERBS and target and not pronoun:
+    inner = split(target, is_base) if verb in _ENABLING else None
+    verbs = frozenset({verb, third(verb), *(inner[1:2] if inner else ())})
+    pronoun = subject.lower() in _ANYBODY
+    if found := _plainly(kind, subject, verb, target, claim):
+        return replace(found, verbs=verbs)
+    if verb in EFFECT_VERBS | _FURTHER_EFFECTS and target and not pronoun:
         aim = re.sub(r"^(?:to|against|on|in|from)\s", "", target)
         kind = "effect" if kind in {"mechanism", "overview"} else kind
         return Question(kind, f"the effect of {subject} on {aim}", subject, aim, claim, verbs)
     if pronoun:
         return Question(kind, f"{gerund(verb)} {target}" if target else verb, "", target, "", verbs)
-    if kind == "policy" and verb in ADOPTING and target:
-        return Question(kind, target, target, verbs=verbs)
-    if kind == "measure" and verb in _COUNTED:
-        return Question(kind, f"{subject} {verb} {target}", subject, target, claim)
     if verb in _BARE and (not target or target.split(" ", maxsplit=1)[0].lower() in DETERMINERS):
         return Question(kind, f"{subject} {target}", subject, target, claim if not target else "", verbs)
-    return Question(kind, f"{subject} {gerund(verb)} {target}", subject, target, claim, verbs)
+    doing = "" if subject.endswith(gerund(verb)) else gerund(verb)
+    return Question(kind, f"{subject} {doing} {target}", subject, target, claim, verbs)
 
 
+def _plainly(kind: Kind, subject: str, verb: str, target: str, claim: str) -> Question | None:
+    """Verbs that are no part of the topic: "does X help them", "does X have Y", "should we adopt X"."""
+    if verb in _ENABLING and (not target or target.lower() in _ANYBODY):
+        return Question(kind, subject, "", subject, claim)
+    if verb == "have" and target and kind != "policy" and subject.lower() not in _ANYBODY:
+        own = len(target.split()) <= 2 and target.split(maxsplit=1)[0].lower() not in DETERMINERS
+        return Question(kind, f"the {target} of {subject}" if own else f"{subject} and {target}", "", target, claim)
+    if kind == "policy" and verb in ADOPTING and target and subject.lower() not in _ANYBODY:
+        return Question(kind, target, target)
+    if kind == "measure" and verb in _COUNTED:
+        return Question(kind, f"{subject} {verb} {target}", subject, target, claim)
+    return None
+
+
+_ENABLING = frozenset({"help", "let", "enable", "allow"})
+"""Verbs that take a person and what the person does: "help people lose weight"."""
+_FURTHER_EFFECTS = frozenset(words("shorten lengthen extend prolong hurt weaken strengthen kill save"))
+_FURTHER_VERBS = _FURTHER_EFFECTS | frozenset(
+    words("beat fear enjoy disappear vanish prefer trust win fail believe dominate")
+)
+_ANYBODY = frozenset(
+    words(
+        "we i you one people it they there them us me him her scientists researchers doctors economists astronomers "
+        "physicists biologists experts"
+    )
+)
+"""Subjects that say nothing of what is asked."""
 _COUNTED = frozenset({"rise", "fall", "decline", "change", "increase", "decrease", "drop"})
 """Verbs that are nouns too: "how much does sea level rise" asks for sea level rise."""
 _BARE = frozenset({"work", "function", "operate", "exist", "matter", "happen", "occur", "do"})
@@ -73,15 +103,30 @@ def clause(match: re.Match[str]) -> Question | None:
     if thing and is_base(rest.split()[0].lower()):
         rest, thing = f"{thing} {rest}", ""
     kind = _kind(wh, aux)
-    parts = split(rest, is_participle if aux in _PERFECT else is_base)
+    rest = _BESIDE.sub("", rest)
+    if being := re.fullmatch(r"(?P<x>.+?) be (?P<y>.+)", rest):
+        return Question("effect", f"{being['x']} {being['y']}", "", being["x"])
+    parts = split(rest, is_participle if aux in _PERFECT else _acts)
+    if parts is None and aux in {"do", "can", "could"}:
+        parts = guessed(rest)
     if parts is None:
-        return None if aux in _PERFECT else Question(kind, f"{thing} {rest}")
+        return None if aux in _PERFECT else Question("unread", f"{thing} {rest}")
     subject, verb, target = parts[0], parts[1], f"{thing} {parts[2]}".strip()
     if aux in _PERFECT:
         return _perfect(kind, subject, aux, verb, target)
     said = {"does": third(verb), "do": verb, **dict.fromkeys(("can", "could", "may", "might"), f"can {verb}")}
     claim = f"{subject} {said[aux]} {target}".strip() if aux in said and not thing else ""
     return _act(kind, subject, verb, target, claim)
+
+
+_BESIDE = re.compile(
+    r" (?:more|less|better|worse|faster)(?: \w+)? than (?:they|it|we|he|she) (?P<verb>\w+).*$", re.IGNORECASE
+)
+"""A clause beside the one that asks: "… more than they enjoy gains"."""
+
+
+def _acts(word: str) -> bool:
+    return (is_base(word) and word not in {"model", "stem"}) or word in _FURTHER_VERBS or word == "have"
 
 
 _PERFECT = frozenset({"has", "have", "had"})
@@ -120,10 +165,13 @@ def versus(match: re.Match[str]) -> Question | None:
     verbs = frozenset(parts[1:2]) if parts else frozenset()
     if parts and not match.groupdict().get("whole"):
         first = parts[0]
-    if not first or not second or first.lower() in {"it", "there", "this", "that"}:
+    if not first or not second or first.lower() in {"it", "there", "this", "that"} or _CLAUSE.match(second):
         return None
     second += match.groupdict().get("ctx") or ""
     return Question("comparison", f"{first} versus {second}", first, second, verbs=verbs)
+
+
+_CLAUSE = re.compile(r"(?:they|it|we|he|she) ", re.IGNORECASE)
 
 
 def effect_noun(match: re.Match[str]) -> Question:
@@ -136,6 +184,7 @@ def degree(match: re.Match[str]) -> Question:
     """How effective, old, safe … is X."""
     adjective, thing = match["adj"].lower(), match["x"]
     if adjective in MEASURES:
+        thing = re.sub(r"^(?:the )?(.+) (\w+ing)$", r"the \2 \1", thing)  # "the sea level rising"
         return Question("measure", f"the {MEASURES[adjective]} of {thing}", thing)
     return Question("effect", thing, thing)
 
@@ -146,7 +195,7 @@ def passive(match: re.Match[str]) -> Question | None:
     parts = split(match["rest"], is_participle)
     kind = _kind(wh, "is")
     if parts is None:
-        return _state(kind, match["rest"])
+        return _contrast(kind, match["rest"]) or _state(kind, match["rest"], unknown="unread")
     subject, verb, rest = parts
     made = NOMINAL.get(verb)
     topic = f"the {made} of {subject} {rest}" if made else f"{subject} {verb} {rest}"
@@ -167,28 +216,45 @@ def yes_no(match: re.Match[str]) -> Question:
     able = re.fullmatch(r"(?P<x>.+?) (?:capable of|able to) (?P<y>.+)", match["rest"], re.IGNORECASE)
     if able:
         return Question("effect", f"{able['x']} and {able['y']}", able["x"], able["y"])
+    named = re.fullmatch(r"(?P<x>(?:(?:the|an?) )?[\w -]+?(?<! of)(?<! in)) (?P<y>an? .+)", match["rest"])
+    if named:
+        return Question("effect", f"{named['x']} as {named['y']}", "", named["x"])
     return _state("effect", match["rest"])
 
 
-def _state(kind: Kind, rest: str) -> Question:
+def _contrast(kind: Kind, rest: str) -> Question | None:
+    """Some X are one way and others another."""
+    found = re.fullmatch(
+        r"some (?P<x>[\w -]+) (?P<a>\w+) (?:and|but|while) (?:others|some) (?P<b>\w+)", rest, re.IGNORECASE
+    )
+    if found is None:
+        return None
+    text = f"{found['a']} {found['x']} and {found['b']} {found['x']}"
+    return Question(kind, f"differences between {found['a']} and {found['b']} {found['x']}", text=text)
+
+
+def _state(kind: Kind, rest: str, unknown: Kind | None = None) -> Question:
     """X with its predicate taken off: "the universe accelerating" asks about the universe."""
     tokens = rest.split()
     at = next((index for index in range(len(tokens) - 1, 0, -1) if _is_predicate(tokens, index)), None)
     if at is None:
-        return Question(kind, rest)
+        past = [word for before, word in pairwise(tokens) if word.endswith("ed") and before.lower() not in DETERMINERS]
+        return Question(unknown or kind, rest, verbs=frozenset(past))
     word, subject, tail = tokens[at].lower().strip(","), " ".join(tokens[:at]), " ".join(tokens[at + 1 :])
-    if kind == "mechanism" and not tail:
+    if (kind == "mechanism" or word.endswith("ing")) and not tail:
         article = re.match(r"(?:(?:the|an?) )?", subject)
         end = article.end() if article else 0
         topic = f"{subject[:end]}{word} {subject[end:]}"
+        if word.endswith("ing"):
+            return Question(kind, topic, "", topic, verbs=frozenset({word}))
         return Question(kind, topic, topic, text=topic)
     tail = re.sub(r"^(?:enough )?to\s", "for ", tail)
-    return Question(kind, f"{subject} {tail}".strip(), subject, verbs=frozenset({word}))
+    return Question(kind, f"{subject} {tail}".strip(), "", subject, verbs=frozenset({word}))
 
 
 def _is_predicate(tokens: list[str], at: int) -> bool:
     word, last = tokens[at].lower().strip(","), at == len(tokens) - 1
-    known = word in QUALITIES or (word.endswith("ing") and last and len(tokens) > 2)
+    known = word in QUALITIES or (word.endswith("ing") and last)
     return known and tokens[at - 1].lower() not in DETERMINERS
 
 
@@ -202,6 +268,8 @@ _CAUSES = {
 def agent(match: re.Match[str]) -> Question | None:
     """What|who|which VERBs X: factors."""
     verb, thing = match["verb"].lower(), match["x"]
+    if verb == "happens to" and (met := re.fullmatch(r"(?P<x>.+?) (?:when|if|as) (?P<rest>.+)", thing)):
+        return _meeting(met["x"], met["rest"])
     if verb in _CAUSES:
         return Question("mechanism", f"{_CAUSES[verb]} {thing}", thing, verbs=frozenset({verb}))
     plain = base(verb)
@@ -210,6 +278,23 @@ def agent(match: re.Match[str]) -> Question | None:
     kind: Kind = "history" if match["wh"].lower() == "who" else "mechanism"
     lead = gerund(plain) if kind == "history" else f"factors {gerund(plain)}"
     return Question(kind, f"{lead} {thing}", thing, verbs=frozenset({verb}))
+
+
+def _meeting(thing: str, rest: str) -> Question:
+    """X when Y rises."""
+    parts = split(rest, is_third)
+    if parts is None:
+        return Question("effect", f"{thing} and {rest}", "", thing)
+    subject, verb, target = parts
+    cause = f"{subject} {gerund(base(verb))} {target}" if target else f"{gerund(base(verb))} {subject}"
+    return Question(
+        "effect", f"the effect of {cause} on {thing}", cause, thing, verbs=frozenset({verb, gerund(base(verb))})
+    )
+
+
+def done_to(match: re.Match[str]) -> Question:
+    """What did X do to Y."""
+    return Question("effect", f"the effect of {match['x']} on {match['y']}", match["x"], match["y"])
 
 
 def which(match: re.Match[str]) -> Question | None:
@@ -222,7 +307,11 @@ def which(match: re.Match[str]) -> Question | None:
 
 
 def amount(match: re.Match[str]) -> Question:
-    """How many X are …"""
+    """How many X are …, how much X follows Y."""
+    parts = split(match["x"], lambda word: word.endswith("s") and is_third(word))
+    if parts:
+        link = "after" if parts[1] == "follows" else "and"
+        return Question("measure", f"{parts[0]} {link} {parts[2]}".strip(), parts[0], verbs=frozenset({parts[1]}))
     return Question("measure", re.sub(r" (?:is|are|was|were)\b", "", match["x"]), match["x"])
 
 
@@ -253,7 +342,9 @@ def about(match: re.Match[str]) -> Question:
 
 
 def noun(match: re.Match[str]) -> Question:
-    """What is X."""
+    """What is X, what is X made of."""
+    if made := re.fullmatch(r"(?P<x>.+?) (?:made(?: up)?|composed) of", match["x"]):
+        return Question("overview", f"the composition of {made['x']}", made["x"], verbs=frozenset({"made", "composed"}))
     topic = re.sub(
         r"^(?:the )?(?:role|use|importance|relevance|significance|function|purpose) of\s",
         "",

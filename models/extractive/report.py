@@ -2,24 +2,38 @@
 
 import re
 from collections.abc import Sequence
-from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
-from threadloom.models.extractive import cues
-from threadloom.models.extractive.aspects import addresses
-from threadloom.models.extractive.findings import SAME, manner
-from threadloom.models.extractive.plan import heading
-from threadloom.models.extractive.statement import Statement, reports, shared_wording
-from threadloom.models.extractive.text import FILLER_STEMS, concepts, lower_first, overlap, terms
+from threadloom.models.extractive.aspects import addresses, suits
+from threadloom.models.extractive.cues import OPEN
+from threadloom.models.extractive.findings import SAME, manner, states_result
+from threadloom.models.extractive.statement import Statement
+from threadloom.models.extractive.text import (
+    FILLER_STEMS,
+    NEAR_SYNONYMS,
+    concepts,
+    is_stop,
+    lower_first,
+    overlap,
+    stem,
+    terms,
+    weights,
+    words,
+)
 from threadloom.models.extractive.themes import Theme, themes
 
-MAX_ANSWER, MAX_AGREEMENTS, MAX_DISAGREEMENTS, MAX_GAPS = 4, 3, 3, 6
-ON_THE_POINT = 0.75
-"""Share of the question's terms an answering sentence must have, relative to the one that has most."""
+MAX_ANSWER, MAX_AGREEMENTS, MAX_DISAGREEMENTS, MAX_GAPS = 3, 3, 3, 2
+ON_THE_POINT = 0.7
+"""Least weighted share of the question in an answering sentence, relative to the one that covers most."""
+PAIR = 0.5
+"""Weight of a pair of words relative to that of a word as rare."""
+_QUANTITIES = frozenset({"few", "fewer", "less", "more", "many", "most", "two", "without", "before", "after", "no"})
+"""Words of grammar that say much before a noun."""
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _CONTRARY = re.compile(
-    r"\b(?:contrary to|contradicts?|contradicted|in contrast (?:to|with) (?:previous|earlier|prior|other|most)|"
+    r"\b(?:(?:contrary to|contradict(?:s|ed)?) (?:\w+ )?(?:earlier|previous|prior|other)|"
+    r"in contrast (?:to|with) (?:previous|earlier|prior|other|most)|"
     r"inconsistent with (?:previous|earlier|prior|the|other)|"
     r"at odds with|challeng(?:es|ing) the|do(?:es)? not support (?:the|earlier|previous)|unlike (?:previous|"
     r"earlier) (?:studies|work|reports))\b",
@@ -27,13 +41,17 @@ _CONTRARY = re.compile(
 )
 
 
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_METHODS = re.compile(r"\b(?:methods?|experiments)\b", re.IGNORECASE)
+"""What findings do not tell by design, and is no gap of the papers."""
+
+
 def report(question: str, statements: Sequence[Statement], sub_questions: Sequence[str]) -> dict[str, Any]:
     """A report with the fields of `ReportDraft`; every id it names is one of `statements`."""
     ranked = _ranked(question, statements)
-    groups = themes(ranked, question, heading(question))
     return {
         "answer": _answer(question, ranked),
-        "themes": [_theme(group, ranked) for group in groups],
+        "themes": [_theme(group, ranked) for group in themes(ranked, question)],
         "agreements": _agreements(ranked, question),
         "disagreements": _disagreements(ranked, question),
         "gaps": _gaps(statements, sub_questions),
@@ -46,43 +64,73 @@ def sentence(text: str, *supports: Statement) -> dict[str, Any]:
 
 
 def _ranked(question: str, statements: Sequence[Statement]) -> list[Statement]:
-    """Most central first: near the question, like the other findings, and a result by its wording."""
-    asked = concepts(question)
-    pool = [term for one in statements for term in one.concepts]
-    shared = {term for term in pool if pool.count(term) > 1}
+    """Best answer first: near the question, of the kind it asks for, a result by its wording, early in its paper."""
+    near = _nearness(question, statements)
+    found: dict[str, int] = {}
 
     def score(one: Statement) -> float:
-        near = overlap(asked, one.concepts) if asked else 0.0
-        central = len(one.concepts & shared) / (len(one.concepts) or 1)
-        return 1.5 * near + 0.4 * central + 0.6 * manner(one.text, "") - 0.4 * bool(cues.OPEN.search(one.text))
+        place = found[one.paper] = found.get(one.paper, -1) + 1
+        return 2 * near[one.id] + 0.8 * suits(question, one.text) + 0.4 * manner(one.text) - 0.25 * place
 
-    places = {
-        one.id: [other.id for other in statements if other.paper == one.paper].index(one.id) for one in statements
-    }
-    scores = {one.id: score(one) - 0.1 * places[one.id] for one in statements}
+    scores = {one.id: score(one) for one in statements}
     return sorted(statements, key=lambda one: -scores[one.id])
 
 
+def _nearness(question: str, statements: Sequence[Statement]) -> dict[str, float]:
+    """Share of the question that each statement covers: 0 to 1.
+
+    Terms that few statements have weigh more, and neighbouring words of the question count once more as a pair, also
+    quantities, so that "a few examples" tells more than "language model" where every statement is on language models.
+    """
+    units = {one.id: _units(one.text) for one in statements}
+    weight = {unit: value**2 * _pair_share(unit) for unit, value in weights(units.values()).items()}
+    known = _units(question) & weight.keys()
+    return {one.id: overlap(known, units[one.id], weight) for one in statements}
+
+
+def _pair_share(unit: str) -> float:
+    """A pair of terms counts half since each counts already; a quantity counts only in its pair."""
+    return PAIR if " " in unit and not _QUANTITIES & set(unit.split()) else 1.0
+
+
+def _units(text: str) -> frozenset[str]:
+    """Concepts of a text and pairs of those that stand together."""
+    kept = [word for word in words(text) if not is_stop(word) or word.lower() in _QUANTITIES]
+    heads = [NEAR_SYNONYMS.get(term, term) for term in map(stem, kept)]
+    dates = _YEAR.findall(text)
+    return frozenset([*concepts(text), *dates]) | {f"{a} {b}" for a, b in pairwise(heads)}
+
+
 def _answer(question: str, ranked: Sequence[Statement]) -> list[dict[str, Any]]:
-    """One to four central findings, different papers first; none repeats another or only says what is unknown."""
-    usable = [one for one in ranked if not cues.OPEN.search(one.text) and not cues.DANGLING.match(one.text)] or list(
-        ranked[:1]
-    )
-    near = {one.id: overlap(concepts(question), one.concepts) for one in usable}
-    usable = [one for one in usable if near[one.id] >= ON_THE_POINT * max(near.values())]
-    papers = list(dict.fromkeys(one.paper for one in usable))
-    room = min(MAX_ANSWER, max(len(papers), 2 if len(usable) > 2 else 1))
-    firsts = [next(one for one in usable if one.paper == paper) for paper in papers]
+    """One to three results that cover most of the question, one of each paper, two where there is one paper only."""
+    usable = [one for one in ranked if states_result(one.text)] or [one for one in ranked if not OPEN.search(one.text)]
+    single = len({one.paper for one in ranked}) == 1
     chosen: list[Statement] = []
-    for one in [*firsts, *usable]:
-        if len(chosen) < room and one not in chosen and all(_unlike(one, other) for other in chosen):
+    for one in _on_the_point(question, usable):
+        if all(_adds(one, other) if single else one.paper != other.paper for other in chosen):
             chosen.append(one)
+    chosen = chosen[: 2 if single else MAX_ANSWER]
     twins = {one.id: [other for other in ranked if other.text == one.text] for one in chosen}
     return [sentence(one.text, *twins[one.id]) for one in chosen]
 
 
-def _unlike(a: Statement, b: Statement) -> bool:
-    return overlap(a.concepts, b.concepts) < SAME or (a.paper != b.paper and a.text != b.text)
+def _on_the_point(question: str, usable: Sequence[Statement]) -> list[Statement]:
+    """Those that cover the question about as well as any, of papers that are on all of its subject."""
+    asked, papers = concepts(question), dict[str, set[str]]()
+    for one in usable:
+        papers.setdefault(one.paper, set()).update(one.concepts)
+    subject = {paper: overlap(asked, held) for paper, held in papers.items()}
+    near = _nearness(question, usable)
+    least = [ON_THE_POINT * max(values.values(), default=0.0) for values in (near, subject)]
+    return [
+        one
+        for one in usable
+        if (near[one.id] >= least[0] or set(asked) <= one.concepts) and subject[one.paper] >= least[1]
+    ]
+
+
+def _adds(one: Statement, other: Statement) -> bool:
+    return overlap(one.concepts, other.concepts) < SAME
 
 
 def _theme(group: Theme, ranked: Sequence[Statement]) -> dict[str, Any]:
@@ -99,19 +147,17 @@ def _theme(group: Theme, ranked: Sequence[Statement]) -> dict[str, Any]:
 
 
 def _agreements(ranked: Sequence[Statement], question: str) -> list[dict[str, Any]]:
+    """Papers that state the same change of the same thing."""
     found: list[dict[str, Any]] = []
     used: set[str] = set()
     asked = frozenset(concepts(question))
-    for tell in (partial(_same_way, asked), _same_words, partial(_same_subject, asked)):
-        for a, b in combinations(ranked, 2):
-            if len(found) < MAX_AGREEMENTS and a.paper != b.paper and not {a.id, b.id} & used and (text := tell(a, b)):
-                others = [
-                    c for c in ranked if c.paper not in {a.paper, b.paper} and c.id not in used and tell(a, c) == text
-                ]
-                group = [a, b, *_one_each(others)]
-                found.append(sentence(_counted(text, len(group)), *group))
-                used |= {one.id for one in group}
-    return found
+    for a, b in combinations(ranked, 2):
+        if a.paper != b.paper and not {a.id, b.id} & used and (text := _same_way(asked, a, b)):
+            others = [c for c in ranked if c.paper not in {a.paper, b.paper} and _same_way(asked, a, c) == text]
+            group = [a, b, *_one_each([c for c in others if c.id not in used])]
+            found.append(sentence(_counted(text, len(group)), *group))
+            used |= {one.id for one in group}
+    return found[:MAX_AGREEMENTS]
 
 
 def _one_each(statements: Sequence[Statement]) -> list[Statement]:
@@ -128,25 +174,7 @@ def _same_way(asked: frozenset[str], a: Statement, b: Statement) -> str:
     if not _comparable(a, b, asked) or a.change is None or b.change is None or a.change.direction != b.change.direction:
         return ""
     what = _label(a, b, _changed(a, b))
-    return f"{{number}} papers point the same way on {what}: {{all}} describe {a.change.direction}."
-
-
-def _same_words(a: Statement, b: Statement) -> str:
-    """Both use the same words."""
-    if a.negated != b.negated or (a.change and b.change and a.change.direction != b.change.direction):
-        return ""
-    run = shared_wording(a, b).replace("{", "").replace("}", "")
-    if not run:
-        return ""
-    return f"{{number}} papers report “{run}”." if reports(run) else f"{{number}} papers report on {lower_first(run)}."
-
-
-def _same_subject(asked: frozenset[str], a: Statement, b: Statement) -> str:
-    """Both are about the same thing, whatever they say of it."""
-    shared = a.concepts & b.concepts
-    alike = len(shared) >= 4 and overlap(a.concepts, b.concepts) >= 0.4 <= overlap(b.concepts, a.concepts)
-    label = _label(a, b, shared) if alike and a.negated == b.negated else ""
-    return f"{{number}} papers report on {label}." if " " in label and set(concepts(label)) - asked else ""
+    return f"{{number}} papers report on {what}: {{all}} describe {a.change.direction}."
 
 
 def _comparable(a: Statement, b: Statement, asked: frozenset[str]) -> bool:
@@ -194,9 +222,7 @@ def _disagreements(ranked: Sequence[Statement], question: str) -> list[dict[str,
 
 
 def _gaps(statements: Sequence[Statement], sub_questions: Sequence[str]) -> list[str]:
-    """What findings say is unknown, and narrower questions that no finding addresses."""
-    said = [one.text for one in statements if cues.OPEN.search(one.text)]
+    """Narrower questions that no finding addresses; what findings leave open is itself a finding, with its citation."""
     silent = [asked for asked in sub_questions if not any(addresses(one.text, asked) for one in statements)]
-    return list(dict.fromkeys([*said[: MAX_GAPS - 2], *(f"No finding addresses: {asked}" for asked in silent)]))[
-        :MAX_GAPS
-    ]
+    silent = [asked for asked in silent if not _METHODS.search(asked)]
+    return list(dict.fromkeys(f"No finding addresses: {asked}" for asked in silent))[:MAX_GAPS]

@@ -1,18 +1,16 @@
 """One finding of a report and what its words say: terms, phrases, whether something rose, fell or did not change."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from threadloom.models.extractive.lexicon import IRREGULAR, NOUN_VERB_FORMS, QUALITIES
+from threadloom.models.extractive.lexicon import IRREGULAR, NOUN_VERB_FORMS
 from threadloom.models.extractive.text import (
     FILLER_STEMS,
     concepts,
     fold,
     is_filler,
-    is_stop,
     key_phrases,
     terms,
     words,
@@ -61,7 +59,6 @@ class Statement:
     id: str
     paper: str
     text: str
-    year: int
 
     @cached_property
     def concepts(self) -> frozenset[str]:
@@ -141,56 +138,3 @@ def _ends_phrase(word: str) -> bool:
         or low.endswith("ly")
         or low.replace(",", "").replace(".", "").isdigit()
     )
-
-
-def shared_wording(a: Statement, b: Statement, least: int = 4) -> str:
-    """The common run of words with most content, as `a` spells it; empty if under `least` words or without content."""
-    left, right = words(a.text), [fold(word) for word in words(b.text)]
-    start, length = _best_run([fold(word) for word in left], right)
-    run = left[start : start + length]
-    while run and _edge(run[-1]):
-        run.pop()
-    while run and _edge(run[0]):
-        run.pop(0)
-    found = re.search(r"\W+".join(re.escape(word) for word in run), a.text) if len(run) >= least else None
-    plain = found and not re.search(r"[;:()]", found[0])
-    return found[0] if found and plain and len(set(terms(found[0]))) >= 3 and _subject_terms(found[0]) else ""
-
-
-def _edge(word: str) -> bool:
-    """Whether a quoted run should not begin or end with `word`."""
-    return is_stop(word) or word.replace(".", "").replace(",", "").isdigit()
-
-
-def _best_run(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    """Start and length of the common run with most content words, by the usual table of common suffixes."""
-    content = [not _edge(word) for word in left]
-    best, most, previous = (0, 0), 0, [0] * (len(right) + 1)
-    for i, word in enumerate(left):
-        current = [0] * (len(right) + 1)
-        for j, other in enumerate(right):
-            if word == other:
-                length = current[j + 1] = previous[j] + 1
-                if content[i] and (value := sum(content[i - length + 1 : i + 1])) > most:
-                    best, most = (i - length + 1, length), value
-        previous = current
-    return best
-
-
-def reports(text: str) -> bool:
-    """Whether a run of words says something of something, rather than only name it."""
-    return any(fold(word) in NOUN_VERB_FORMS or fold(word) in QUALITIES for word in words(text))
-
-
-def _longest_run(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    """Start and length of the longest common run, by the usual table of common suffixes."""
-    best, previous = (0, 0), [0] * (len(right) + 1)
-    for i, word in enumerate(left):
-        current = [0] * (len(right) + 1)
-        for j, other in enumerate(right):
-            if word == other:
-                current[j + 1] = previous[j] + 1
-                if current[j + 1] > best[1]:
-                    best = (i - current[j + 1] + 1, current[j + 1])
-        previous = current
-    return best

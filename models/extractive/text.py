@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
-from itertools import pairwise
 from math import log
 from unicodedata import normalize
 
@@ -19,10 +18,10 @@ from threadloom.models.extractive.lexicon import (
     FILLER_NOUNS,
     FILLERS,
     LETTERED,
-    NEAR_SYNONYMS,
     SIZES,
     STARTERS,
     STOP_WORDS,
+    SYNONYMS,
     VARIANTS,
 )
 
@@ -120,6 +119,10 @@ def _terms(text: str) -> Iterator[str]:
 
 
 FILLER_STEMS = frozenset(stem(word) for word in FILLERS | FILLER_NOUNS | SIZES)
+NEAR_SYNONYMS = {
+    stem(word): stem(group.split()[0]) for group in reversed(SYNONYMS.split(";")) for word in reversed(group.split())
+}
+"""Stem to the stem it is compared as; of two groups that claim a stem the first has it."""
 
 
 def topical(text: str) -> list[str]:
@@ -219,8 +222,3 @@ def lower_first(text: str) -> str:
 def squeeze(text: str) -> str:
     """White space runs as single spaces."""
     return " ".join(text.split())
-
-
-def bigrams(stems: list[str]) -> set[tuple[str, str]]:
-    """Neighbouring pairs."""
-    return set(pairwise(stems))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from threadloom.models.extractive.lead import ADVERBS
-from threadloom.models.extractive.lexicon import DETERMINERS, PARTICIPLES, VERBS
+from threadloom.models.extractive.lexicon import DETERMINERS, PARTICIPLES, STOP_WORDS, VERBS
 
 
 def split(rest: str, forms: Callable[[str], bool]) -> tuple[str, str, str] | None:
@@ -25,6 +25,15 @@ def _verb_at(tokens: list[str], forms: Callable[[str], bool]) -> int | None:
             following = tokens[index + 1].lower() if index + 1 < len(tokens) else ""
             if not (forms(following) and following not in {"help", "use", "work", "rise", "fall", "drop", "change"}):
                 return index
+    return None
+
+
+def guessed(rest: str) -> tuple[str, str, str] | None:
+    """Subject, verb and object where the verb is not known: the word after the first plural noun is taken for it."""
+    tokens = rest.split()
+    for at, word in enumerate(tokens[1:], 1):
+        if re.search(r"[^suiS]s$", tokens[at - 1]) and re.fullmatch(r"[a-z]+[^s\W]", word) and word not in STOP_WORDS:
+            return " ".join(tokens[:at]), word, " ".join(tokens[at + 1 :])
     return None
 
 

@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from langgraph.graph import START, MessagesState, StateGraph
 
 from tests.cli.conftest import Cli
+from tests.servers.openai_server import OpenAIServer
+from threadloom.checkpoints import SQLSaver
 from threadloom.cli.app import app
 from threadloom.tools.library.catalogue import bundled
 
@@ -44,7 +48,7 @@ def test_show_tells_the_steps_and_the_state_at_any_of_them(cli: Cli) -> None:
     ranked = next(step for step in shown["checkpoints"] if step["next"] == ["rank"])
     state = json.loads(cli("show", "one", "--at", ranked["id"], "--json").out)
     assert state["values"]["papers"]
-    assert "verdicts" not in state["values"]
+    assert not state["values"]["verdicts"]
     text = cli("show", "one").out
     assert text.startswith(f"# {QUESTION}")
     assert ranked["id"] in text
@@ -100,3 +104,83 @@ def test_wrong_settings_are_one_line(cli: Cli, tmp_path: Path) -> None:
     ended = cli("run", "research", QUESTION)
     assert (ended.code, len(ended.err.strip().splitlines())) == (2, 1)
     assert "stlye" in ended.err
+
+
+def test_doctor_tries_the_model_endpoint(cli: Cli, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADLOOM_MODEL", "m")
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+
+    def endpoint() -> dict[str, object]:
+        checks = {check["what"]: check for check in json.loads(cli("doctor", "--json").out)}
+        return dict(checks["endpoint: m"])
+
+    assert endpoint()["ok"]
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert not endpoint()["ok"]
+    assert "cannot be reached" in str(endpoint()["says"])
+
+
+def chat(path: Path) -> None:
+    """A thread of a graph that is not ours, as the documentation of the saver makes one."""
+    graph = StateGraph(MessagesState).add_node("n", lambda state: {"messages": [("ai", "hi")]}).add_edge(START, "n")
+    with SQLSaver(f"sqlite:///{path}") as saver:
+        config: Any = {"configurable": {"thread_id": "hello"}}
+        given: Any = {"messages": [("user", "Hello?")]}
+        graph.compile(checkpointer=saver).invoke(given, config)
+
+
+def test_a_thread_of_another_graph_is_listed_and_shown_but_not_resumed(cli: Cli, tmp_path: Path) -> None:
+    chat(tmp_path / "threadloom.db")
+    cli("run", "research", QUESTION, "--thread", "ours", "--json")
+    listed = {thread["id"]: thread["status"] for thread in json.loads(cli("threads", "--json").out)}
+    assert listed == {"ours": "done", "hello": "foreign"}
+    assert "not ours" in " ".join(cli("threads").out.split())
+    shown = json.loads(cli("show", "hello", "--json").out)
+    assert [step["step"] for step in shown["checkpoints"]] == [1, 0, -1]
+    assert "messages" in cli("show", "hello", "--at", shown["checkpoints"][0]["id"]).out
+    assert cli("resume", "hello").code == 2
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ended = cli("run", "research", QUESTION, "--out", "file")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--out" in ended.err
+    assert not (tmp_path / "threadloom.db").exists()
+
+
+def test_show_writes_the_report_again(cli: Cli, tmp_path: Path) -> None:
+    cli("run", "research", QUESTION, "--thread", "../a b", "--json")
+    assert cli("show", "../a b", "--out", "again").code == 0
+    [folder] = (tmp_path / "again").iterdir()
+    assert (folder / "report.md").exists()
+
+
+@pytest.mark.parametrize("name", ["THREADLOOM_DEADLINE", "THREADLOOM_DISABLED", "THREADLOOM_MODEL"])
+def test_wrong_settings_make_no_thread(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "nonsense")
+    assert cli("run", "research", QUESTION).code == 2
+    assert not (tmp_path / "threadloom.db").exists()
+
+
+def test_a_source_that_is_not_configured_is_named_before_the_work(cli: Cli, tmp_path: Path) -> None:
+    ended = cli("run", "research", QUESTION, "--source", "pubmed")
+    assert ended.code == 2
+    assert "pubmed is not configured" in ended.err
+
+
+def test_control_characters_do_not_reach_the_terminal(cli: Cli) -> None:
+    cli("run", "research", f"{QUESTION} \x1b[31mred", "--thread", "t")
+    assert "\x1b" not in cli("threads").out
+
+
+def test_adding_goes_on_after_a_file_that_cannot_be_used(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# First\n\nText.")
+    (tmp_path / "x.txt").write_text("no")
+    (tmp_path / "b.md").write_text("# Second\n\nText.")
+    ended = cli("library", "add", "x.txt", "a.md", "missing.bib", "b.md", "--json")
+    report = json.loads(ended.out)
+    assert (ended.code, report["added"], len(report["skipped"])) == (1, ["First", "Second"], 2)
+    again = cli("library", "add", "a.md", "--json")
+    assert (again.code, json.loads(again.out)["unchanged"]) == (0, ["First"])

@@ -66,7 +66,7 @@ def test_a_report_sent_back_is_written_again_without_the_findings_it_names(cli: 
     ("answer", "says"),
     [
         ("{", "not JSON"),
-        ('{"drop": ["doi:10.1/none"]}', "nothing here has the id doi:10.1/none"),
+        ('{"drop": ["doi:10.1/none"]}', "nothing to read here has the id doi:10.1/none"),
         ('{"keep": []}', "keep"),
         ('"yes"', "answer"),
     ],
@@ -106,7 +106,6 @@ def test_a_finished_thread_takes_a_second_question_and_forgets_the_first(cli: Cl
         (["show", "nobody"], "no database at threadloom.db"),
         (["threads"], "no database at threadloom.db"),
         (["graph", "nothing"], "no graph named 'nothing'"),
-        (["library", "add", "missing.bib"], "missing.bib"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(cli: Cli, words: list[str], says: str) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import socket
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cache, reduce
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import add
 from typing import Any
 
@@ -22,7 +25,18 @@ from langchain_core.exceptions import (
 from langchain_core.messages import AIMessage, BaseMessage
 from pydantic import BaseModel
 
-from tests.servers.openai_server import SSE, Answer, Hang, OpenAIServer, Raw, Reply, error, events, structured
+from tests.servers.openai_server import (
+    SSE,
+    Answer,
+    Hang,
+    OpenAIServer,
+    Raw,
+    Reply,
+    completion,
+    error,
+    events,
+    structured,
+)
 from threadloom.models.errors import FALL_BACK_ON, MalformedAnswerError, describe
 from threadloom.models.openai import ChatCompatible, chat_model
 from threadloom.models.roles import Models
@@ -211,6 +225,34 @@ def test_the_sdk_waits_and_asks_again(server: OpenAIServer) -> None:
     server.reply(error(429, retry_after="0.01"), error(503, retry_after="0.01"), Reply("at last"))
     assert chat(server.url, max_retries=2).invoke("hi").text == "at last"
     assert len(server.requests) == 3
+
+
+class Trickle(BaseHTTPRequestHandler):
+    """A space now and then, at last an answer."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        whole = completion(body, Reply("at last"))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b" ")
+                threading.Event().wait(0.01)
+            self.wfile.write(whole)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        pass
+
+
+def test_an_answer_that_trickles_in_is_given_up() -> None:
+    """The client's timeout begins anew with every byte; ours does not."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as trickling:
+        threading.Thread(target=trickling.serve_forever, args=(0.01,), daemon=True).start()
+        with pytest.raises(ModelTimeoutError):
+            chat(f"http://127.0.0.1:{trickling.server_port}/v1", timeout=0.3).invoke("hi")
+        trickling.shutdown()
 
 
 class City(BaseModel):

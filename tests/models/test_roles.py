@@ -30,7 +30,7 @@ def test_an_unknown_role_is_played_by_default() -> None:
     models = Models(ENTRIES, {"default": ("b", "a")})
     assert models.names("juggler") == ("b-1", "a-1")
     assert models.label("juggler") == "b-1 (falls back to a-1)"
-    assert models.chat("juggler") is models.chat("juggler")
+    assert models.players("juggler") is models.players("juggler")
 
 
 def test_the_provider_is_not_imported_without_a_model_of_it() -> None:

@@ -123,8 +123,8 @@ def test_tables_name_models_and_roles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert models.names("planner") == ("big", "small")
     assert models.label("reader") == "small (falls back to big, then extractive, no language model)"
     assert not models.is_extractive("reader")
-    assert models.cost("big", 1_000_000, 500_000) == pytest.approx(6.0)
-    assert models.cost("small", 1, 1) is None
+    assert models.cost("strong", 1_000_000, 500_000) == pytest.approx(6.0)
+    assert models.cost("local", 1, 1) is None
     assert models.cost("extractive", 1, 1) == 0.0
     monkeypatch.setenv("THREADLOOM_ROLES__WRITER", "strong,local")
     monkeypatch.setenv("THREADLOOM_MODELS__LOCAL__MODEL", "tiny")
@@ -138,6 +138,7 @@ def test_tables_name_models_and_roles(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[models.a]\nmodel = 'x'\nbase_url = 'http://h'\n[roles]\nreader = ['b']\n", "roles.reader: no model 'b'"),
         ("[roles]\nreader = []\n", "roles.reader: no model named"),
         ("[models.extractive]\nmodel = 'x'\n", "models.extractive: this name is kept"),
+        ("[models.a]\nmodel = 'extractive'\n", "models.a.model: extractive is kept"),
         ("[models.a]\nmodel = 'x'\n", "model a needs a key: set OPENAI_API_KEY"),
         ("[models.a]\nmodel = 'x'\napi_key_env = 'NOT_SET_ANYWHERE'\n", "NOT_SET_ANYWHERE is not set"),
     ],

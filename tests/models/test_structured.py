@@ -12,7 +12,7 @@ from langgraph.graph import START, StateGraph
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from tests.servers.openai_server import Answer, OpenAIServer, Reply, error, structured
+from tests.servers.openai_server import Answer, OpenAIServer, Raw, Reply, error, structured
 from threadloom.models.answers import read_answer
 from threadloom.models.roles import Models
 from threadloom.models.settings import ModelEntry
@@ -135,6 +135,75 @@ def test_the_model_that_stood_in_is_named_and_charged(server: OpenAIServer, seco
     answer = ask(Models(entries, {"planner": ("dear", "cheap")}), "planner", PlanDraft, QUESTION)
     assert answer.model == "cheap"
     assert answer.usage == {"cheap": Usage(calls=2, input_tokens=22, output_tokens=14, cost_usd=None)}
+
+
+def pair(first: OpenAIServer, second: OpenAIServer) -> Models:
+    """Two entries, of one id at the provider and different prices, as one chain."""
+    entries = {
+        name: ModelEntry.model_validate(
+            {"model": "m", "base_url": url, "api_key": f"sk-{name}", "input_price": price, "output_price": price}
+        )
+        for name, url, price in (("dear", first.url, 100), ("cheap", second.url, 1))
+    }
+    return Models(entries, {"default": ("dear", "cheap")})
+
+
+def test_each_entry_has_its_own_price(server: OpenAIServer, second: OpenAIServer) -> None:
+    server.reply(error(503))
+    second.reply(GOOD)
+    (usage,) = ask(pair(server, second), "planner", PlanDraft, QUESTION).usage.values()
+    assert usage["cost_usd"] == pytest.approx(18 / 1_000_000)
+
+
+def test_after_two_bad_answers_the_next_model_is_asked(server: OpenAIServer, second: OpenAIServer) -> None:
+    server.reply(NONSENSE)
+    second.reply(GOOD)
+    answer = ask(pair(server, second), "planner", PlanDraft, QUESTION)
+    assert (answer.value, answer.note) == (PLAN, "m did not answer (its answers did not fit); m did")
+    assert (len(server.requests), len(second.requests)) == (2, 1)
+    assert len(second.requests[0].body["messages"]) == len(QUESTION)
+    assert answer.usage["m"]["calls"] == 3
+    assert answer.usage["m"]["cost_usd"] == pytest.approx((2 * 18 * 100 + 18) / 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(error(429), "rate limited"), (error(500), "server error"), (Raw(b"{}"), "unreadable answer")]
+)
+def test_who_did_not_answer_is_noted(server: OpenAIServer, second: OpenAIServer, answer: Answer, why: str) -> None:
+    server.reply(answer)
+    second.reply(GOOD)
+    assert ask(pair(server, second), "planner", PlanDraft, QUESTION).note == f"m did not answer ({why}); m did"
+    assert ask(models(second), "planner", PlanDraft, QUESTION).note == ""
+
+
+def test_when_all_fail_each_is_named_with_its_reason(server: OpenAIServer, second: OpenAIServer) -> None:
+    server.reply(NONSENSE)
+    second.reply(error(401))
+    with pytest.raises(ModelAnswerError, match=r"^m: the answer is not usable: .*; m: the key was refused") as caught:
+        ask(pair(server, second), "planner", PlanDraft, QUESTION)
+    assert caught.value.usage["m"]["calls"] == 2
+
+
+def test_a_refusal_of_the_request_is_not_tried_on_the_next_model(server: OpenAIServer, second: OpenAIServer) -> None:
+    server.reply(error(401))
+    with pytest.raises(ModelAnswerError, match="the key was refused"):
+        ask(pair(server, second), "planner", PlanDraft, QUESTION)
+    assert second.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 402, 404, 429, 500])
+def test_a_key_that_the_server_repeats_is_not_told(server: OpenAIServer, status: int) -> None:
+    server.reply(error(status, "Incorrect API key provided: sk-topsecret, see http://h/help?key=sk-topsecret2"))
+    with pytest.raises(ModelAnswerError, match=r"Incorrect API key provided: \*\*\*, see http://h/help$") as caught:
+        ask(models(server, api_key="sk-topsecret"), "planner", PlanDraft, QUESTION)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_the_query_of_the_endpoint_is_not_told(server: OpenAIServer) -> None:
+    server.reply(error(500))
+    with pytest.raises(ModelAnswerError) as caught:
+        ask(models(server, base_url=f"{server.url}?key=hush-hush"), "planner", PlanDraft, QUESTION)
+    assert "hush" not in str(caught.value)
 
 
 def test_a_server_that_does_not_count_leaves_the_cost_unknown(server: OpenAIServer) -> None:

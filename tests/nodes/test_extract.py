@@ -29,6 +29,12 @@ def test_a_number_that_the_quotation_does_not_hold_is_not_carried_by_it() -> Non
     assert check([wrong], TASK)["dropped"] == [wrong.claim]
 
 
+def test_a_quotation_that_leaves_out_a_denial_is_no_evidence() -> None:
+    task = ReadTask(number=1, question="Does it work?", paper=paper(abstract="Tea was not effective in older adults."))
+    hidden = FindingDraft(claim="Tea was effective in older adults.", quote="effective in older adults")
+    assert check([hidden], task)["dropped"] == [hidden.claim]
+
+
 def test_one_quotation_gives_one_finding() -> None:
     assert len(check([TRUE, TRUE], TASK)["findings"]) == 1
 

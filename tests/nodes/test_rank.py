@@ -100,6 +100,14 @@ def test_spelling_and_hyphens_do_not_matter() -> None:
     assert ranked(covid, question="tumor patients COVID19", terms=plan("covid"))[covid["title"]]["kept"]
 
 
+def test_alternatives_are_kept_side_by_side_and_a_paper_on_both_comes_first() -> None:
+    titles = ["Sleep of mice", "Sleep of finches", "Sleep of mice and finches", "Sleep of cats"]
+    verdicts = ranked(
+        *(paper(title, title) for title in titles), question="Does sleep differ in mice and finches?", terms=plan()
+    )
+    assert [title for title, verdict in verdicts.items() if verdict["kept"]] == [titles[2], *titles[1::-1]]
+
+
 def test_the_node_reads_and_writes_state() -> None:
     state = {"question": QUESTION, "plan": plan("finches"), "papers": [paper("Sleep and memory")], "max_papers": 3}
     update = rank(state)  # type: ignore[arg-type]  # as much state as the node reads

@@ -136,7 +136,7 @@ def test_the_barest_state_renders() -> None:
     markdown = render(bare)
     assert "No paper turned up." in markdown
     assert "threadloom doctor" not in markdown
-    assert "| Time | unknown |" in markdown
+    assert "| Time | not finished |" in markdown
 
 
 def structure(markdown: str) -> list[str]:

@@ -4,24 +4,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadloom.nodes.span import locate, unsupported_numbers
+from threadloom.nodes.span import locate, omits_negation, unsupported_numbers
 
 TEXT = (
     "Background. The “new” drug cut deaths by 17 % – from 1,204 to 999 – in adults.\n  No effect was seen in children."
 )
 
 
+CUT = "The “new” drug cut deaths by 17 % – from 1,204 to 999 – in adults."
+NONE = "No effect was seen in children."
+
+
 @pytest.mark.parametrize(
     ("quote", "found"),
     [
-        ("No effect was seen in children.", "No effect was seen in children."),
-        ('the "new" drug cut deaths', "The “new” drug cut deaths"),
-        ("17 % - from 1,204 to 999 - in", "17 % – from 1,204 to 999 – in"),
-        ("in adults. No effect was", "in adults.\n  No effect was"),
+        ("No effect was seen in children.", NONE),
+        ('the "new" drug cut deaths', CUT),
+        ("17 % - from 1,204 to 999 - in", CUT),
+        ("in adults. No effect was", f"{CUT}\n  {NONE}"),
     ],
 )
-def test_forgives_what_models_normalise_and_returns_the_texts_own_words(quote: str, found: str) -> None:
+def test_forgives_what_models_normalise_and_returns_the_texts_own_sentences(quote: str, found: str) -> None:
     assert locate(quote, TEXT) == (TEXT.index(found), found)
+
+
+def test_a_quotation_is_whole_words_and_does_not_hide_a_denial() -> None:
+    assert locate("effective in older adults", "The drug was ineffective in older adults.") is None
+    denied = "The drug was not effective in older adults."
+    assert locate("effective in older adults", denied) == (0, denied)
+    assert omits_negation("It was effective.", "effective in older adults", denied)
+    assert not omits_negation("It was not effective.", "effective in older adults", denied)
+    assert not omits_negation("It was effective.", "effective in adults", "It was effective in adults.")
 
 
 @pytest.mark.parametrize("quote", ["", "the drug", "The drug cut deaths by 71 %", "No effect was seen in mice."])

@@ -234,6 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
     def owner(self) -> OpenAIServer:
         return cast("_Listener", self.server).owner
 
+    def do_GET(self) -> None:
+        """The list of models: one, named m."""
+        body = json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "created": 0, "owned_by": "us"}]})
+        self.send_response(200 if self.path == "/v1/models" else 404)
+        self.send_header("Content-Type", JSON)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -21,6 +21,11 @@ def test_a_word_in_the_title_outweighs_the_body_and_stems_match() -> None:
     assert INDEX.search(["vaccination"], 1) == [1]
 
 
+def test_near_synonyms_match() -> None:
+    assert INDEX.search(["jab"], 5) == [1, 0]
+    assert INDEX.search(["salary"], 5) == [0]
+
+
 def test_keywords_outweigh_the_body() -> None:
     index = FullTextIndex([Document("a", "", "sleep and memory"), Document("b", "sleep", "of rats and memory")])
     assert index.search(["sleep"], 2) == [1, 0]

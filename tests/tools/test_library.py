@@ -18,7 +18,7 @@ from threadloom.tools.library.additions import Additions
 from threadloom.tools.library.catalogue import AddReport, Library, bundled, user_folder
 from threadloom.tools.library.retriever import LibraryRetriever
 from threadloom.tools.library.source import LibrarySource
-from threadloom.tools.papers.source import PaperQuery, SourceError
+from threadloom.tools.papers.source import PaperQuery, PartialAnswerError
 
 SLEEP: dict[str, Any] = {
     "title": "Sleep and memory in zebra finches",
@@ -68,9 +68,9 @@ def test_added_papers_are_found_beside_the_bundled_ones(library: Library, tmp_pa
     assert (found["id"], found["text_origin"]) == ("doi:10.5555/sleep.1", "abstract")
 
 
-def test_adding_again_skips_what_is_the_same_and_updates_what_changed(library: Library, tmp_path: Path) -> None:
+def test_adding_again_keeps_what_is_the_same_and_updates_what_changed(library: Library, tmp_path: Path) -> None:
     library.add(write(tmp_path, "a.json", SLEEP))
-    assert library.add(tmp_path / "a.json").skipped == [f"a.json: already in the library: {SLEEP['title']}"]
+    assert library.add(tmp_path / "a.json") == AddReport(unchanged=[SLEEP["title"]])
     changed = {**SLEEP, "abstract": "A new text on budgerigars."}
     assert library.add(write(tmp_path, "b.json", changed)).updated == [SLEEP["title"]]
     assert [paper["title"] for paper in library.search(["budgerigar"], 3)] == [SLEEP["title"]]
@@ -127,11 +127,21 @@ def test_a_broken_or_unwritable_store_is_one_line(tmp_path: Path) -> None:
     write(tmp_path, "library.db", "not a database, and long enough to be one " * 50)
     with pytest.raises(ValueError, match=r"library\.db: file is not a database"):
         Library(tmp_path).entries()
-    with pytest.raises(SourceError, match=r"library\.db"):
-        LibrarySource(Library(tmp_path)).search(PaperQuery("sleep"), 5)
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="file"):
         Library(tmp_path / "file" / "below").add(write(tmp_path, "a.json", SLEEP))
+
+
+def test_a_broken_store_leaves_the_bundled_papers(tmp_path: Path) -> None:
+    write(tmp_path, "library.db", "not a database, and long enough to be one " * 50)
+    query = PaperQuery("minimum wage", ("minimum wage",))
+    source = LibrarySource(Library(tmp_path))
+    with pytest.raises(PartialAnswerError, match=r"^only the bundled papers were searched: .*library\.db: ") as caught:
+        source.search(query, 5)
+    assert caught.value.papers == LibrarySource(Library(tmp_path / "none")).search(query, 5) != []
+    report = source.reachable(5)
+    assert (report["status"], report["hits"]) == ("ok", 1)
+    assert "library.db" in report["reason"]
 
 
 def test_the_source_ranks_limits_and_keeps_to_the_years(library: Library, tmp_path: Path) -> None:

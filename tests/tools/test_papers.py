@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from tests.servers.papers_server import Abort, Fault, Hang, PapersServer, Raw, Work
 from tests.tools.conftest import SourceOf, works
-from threadloom.tools.http import HttpClient
+from threadloom.tools.http import Deadline, HttpClient, HttpError
 from threadloom.tools.papers.catalogue import KNOWN, REMOTE, configured
 from threadloom.tools.papers.record import text
 from threadloom.tools.papers.remote import RemoteSource
-from threadloom.tools.papers.source import PaperQuery, SourceError
+from threadloom.tools.papers.source import PaperQuery, PartialAnswerError, SourceError
 from threadloom.tools.settings import SourceSettings
 
 NAMES = [source.name for source in REMOTE]
@@ -224,19 +224,32 @@ def test_deadline(name: str, server: PapersServer, source_of: SourceOf) -> None:
 
 
 @every
-def test_partial_answer(name: str, server: PapersServer, source_of: SourceOf, caplog: pytest.LogCaptureFixture) -> None:
-    """What was found before a failure is kept."""
+def test_partial_answer(
+    name: str, server: PapersServer, source_of: SourceOf, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was found before a failure is kept, and the failure told."""
     server.works = works(230)
     server.fault_after, server.faults = (2 if name == "pubmed" else 1), [LASTING[0][0]]
-    papers = source_of(name).search(PaperQuery("tea", limit=500), 20)
-    assert [paper["doi"] for paper in papers] == [work.doi for work in server.works[:100]]
-    assert "kept 100 papers found before: rate limited (HTTP 429)" in caplog.text
+    with pytest.raises(
+        PartialAnswerError, match=r"^incomplete: rate limited \(HTTP 429\), asks to wait 120 s"
+    ) as caught:
+        source_of(name).search(PaperQuery("tea", limit=500), 20)
+    assert [paper["doi"] for paper in caught.value.papers] == [work.doi for work in server.works[:100]]
+    assert [paper["found"] for paper in caught.value.papers[:2]] == [{name: 1}, {name: 2}]
+    assert capfd.readouterr().err == ""
 
 
 def test_partial_answer_at_the_deadline(server: PapersServer, source_of: SourceOf) -> None:
     server.works = works(230)
     server.fault_after, server.faults = 1, [Hang()] * 9
-    assert len(source_of("europepmc").search(PaperQuery("tea", limit=500), 1)) == 100
+    with pytest.raises(PartialAnswerError, match=r"^incomplete: no answer within") as caught:
+        source_of("europepmc").search(PaperQuery("tea", limit=500), 1)
+    assert len(caught.value.papers) == 100
+
+
+def test_records_are_read_within_the_deadline(source_of: SourceOf) -> None:
+    with pytest.raises(HttpError, match="no answer within 0 s"):
+        list(source_of("europepmc")._readable([{}], Deadline(0)))
 
 
 @every
@@ -296,7 +309,7 @@ def test_fields_of_another_shape(name: str, junk: object, server: PapersServer, 
     (clean,) = source.search(TEA, 5)
     raw = _first_raw(name, server)
     for key in raw:
-        broken = source._readable([{**raw, key: junk}, raw])
+        broken = list(source._readable([{**raw, key: junk}, raw], Deadline(5)))
         assert 1 <= len(broken) <= 2
         assert broken[-1]["id"] == clean["id"]
         json.dumps(broken, ensure_ascii=False).encode()

@@ -83,7 +83,7 @@ def test_huge_reply(server: PapersServer, http: HttpClient) -> None:
 
 
 def test_redirects(server: PapersServer, http: HttpClient) -> None:
-    """Followed within reason; a key goes to no other host."""
+    """Followed within reason; a key goes to no other server."""
     key = {"x-api-key": "hush"}
     for host, kept in (("127.0.0.1", "hush"), ("localhost", None)):
         server.requests.clear()
@@ -96,6 +96,43 @@ def test_redirects(server: PapersServer, http: HttpClient) -> None:
         server.faults = [Raw(302, b"", {"Location": location})] * 7
         with pytest.raises(HttpError, match=r"^unusable reply"):
             http.get(server.url, deadline=Deadline(20))
+
+
+def test_a_key_goes_to_no_other_port(server: PapersServer, http: HttpClient) -> None:
+    with PapersServer() as other:
+        server.faults, other.faults = [Raw(307, b"", {"Location": f"{other.url}/there"})], [OK]
+        http.get(server.url, headers={"x-api-key": "hush"}, deadline=Deadline(20))
+        assert [request.headers.get("x-api-key") for request in other.requests] == [None]
+
+
+def test_no_redirect_into_our_own_network(server: PapersServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server stands in for a public host as the proxy by which that is reached."""
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    public = HttpClient()
+    for location in (
+        "http://127.0.0.1/x",
+        "http://localhost/x",
+        "http://10.0.0.1/",
+        "http://[::1]/",
+        "http://8.8.4.4/",
+    ):
+        server.faults = [Raw(302, b"", {"Location": location}), OK]
+        if location == "http://8.8.4.4/":
+            assert public.get("http://8.8.8.8/", deadline=Deadline(20)).json() == {"fine": True}
+        else:
+            with pytest.raises(HttpError, match=r"^redirected to a private address$"):
+                public.get("http://8.8.8.8/", deadline=Deadline(20))
+    public.close()
+
+
+def test_keys_that_a_service_repeats_are_masked(server: PapersServer, http: HttpClient) -> None:
+    said = b'{"message": "hush-hush-1 and hush-hush-2 are no keys, see https://h.example/help?key=hush-hush-3"}'
+    server.faults = [Raw(401, said)]
+    with pytest.raises(HttpError) as caught:
+        http.get(server.url, {"api_key": "hush-hush-1"}, {"x-api-key": "hush-hush-2"}, deadline=Deadline(20))
+    told = "access refused (HTTP 401): *** and *** are no keys, see https://h.example/help"
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize("url", ["", "nowhere", "ftp://127.0.0.1/", "http://", "http://[", "http://\x00/"])

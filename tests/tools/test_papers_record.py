@@ -118,3 +118,18 @@ def test_best_identifier_is_the_id() -> None:
     assert made(arxiv_id="1706.03762v2", pmid="9") == "arxiv:1706.03762"
     assert made(pmid="9") == "pmid:9"
     assert made() == "pubmed:9"
+
+
+@pytest.mark.parametrize(
+    ("markup", "plain"),
+    [
+        ("Tea <!-- never <!-- closed", "Tea"),
+        ("Tea <tex-math>x<tex-math>y", "Tea"),
+        ("<h1>" + "w" * 201 + "</h1>", "w" * 201),
+        ("<h1><i>Aims</i></h1>Tea.", "Aims: Tea."),
+        ("x" * 60_000, "x" * record.LONGEST),
+    ],
+)
+def test_markup_without_an_end_is_read_in_one_pass(markup: str, plain: str) -> None:
+    """A search for an end that does not come, from every beginning again, would take seconds."""
+    assert record.plain(markup) == plain

@@ -69,6 +69,14 @@ def test_content_and_artifact(server: PapersServer, source_of: SourceOf) -> None
     assert len(message.artifact[0]["abstract"]) == 4_999
 
 
+def test_limits_are_told_to_the_model(server: PapersServer, source_of: SourceOf) -> None:
+    server.works, server.fault_after, server.faults = works(1), 1, [Raw(403, b"")]
+    message = paper_tool(source_of("europepmc"), 5).invoke(_call(query="green tea blood pressure"))
+    shown, note = message.content.split("\n")
+    assert len(json.loads(shown)) == len(message.artifact) == 1
+    assert note == "Note: incomplete: access refused or limit reached (HTTP 403)"
+
+
 def test_failure_is_text_for_the_model(server: PapersServer, source_of: SourceOf) -> None:
     server.faults = [Raw(403, b"")]
     tool = paper_tool(source_of("crossref"), 5)

@@ -1,6 +1,7 @@
 """What commands share in talking to a person: consoles, errors, times, the options they have in common."""
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from threadloom.errors import UsageError, UserError
+from threadloom.errors import StoppedError, UsageError, UserError
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
@@ -25,6 +26,9 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for report
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 ThreadArgument = Annotated[str, typer.Argument(help="Thread id, or its beginning.", metavar="THREAD")]
 
+INTERRUPTED = 130
+"""Exit code of a command that was stopped by Ctrl-C, as shells have it."""
+
 out = Console()
 err = Console(stderr=True)
 
@@ -34,7 +38,8 @@ def report_error(error: BaseException, *, as_json: bool) -> int:
     code = _exit_code(error)
     text = one_line(error)
     if as_json:
-        print_json({"status": "failed", "error": text, "exit_code": code})
+        thread = {"thread_id": error.thread_id} if isinstance(error, StoppedError) else {}
+        print_json(thread | {"status": "failed", "error": text, "exit_code": code})
     err.print(f"threadloom: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
     if not isinstance(error, UserError) and not _explained(error):
         err.print("(run again with `threadloom --debug …` for the traceback)", style="dim", markup=False)
@@ -75,8 +80,7 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
     from threadloom.settings import RunSettings
 
     url = db or RunSettings().db
-    file = Path(url.removeprefix("sqlite:///"))
-    if not create and url.startswith("sqlite:///") and not file.name.startswith(":") and not file.exists():
+    if not create and (file := _missing_file(url)):
         raise UsageError(f"no database at {file} yet; `threadloom run` makes it, --db names another")
     try:
         saver = SQLSaver(url)
@@ -84,6 +88,20 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
         raise UsageError(str(error)) from None
     with saver:
         yield saver
+
+
+def _missing_file(url: str) -> str:
+    """The path of an SQLite URL when there is no file; empty when there is one or the URL is of another kind."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return ""
+    path = parsed.database or ""
+    is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith((":", "file:"))
+    return path if is_file and not Path(path).exists() else ""
 
 
 def ago(moment: datetime | None) -> str:
@@ -101,4 +119,9 @@ def ago(moment: datetime | None) -> str:
 def command(*words: str, db: str | None = None) -> str:
     """A command line to copy: this very program, found the way the user found it."""
     program = "threadloom" if shutil.which("threadloom") else sys.argv[0]
-    return " ".join([program, *words, *(["--db", db] if db else [])])
+    return shlex.join([program, *words, *(["--db", db] if db else [])])
+
+
+def printable(text: str) -> str:
+    """Without control characters: what comes from outside must not steer the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -26,12 +26,12 @@ class Check:
 
 
 def doctor(
-    deadline: Annotated[float, typer.Option(help="Seconds to wait for each source.", min=0.1)] = 5,
+    deadline: Annotated[float, typer.Option(help="Seconds to wait for each source and model.", min=0.1)] = 5,
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what is configured, what is reachable, and which model would answer."""
-    checks = [_versions(), *_models(), _database(db), *_sources(deadline)]
+    checks = [_versions(), *_models(deadline), _database(db), *_sources(deadline)]
     if json:
         print_json([asdict(check) for check in checks])
         return
@@ -48,7 +48,7 @@ def _versions() -> Check:
     )
 
 
-def _models() -> list[Check]:
+def _models(deadline: float) -> list[Check]:
     from threadloom.models.roles import load_models
     from threadloom.models.settings import ConfigError, ModelSettings
 
@@ -57,6 +57,9 @@ def _models() -> list[Check]:
     except ConfigError as error:
         return [Check("models", False, one_line(error))]
     checks = [Check(f"model: {role}", True, models.label(role)) for role in ROLES]
+    checks += [
+        Check(f"endpoint: {name}", not problem, problem or "answers") for name, problem in models.probe(deadline)
+    ]
     return [*checks, Check("models", False, hint)] if hint else checks
 
 
@@ -70,10 +73,16 @@ def _database(db: str | None) -> Check:
 
 
 def _sources(deadline: float) -> list[Check]:
+    from threadloom.models.settings import ConfigError
     from threadloom.tools.papers.catalogue import configured
     from threadloom.tools.settings import load_source_settings
 
-    sources = configured(load_source_settings())
+    try:
+        sources = configured(load_source_settings())
+    except ConfigError as error:
+        return [Check("sources", False, one_line(error))]
+    if not sources:
+        return [Check("sources", False, "all are disabled")]
     with ThreadPoolExecutor(len(sources)) as pool:
         reports = list(pool.map(lambda source: source.reachable(deadline), sources))
     return [

@@ -1,6 +1,7 @@
 """Drive a run to its end or its next pause, show what happens, and say what can be done next."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,15 +14,14 @@ import typer
 from rich.markdown import Markdown
 
 from threadloom.cli import question as questions
-from threadloom.cli.console import command, err, one_line, out, print_json
+from threadloom.cli.console import INTERRUPTED, command, err, one_line, out, print_json
 from threadloom.cli.progress import Progress
-from threadloom.errors import UserError
+from threadloom.errors import StoppedError
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
     from threadloom.threads import Thread
 
-INTERRUPTED = 130
 WAITING = 3
 
 
@@ -30,7 +30,7 @@ def drive(
 ) -> None:
     """Run the graph on the thread with an input, a Command, or None to go on; ends the command with its exit code.
 
-    Raises UserError when a node fails: everything finished so far is in the database by then.
+    Raises StoppedError when a node fails: everything finished so far is in the database by then.
     """
     from threadloom.threads import compiled, config_for, describe
 
@@ -42,26 +42,50 @@ def drive(
             for event in flow.stream(given, config, stream_mode="tasks", durability="sync"):
                 progress.show(event)
         except Exception as error:
-            raise UserError(f"the run stopped: {one_line(error)}. Go on with: {again}") from error
+            advice = f" Go on with: {again}" if _stored(saver, thread_id) else ""
+            raise StoppedError(thread_id, f"the run stopped: {one_line(error)}.{advice}") from error
     thread = describe(saver, thread_id)
+    if thread.status not in ("done", "waiting"):
+        raise StoppedError(thread_id, f"the run is {thread.status}. Go on with: {again}")
     _conclude(thread, folder, as_json=as_json, db=db)
-    if thread.status != "done":
-        raise typer.Exit(WAITING if thread.status == "waiting" else 1)
+    if thread.status == "waiting":
+        raise typer.Exit(WAITING)
+
+
+def _stored(saver: "SQLSaver", thread_id: str) -> bool:
+    """Whether there is anything to resume: the database may have failed before the first step was in it."""
+    from threadloom.threads import config_for
+
+    try:
+        return saver.get_tuple(config_for(thread_id)) is not None
+    except Exception:  # noqa: BLE001  # the error that is being reported says more than one of this look
+        return True
 
 
 def _conclude(thread: "Thread", folder: Path, *, as_json: bool, db: str | None) -> None:
     from threadloom.files import write_report
     from threadloom.result import research_result
 
-    files = write_report(folder, thread) if thread.status == "done" else []
+    files: list[Path] = []
+    problem = ""
+    try:
+        files = write_report(folder, thread) if thread.status == "done" else []
+    except OSError as error:
+        again = command("show", thread.id, "--out", "FOLDER", db=db)
+        problem = f"the report could not be written: {error}; this tries again: {again}"
     if as_json:
         result = research_result(thread.values, thread_id=thread.id, status=thread.status, files=files)  # type: ignore[arg-type]  # the state of the research graph
-        print_json(result | ({"pending": thread.pending} if thread.pending else {}))
+        print_json(
+            result | ({"pending": thread.pending} if thread.pending else {}) | ({"error": problem} if problem else {})
+        )
     elif thread.status == "waiting":
         questions.show(thread.pending[0], answer_with=command("resume", thread.id, db=db))
     else:
         print_report(str(thread.values["markdown"]))
         _next_steps(thread, files, db)
+    if problem:
+        err.print(problem, style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1)
 
 
 def print_report(markdown: str) -> None:
@@ -81,8 +105,10 @@ def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:
     err.print("\nTry next:", style="bold")
     for line in (
         command("show", thread.id, db=db),
-        command("run", "research", "--review", f'"{thread.question}"', db=db),
-        f"{'open' if sys.platform == 'darwin' else 'xdg-open'} {page}" if page else command("threads", db=db),
+        command("run", "research", "--review", thread.question, db=db),
+        f"{'open' if sys.platform == 'darwin' else 'xdg-open'} {shlex.quote(str(page))}"
+        if page
+        else command("threads", db=db),
     ):
         err.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 

@@ -1,5 +1,8 @@
 """`threadloom library …`: search, list and extend the library of papers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +33,9 @@ def search(
     from threadloom.tools.fulltext import search_words
     from threadloom.tools.library.catalogue import Library
 
-    _list(Library().search(search_words(query), limit), as_json=json)
+    with _readable():
+        papers = Library().search(search_words(query), limit)
+    _list(papers, as_json=json)
 
 
 @app.command("list", epilog="Example: threadloom library list --json")
@@ -38,7 +43,9 @@ def list_papers(json: JsonOption = False) -> None:
     """List all papers of the library."""
     from threadloom.tools.library.catalogue import Library
 
-    _list(Library().entries(), as_json=json)
+    with _readable():
+        papers = Library().entries()
+    _list(papers, as_json=json)
 
 
 @app.command(epilog="Example: threadloom library add refs.bib notes.md")
@@ -47,25 +54,27 @@ def add(
     json: JsonOption = False,
 ) -> None:
     """Add papers of your own; they are searched with the bundled ones from then on."""
-    from threadloom.tools.library.catalogue import AddReport, Library
+    from threadloom.tools.library.catalogue import Library
 
-    library, total = Library(), AddReport()
-    for file in files:
-        try:
-            report = library.add(file)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        total.added += report.added
-        total.updated += report.updated
-        total.skipped += report.skipped
+    with _readable():
+        report = Library().add(*files)
     if json:
-        print_json({"added": total.added, "updated": total.updated, "skipped": total.skipped})
+        print_json(asdict(report))
     else:
-        for word, lines in (("added", total.added), ("updated", total.updated), ("skipped", total.skipped)):
+        for word, lines in asdict(report).items():
             for line in lines:
-                out.print(f"{word:<8} {line}", markup=False, highlight=False)
-    if total.skipped and not total.added and not total.updated:
+                out.print(f"{word:<9} {line}", markup=False, highlight=False)
+    if report.skipped:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """The user's own library may be damaged or out of reach."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _list(papers: list["Paper"], *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from rich.markup import escape
 
-from threadloom.cli.console import err
+from threadloom.cli.console import err, printable
 
 Update = Mapping[str, Any]
 
@@ -42,14 +42,16 @@ class Progress:
         else:
             self._running.pop(event["id"], None)
             if line := _ended(event):
-                err.print(f"[green]{event['name']:<11}[/] {escape(line)}", highlight=False, soft_wrap=True)
+                err.print(f"[green]{event['name']:<11}[/] {escape(printable(line))}", highlight=False, soft_wrap=True)
+            for note in _notes(event):
+                err.print(f"[yellow]{'':<11} {escape(printable(note))}[/]", highlight=False, soft_wrap=True)
         self._status.update(", ".join(dict.fromkeys(self._running.values())) or "…")
 
 
 def _begun(event: Update) -> str:
     given = event["input"]
     detail = given.get("source") or given.get("paper", {}).get("title", "")[:40] if isinstance(given, Mapping) else ""
-    return escape(f"{event['name']} {detail}".strip())
+    return escape(printable(f"{event['name']} {detail}".strip()))
 
 
 def _ended(event: Update) -> str:
@@ -61,13 +63,20 @@ def _ended(event: Update) -> str:
     return say(dict(event["result"])) if say else ""
 
 
+def _notes(event: Update) -> list[str]:
+    """What a stage had to do without, such as a model that did not answer."""
+    notes: Any = dict(event["result"] or {}).get("notes", {})
+    return [str(note) for note in getattr(notes, "value", notes).values() if note]  # a plan writes it as an Overwrite
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _searched(update: Update) -> str:
     report = next(iter(update["coverage"].values()))
-    what = report["reason"] if report["status"] == "failed" else _count(report["hits"], "paper")
+    hits = _count(report["hits"], "paper")
+    what = report["reason"] if report["status"] == "failed" else "; ".join(filter(None, [hits, report["reason"]]))
     return f"{report['source']}: {what} ({report['seconds']:.1f} s)"
 
 

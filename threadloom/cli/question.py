@@ -13,6 +13,7 @@ from threadloom.cli.console import err, out
 def show(question: dict[str, Any], *, answer_with: str) -> None:
     """Print the question, what it is about, and the command that answers it."""
     display(question)
+    out.print(question["prompt"], style="bold", markup=False)
     example = json.dumps(question["example"])
     err.print(f"\nPaused. Answer with:\n  {answer_with} --answer '{example}'", markup=False, soft_wrap=True)
     err.print(f"or, to be asked here:\n  {answer_with}", markup=False, soft_wrap=True)
@@ -28,13 +29,21 @@ def display(question: dict[str, Any]) -> None:
         out.print(_papers(question["papers"]))
     if question["markdown"]:
         print_report(question["markdown"])
-    out.print(question["prompt"], style="bold", markup=False)
 
 
 def ask(question: dict[str, Any]) -> dict[str, Any]:
-    """Ask at the terminal; returns the answer in the shape the run expects."""
+    """Ask at the terminal, again until the answer fits; returns it in the shape the run expects."""
+    from threadloom.nodes.review import check
+
     display(question)
-    return _ask_papers(question["papers"]) if question["kind"] == "papers" else _ask_report()
+    while True:
+        answer = _ask_papers(question["papers"]) if question["kind"] == "papers" else _ask_report()
+        try:
+            check(question, answer)
+        except ValueError as error:
+            err.print(f"That does not fit: {error}", style="red", markup=False)
+        else:
+            return answer
 
 
 def _papers(papers: list[dict[str, Any]]) -> Table:
@@ -48,6 +57,7 @@ def _papers(papers: list[dict[str, Any]]) -> Table:
 
 
 def _ask_papers(papers: list[dict[str, Any]]) -> dict[str, Any]:
+    out.print("Which papers should be read? Those marked yes, unless you change it:", style="bold")
     drop = typer.prompt("Numbers not to read, separated by spaces (Enter for none)", default="", show_default=False)
     add = typer.prompt("Numbers to read after all (Enter for none)", default="", show_default=False)
     return {"drop": _ids(drop, papers), "add": _ids(add, papers)}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from threadloom.cli import question as questions
-from threadloom.cli.console import DbOption, JsonOption, OutOption, ThreadArgument, opened
+from threadloom.cli.console import INTERRUPTED, DbOption, JsonOption, OutOption, ThreadArgument, err, opened
 from threadloom.errors import UsageError
 
 
@@ -21,19 +21,25 @@ def resume(
 ) -> None:
     """Go on with a run that waits for an answer, failed or was cut off."""
     from threadloom.cli.drive import drive
+    from threadloom.files import check_folder
     from threadloom.settings import RunSettings
     from threadloom.threads import describe, find
 
     folder: Path = out or RunSettings().out
+    check_folder(folder)
     with opened(db) as saver:
         found = describe(saver, find(saver, thread))
         if found.status == "done":
             raise UsageError(f"thread {found.id} is finished; `threadloom show {found.id}` prints its report")
+        if found.status == "foreign":
+            raise UsageError(
+                f"thread {found.id} is of a graph that this command does not know; its program can resume it"
+            )
         if answer is not None and not found.pending:
             raise UsageError(f"thread {found.id} is {found.status} and asks nothing: resume it without --answer")
-        given = (
-            _command(found.pending[0], answer, at_terminal=not json and sys.stdin.isatty()) if found.pending else None
-        )
+        given = None
+        if found.pending:
+            given = _command(found.pending[0], answer, at_terminal=not json and sys.stdin.isatty())
         drive(saver, found.graph, found.id, given, folder=folder, as_json=json, db=db)
 
 
@@ -41,13 +47,16 @@ def _command(question: dict[str, Any], text: str | None, *, at_terminal: bool) -
     """The Command that answers the question, or None to meet the same pause again and have it shown."""
     from langgraph.types import Command
 
-    from threadloom.nodes.review import ANSWERS, parse
+    from threadloom.nodes.review import check
 
     if text is None and not at_terminal:
         return None
-    answer = questions.ask(question) if text is None else _json(text)
     try:
-        parse(question, answer, ANSWERS[question["kind"]])  # type: ignore[arg-type]  # a Question and its id
+        answer = questions.ask(question) if text is None else _json(text)
+        check(question, answer)
+    except typer.Abort:
+        err.print("\nStill paused; resume it when you are ready.")
+        raise typer.Exit(INTERRUPTED) from None
     except ValueError as error:
         raise UsageError(f"answer refused, the run stays paused: {error}") from None
     return Command(resume={question["id"]: answer})

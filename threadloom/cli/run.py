@@ -1,5 +1,6 @@
 """`threadloom run …`: start a run."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -46,6 +47,7 @@ def research(
     from pydantic import ValidationError
 
     from threadloom.cli.drive import drive
+    from threadloom.files import check_folder
     from threadloom.settings import RunSettings
     from threadloom.state.research import ResearchInput
 
@@ -61,19 +63,40 @@ def research(
         asked = ResearchInput.model_validate(given)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
+    folder = out or settings.out
+    check_folder(folder)
+    _check_settings(asked.sources)
     with opened(db, create=True) as saver:
         thread_id = thread or str(uuid4())
         _refuse_unfinished(saver, thread_id)
-        drive(saver, "research", thread_id, asked.model_dump(), folder=out or settings.out, as_json=json, db=db)
+        drive(saver, "research", thread_id, asked.model_dump(), folder=folder, as_json=json, db=db)
 
 
 def _explain(error: "ValidationError") -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "input"
     if name == "question":
-        length = len(str(first["input"]).strip())
-        return f"the question has {length} characters; it must have 3 to 2,000"
+        if first["type"] == "string_unicode":
+            return "the question is not valid UTF-8"
+        return f"the question is {len(str(first['input']).strip()):,} characters long; 3 to 2,000 are allowed"
     return f"{name.replace('_', '-')}: {first['msg']} (got {first['input']!r})"
+
+
+def _check_settings(sources: Iterable[str] | None) -> None:
+    """Find out before there is a thread whether models and sources can be had. Raises ConfigError and UsageError."""
+    from threadloom.models.roles import load_models
+    from threadloom.tools.papers.catalogue import configured
+    from threadloom.tools.settings import load_source_settings
+
+    load_models()
+    names = [source.name for source in configured(load_source_settings())]
+    for name in sources or []:
+        if name not in names:
+            raise UsageError(
+                f"source {name} is not configured (see docs/configuration.md); there are: {', '.join(names)}"
+            )
+    if not names:
+        raise UsageError("all sources are disabled; take one out of THREADLOOM_DISABLED")
 
 
 def _refuse_unfinished(saver: "SQLSaver", thread_id: str) -> None:

@@ -7,55 +7,68 @@ from rich.markup import escape
 from rich.table import Table
 
 from threadloom.cli import question as questions
-from threadloom.cli.console import DbOption, JsonOption, ThreadArgument, command, opened, out, print_json
+from threadloom.cli.console import (
+    DbOption,
+    JsonOption,
+    OutOption,
+    ThreadArgument,
+    command,
+    err,
+    opened,
+    out,
+    print_json,
+    printable,
+)
 from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
-    from langgraph.types import StateSnapshot
-
-    from threadloom.threads import Thread
+    from threadloom.threads import Step, Thread
 
 
 def show(
     thread: ThreadArgument,
     at: Annotated[str | None, typer.Option(help="A checkpoint id, or its end: the state as it was then.")] = None,
     db: DbOption = None,
+    folder: OutOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a thread: where it stands, its checkpoints, its report or its question."""
-    from threadloom.threads import compiled, config_for, describe, find
+    """Show a thread: where it stands, its checkpoints, its report or its question; --out writes the report again."""
+    from threadloom.files import check_folder, write_report
+    from threadloom.threads import describe, find, history
 
+    if folder:
+        check_folder(folder)
     with opened(db) as saver:
         found = describe(saver, find(saver, thread))
-        history = list(compiled(found.graph, saver).get_state_history(config_for(found.id)))
+        steps = history(saver, found)
     if at is not None:
-        _state(_checkpoint(history, at), as_json=json)
-    elif json:
-        print_json(_as_json(found, history))
-    else:
-        _thread(found, history, db)
+        _state(_checkpoint(steps, at), as_json=json)
+        return
+    files = write_report(folder, found) if folder and found.status == "done" else []
+    if json:
+        print_json(_as_json(found, steps, [str(file) for file in files]))
+        return
+    _thread(found, steps, db)
+    for file in files:
+        err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _checkpoint(history: list["StateSnapshot"], text: str) -> "StateSnapshot":
-    matches = [snapshot for snapshot in history if _id(snapshot).endswith(text) or _id(snapshot).startswith(text)]
+def _checkpoint(steps: list["Step"], text: str) -> "Step":
+    matches = [step for step in steps if step.id.endswith(text) or step.id.startswith(text)]
     if len(matches) == 1:
         return matches[0]
-    problem = "no checkpoint of this thread is" if not matches else f"{len(matches)} checkpoints of this thread are"
-    raise UsageError(f"{problem} {text!r}; `threadloom show THREAD` lists them")
+    problem = f"{text!r} fits {len(matches)} checkpoints" if matches else f"no checkpoint of this thread is {text!r}"
+    raise UsageError(f"{problem}; `threadloom show THREAD` lists them")
 
 
-def _id(snapshot: "StateSnapshot") -> str:
-    return str(snapshot.config.get("configurable", {}).get("checkpoint_id", ""))
-
-
-def _state(snapshot: "StateSnapshot", *, as_json: bool) -> None:
+def _state(step: "Step", *, as_json: bool) -> None:
     if as_json:
-        print_json({"checkpoint": _id(snapshot), "next": snapshot.next, "values": snapshot.values})
+        print_json({"checkpoint": step.id, "next": step.next, "values": step.values})
         return
-    out.print(f"checkpoint {_id(snapshot)}, next: {', '.join(snapshot.next) or 'nothing'}", style="bold", markup=False)
+    out.print(f"checkpoint {step.id}, next: {_next(step)}", style="bold", markup=False)
     table = Table(box=None, pad_edge=False, show_header=False)
-    for key, value in snapshot.values.items():
-        table.add_row(escape(key), escape(_brief(value)))
+    for key, value in step.values.items():
+        table.add_row(escape(key), escape(printable(_brief(value))))
     out.print(table)
 
 
@@ -63,18 +76,18 @@ def _brief(value: Any) -> str:
     """A value on a line or two: text cut short, collections as their size and what they begin with."""
     if isinstance(value, list | dict) and value:
         first = next(iter(value))
-        return f"{len(value)} entries, first: {_brief(first)}"
+        return f"{len(value)} {'entries' if len(value) > 1 else 'entry'}, first: {_brief(first)}"
     text = str(value)
     return text if len(text) <= 120 else text[:117] + "…"
 
 
-def _as_json(thread: "Thread", history: list["StateSnapshot"]) -> dict[str, Any]:
+def _as_json(thread: "Thread", steps: list["Step"], files: list[str]) -> dict[str, Any]:
     from threadloom.result import research_result
 
-    result = research_result(thread.values, thread_id=thread.id, status=thread.status, files=[])  # type: ignore[arg-type]  # the state of the research graph
+    result = research_result(thread.values, thread_id=thread.id, status=thread.status, files=files)  # type: ignore[arg-type]  # the state of the research graph
     checkpoints = [
-        {"id": _id(snapshot), "created_at": snapshot.created_at, "next": snapshot.next, **(snapshot.metadata or {})}
-        for snapshot in history
+        {"id": step.id, "created_at": step.created, "step": step.step, "source": step.source, "next": step.next}
+        for step in steps
     ]
     return result | {
         "graph": thread.graph,
@@ -84,26 +97,32 @@ def _as_json(thread: "Thread", history: list["StateSnapshot"]) -> dict[str, Any]
     }
 
 
-def _thread(thread: "Thread", history: list["StateSnapshot"], db: str | None) -> None:
+def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
     from threadloom.cli.drive import print_report
 
-    again = command("resume", thread.id, db=db)
     if thread.status == "done":
         print_report(str(thread.values["markdown"]))
     out.print(f"\nthread {thread.id}, {thread.status}", style="bold", markup=False, highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("step", "checkpoint", "next"):
         table.add_column(heading, no_wrap=heading != "next", overflow="fold")
-    for snapshot in reversed(history):
-        step = str((snapshot.metadata or {}).get("step", ""))
-        table.add_row(step, _id(snapshot), ", ".join(_counted(snapshot.next)) or "nothing: the end")
+    for step in reversed(steps):
+        table.add_row(str(step.step), step.id, _next(step))
     out.print(table)
+    again = command("resume", thread.id, db=db)
     if thread.pending:
         questions.show(thread.pending[0], answer_with=again)
-    elif thread.status != "done":
-        out.print(f"{thread.error or 'The run was cut off.'} Go on with: {again}", markup=False, soft_wrap=True)
+    elif thread.status == "failed":
+        out.print(f"{printable(thread.error)}. Go on with: {again}", markup=False, soft_wrap=True)
+    elif thread.status == "unfinished":
+        out.print(f"Under way in another process, or cut off. If it was cut off: {again}", markup=False, soft_wrap=True)
+    elif thread.status == "foreign":
+        out.print("Made by a graph that this command line does not know; its own program can resume it.", markup=False)
 
 
-def _counted(nodes: tuple[str, ...]) -> list[str]:
+def _next(step: "Step") -> str:
     """Node names, each once, with how many branches of it there are."""
-    return [name if nodes.count(name) == 1 else f"{name} × {nodes.count(name)}" for name in dict.fromkeys(nodes)]
+    if step.next is None:
+        return ""
+    counts = {name: step.next.count(name) for name in step.next}
+    return ", ".join(f"{name} × {n}" if n > 1 else name for name, n in counts.items()) or "nothing: the end"

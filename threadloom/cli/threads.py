@@ -6,9 +6,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import DbOption, JsonOption, ago, err, opened, out, print_json
+from threadloom.cli.console import DbOption, JsonOption, ago, err, opened, out, print_json, printable
 
-STYLES = {"done": "green", "waiting": "yellow", "failed": "red", "unfinished": "magenta"}
+STYLES = {"done": "green", "waiting": "yellow", "failed": "red", "unfinished": "magenta", "foreign": "dim"}
 
 
 def threads(
@@ -33,5 +33,10 @@ def threads(
         table.add_column(heading, no_wrap=heading != "question", overflow="fold")
     for thread in found:
         status = f"[{STYLES[thread.status]}]{thread.status}[/]"
-        table.add_row(escape(thread.id[:8]), status, ago(thread.updated), escape(thread.question))
+        table.add_row(
+            escape(thread.id[:8]),
+            status,
+            ago(thread.updated),
+            escape(printable(thread.question) or "(of a graph that is not ours)"),
+        )
     out.print(table)

@@ -7,7 +7,7 @@ Users' papers live in `library.db` in the folder `$THREADLOOM_HOME`, by default 
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -22,23 +22,28 @@ from threadloom.tools.library.readers import read_entries
 
 @dataclass
 class AddReport:
-    """What adding a file did: titles of the papers, and one line for each entry that was left out."""
+    """What adding files did: titles of the papers, and one line for each entry or file that could not be used."""
 
     added: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
 class Library:
-    """The bundled papers and those of one user. Safe to use from several threads and processes at once."""
+    """The bundled papers and, with `own`, those of one user. Safe to use from several threads and processes at once."""
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, *, own: bool = True) -> None:
         self._additions = Additions((home or user_folder()) / "library.db")
+        self._own = own
         self._lock = threading.Lock()
         self._indexed: tuple[object, list[Paper], FullTextIndex] | None = None
 
     def entries(self) -> list[Paper]:
-        """All papers. One that the user added replaces the bundled one with its id, unless it has no text."""
+        """All papers. One that the user added replaces the bundled one with its id, unless it has no text.
+
+        Raises ValueError, one line, if the user's papers cannot be read; so does `search`.
+        """
         return self._current()[0]
 
     def search(self, terms: Sequence[str], limit: int) -> list[Paper]:
@@ -46,31 +51,24 @@ class Library:
         papers, index = self._current()
         return [papers[position] for position in index.search(terms, limit)]
 
-    def add(self, path: Path) -> AddReport:
-        """Add the papers of a `.bib`, `.json` (ours or CSL-JSON) or `.md` file.
+    def add(self, *paths: Path) -> AddReport:
+        """Add the papers of `.bib`, `.json` (ours or CSL-JSON) and `.md` files.
 
-        Entries that cannot be used are reported and cost none of the others. Raises ValueError, one line, if the
-        file cannot be read or the user's library not be written.
+        Files and entries that cannot be used are reported and cost none of the others. Raises ValueError, one line, if
+        the user's library cannot be written.
         """
         report = AddReport()
-        papers: list[Paper] = []
-        for where, entry in read_entries(path):
-            try:
-                papers.append(to_paper(_checked(entry), "abstract"))
-            except ValueError as error:
-                report.skipped.append(f"{path.name}, {where}: {error}")
+        papers = [paper for path in paths for paper in _usable(path, report)]
         for paper, before in self._additions.put(papers):
-            if paper == before:
-                report.skipped.append(f"{path.name}: already in the library: {paper['title']}")
-            else:
-                (report.updated if before else report.added).append(paper["title"])
+            same = report.unchanged if paper == before else report.updated
+            (same if before else report.added).append(paper["title"])
         return report
 
     def _current(self) -> tuple[list[Paper], FullTextIndex]:
         with self._lock:
             stamp = self._additions.stamp()
             if self._indexed is None or self._indexed[0] != stamp:
-                papers = _united(bundled(), self._additions.papers())
+                papers = _united(bundled(), self._additions.papers() if self._own else ())
                 self._indexed = stamp, papers, FullTextIndex(map(_document, papers))
             return self._indexed[1], self._indexed[2]
 
@@ -89,6 +87,20 @@ def user_folder() -> Path:
     if home := os.environ.get("THREADLOOM_HOME"):
         return Path(home).expanduser()
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "threadloom"
+
+
+def _usable(path: Path, report: AddReport) -> Iterator[Paper]:
+    """The file's papers; what cannot be used goes into the report."""
+    try:
+        entries = list(read_entries(path))
+    except ValueError as error:
+        report.skipped.append(str(error))
+        return
+    for where, entry in entries:
+        try:
+            yield to_paper(_checked(entry), "abstract")
+        except ValueError as error:
+            report.skipped.append(f"{path.name}, {where}: {error}")
 
 
 def _checked(entry: dict[str, object] | ValueError) -> dict[str, object]:

@@ -11,12 +11,16 @@ from typing import Any
 
 from threadloom.state.papers import Author, Paper, SourceName
 
+LONGEST = 50_000
+"""Characters of a text; the longest abstracts have a tenth of that."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _TAG = re.compile(r"""</?([A-Za-z][\w:.-]*)(?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
-_TEX = re.compile(r"<((?:jats:)?tex-math)\b[^>]*>.*?</\1>|<!--.*?-->")
-_HEADING = re.compile(r"<((?:jats:)?title|h[1-6])\b[^>]*>(.*?)</\1>")
+# What is never closed goes on to the end or is no heading, else the search for each end would make them quadratic.
+_TEX = re.compile(r"<((?:jats:)?tex-math)\b[^<>]*>.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_HEADING = re.compile(r"<((?:jats:)?title|h[1-6])\b[^<>]*>(.{0,200}?)</\1>", re.DOTALL)
 _OPENING = re.compile(r"(?i:abstract|summary)\s*[:.]\s*|ABSTRACT\s+|Abstract(?=[A-Z])")
 _INLINE = re.compile("a|b|i|u|em|strong|su[bp]|span|sc|italic|bold|underline|tt|small|xref|monospace|font")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -25,7 +29,7 @@ _ARXIV_PREFIX = re.compile(
     re.IGNORECASE,
 )
 _ARXIV = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?:\.pdf)?", re.IGNORECASE)
-_PMID = re.compile(r"(?:https?://\S*pubmed\S*?/|pmid:\s*)?0*([1-9]\d{0,8})/?", re.IGNORECASE)
+_PMID = re.compile(r"(?:https?://\S{0,60}pubmed\S{0,60}?/|pmid:\s*)?0*([1-9]\d{0,8})/?", re.IGNORECASE)
 _PARTICLE = re.compile("van|von|de[rnl]?|della|d[iau]|dos|l[ae]|te[rn]|zur?|af|bin|ibn|al|el")
 _SUFFIX = re.compile(r"jr\.?|sr\.?|i{2,3}|iv", re.IGNORECASE)
 _ORGANISATION = re.compile(
@@ -36,11 +40,14 @@ _ORGANISATION = re.compile(
 
 
 def text(value: object) -> str:
-    """`value` as one line of clean text: composed Unicode, single spaces, nothing invisible; '' if it is no text."""
+    """`value` as one line of clean text: composed Unicode, single spaces, nothing invisible; '' if it is no text.
+
+    What is longer than LONGEST is cut.
+    """
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
         return ""
     # A lone surrogate is legal in JSON and cannot be stored or sent anywhere as UTF-8.
-    clean = _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", str(value)))
+    clean = _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", str(value)[:LONGEST]))
     return " ".join(unicodedata.normalize("NFC", _CONTROL.sub(" ", clean)).split())
 
 

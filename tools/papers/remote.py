@@ -6,6 +6,7 @@ A source answers three small questions: how is the query worded, what is on a pa
 import logging
 import re
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from lxml import etree
 
 from threadloom.state.papers import Paper
 from threadloom.tools.http import Deadline, HttpClient, HttpError, Pace, Reply
-from threadloom.tools.papers.source import PaperQuery, PaperSource, SourceError
+from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
 from threadloom.tools.settings import SourceSettings
 
 Params = dict[str, str | int]
@@ -78,6 +79,7 @@ class RemoteSource(PaperSource):
         """As `PaperSource.search`; papers from a stricter wording come first."""
         found: dict[str, Paper] = {}
         clock = Deadline(deadline)
+        limit = ""
         try:
             for wording in self.wordings(query):
                 self._collect(found, wording, query, clock)
@@ -86,9 +88,12 @@ class RemoteSource(PaperSource):
         except (HttpError, SourceError) as error:
             if not found:
                 raise SourceError(str(error)) from error
-            logger.warning("%s: kept %d papers found before: %s", self.label, len(found), error)
+            limit = str(error)
         best = list(found.values())[: query.limit]
-        return [Paper({**paper, "found": {self.name: rank}}) for rank, paper in enumerate(best, 1)]
+        papers = [Paper({**paper, "found": {self.name: rank}}) for rank, paper in enumerate(best, 1)]
+        if limit:
+            raise PartialAnswerError(f"incomplete: {limit}", papers)
+        return papers
 
     def _collect(self, found: dict[str, Paper], wording: str, query: PaperQuery, clock: Deadline) -> None:
         ask = Ask(wording, query, min(self.page_size, query.limit))
@@ -97,24 +102,27 @@ class RemoteSource(PaperSource):
                 page = self.page(ask, clock)
             except _UNREADABLE as error:
                 raise SourceError(f"unexpected reply ({type(error).__name__}: {error})") from error
-            for paper in self._readable(page.records):
+            for paper in self._readable(page.records, clock):
                 if _fits(paper, query):
                     found.setdefault(paper["id"], paper)
             if not page.records or page.following in {None, ask.start}:
                 return
             ask = replace(ask, start=page.following)
 
-    def _readable(self, records: list[Any]) -> list[Paper]:
-        papers, broken = [], 0
+    def _readable(self, records: list[Any], clock: Deadline) -> Iterator[Paper]:
+        broken = 0
         for record in records:
+            clock.remaining()
             try:
-                papers.append(self.paper(record))
+                paper = self.paper(record)
             except _UNREADABLE as error:
                 broken += 1
                 logger.info("%s: skipped a record that cannot be read (%r)", self.label, error)
+                continue
+            if paper:
+                yield paper
         if records and broken == len(records):
             raise SourceError(f"unexpected reply: none of {broken} records can be read")
-        return [paper for paper in papers if paper]
 
     def get(self, path: str, params: Params, deadline: Deadline, **headers: str) -> Reply:
         """The reply to a request below the base address, in its turn. Raises HttpError."""

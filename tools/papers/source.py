@@ -31,6 +31,14 @@ class SourceError(Exception):
     """The source gave no answer; the message is one line that says why and can be shown as it is."""
 
 
+class PartialAnswerError(SourceError):
+    """The source gave `papers` but not all it should have; the message is one line that says why."""
+
+    def __init__(self, message: str, papers: list[Paper]) -> None:
+        super().__init__(message)
+        self.papers = papers
+
+
 class PaperSource(ABC):
     """A place to search for papers. Safe to use from several threads at once."""
 
@@ -43,8 +51,8 @@ class PaperSource(ABC):
     def search(self, query: PaperQuery, deadline: float) -> list[Paper]:
         """At most `query.limit` papers, best first, each with `found == {name: rank}`; an empty list if there are none.
 
-        `deadline` is in seconds from now and bounds the whole search; what was found before it is returned.
-        Raises SourceError when there is nothing to return and that is not because nothing matches.
+        `deadline` is in seconds from now and bounds the whole search. Raises PartialAnswerError with what was found if
+        something limits the answer, SourceError if nothing was found and that is not because nothing matches.
         """
 
     def reachable(self, deadline: float) -> SourceReport:
@@ -53,6 +61,8 @@ class PaperSource(ABC):
         report = SourceReport(source=self.name, status="empty", hits=0, reason="", seconds=0.0)
         try:
             report["hits"] = len(self.search(PaperQuery("climate", ("climate",), limit=1), deadline))
+        except PartialAnswerError as error:
+            report["hits"], report["reason"] = len(error.papers), str(error)
         except SourceError as error:
             report["status"], report["reason"] = "failed", str(error)
         if report["hits"]:

@@ -6,7 +6,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from threadloom.state.papers import Paper
-from threadloom.tools.papers.source import PaperQuery, PaperSource, SourceError
+from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
 
 ABSTRACT = 1_500
 """Characters of an abstract that a model is shown; the artifact has all of it."""
@@ -24,7 +24,7 @@ class PaperSearch(BaseModel):
 
 
 def paper_tool(source: PaperSource, deadline: float) -> BaseTool:
-    """`search_<source>`: JSON for the model, `list[Paper]` as the artifact; a failure is text the model can read.
+    """`search_<source>`: JSON for the model, `list[Paper]` as the artifact; failures and limits are text it can read.
 
     `deadline` is how many seconds one search may take.
     """
@@ -33,11 +33,14 @@ def paper_tool(source: PaperSource, deadline: float) -> BaseTool:
         query: str, year_from: int | None = None, year_to: int | None = None, limit: int = 5
     ) -> tuple[str, list[Paper]]:
         wanted = PaperQuery(query, year_from=year_from, year_to=year_to, limit=limit)
+        limits = ""
         try:
             papers = source.search(wanted, deadline)
+        except PartialAnswerError as error:
+            papers, limits = error.papers, f"\nNote: {error}"
         except SourceError as error:
             raise ToolException(f"{source.label} gave no answer: {error}") from error
-        return json.dumps([_brief(paper) for paper in papers], ensure_ascii=False), papers
+        return json.dumps([_brief(paper) for paper in papers], ensure_ascii=False) + limits, papers
 
     return StructuredTool.from_function(
         search,

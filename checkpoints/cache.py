@@ -65,6 +65,12 @@ class Ledger:
             learnt_in, known = self._threads.get(thread_id, (epoch, set[bytes]()))
             return [d for d in digests if d not in known] if learnt_in == epoch else list(digests)
 
+    def forget(self) -> None:
+        """Take nothing for stored any more."""
+        with self._lock:
+            self._threads.clear()
+            self._count = 0
+
     def learn(self, thread_id: str, epoch: int, digests: Collection[bytes]) -> None:
         """Note what a committed transaction stored or saw in this epoch."""
         with self._lock:

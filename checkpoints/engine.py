@@ -45,14 +45,17 @@ class Database:
 
     Args:
         target: an SQLAlchemy URL, which is opened and closed here, or an engine, which stays the caller's.
+        lost: called when a connection turned out to be lost. The server behind the next one may be another, which
+            knows less: a replica that took over before it had everything, or a backup.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError, MissingDriverError: at once; what the database is shows on first
             use.
     """
 
-    def __init__(self, target: str | URL | Engine) -> None:
+    def __init__(self, target: str | URL | Engine, *, lost: Callable[[], None] = lambda: None) -> None:
         self._url, self._dialect, self._connections = _opened(target)
+        self._lost = lost
         if self._dialect.lacks:
             warnings.warn(f"{self._url.get_backend_name()}, by plain SQL only: {self._dialect.lacks}", stacklevel=3)
         # Also called when the database is garbage, so that a forgotten close leaks no connection.
@@ -133,6 +136,8 @@ class Database:
             try:
                 return self._connections.run(partial(self._transact, work, write))
             except DBAPIError as exc:
+                if exc.connection_invalidated:
+                    self._lost()
                 # Nothing of it was committed, so it can be done again as a whole: `_transact` sees to that.
                 if not (exc.connection_invalidated or self._dialect.is_rolled_back(exc)):
                     raise
@@ -146,6 +151,7 @@ class Database:
             connection.commit()
         except DBAPIError as exc:
             if write and exc.connection_invalidated:
+                self._lost()
                 raise DatabaseUnavailableError(
                     f"{self._url.render_as_string()}: the connection was lost while storing; "
                     "whether this step was stored shows when the run is resumed"

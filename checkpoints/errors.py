@@ -63,8 +63,8 @@ class MissingParentError(CheckpointError):
     def __init__(self, thread_id: str, ns: str, parent_id: str) -> None:
         self.thread_id, self.ns, self.parent_id = thread_id, ns, parent_id
         super().__init__(
-            f"thread {thread_id!r}: this run went on from checkpoint {parent_id}, which was pruned or deleted meanwhile, "
-            "perhaps with values that did not change since. Nothing was stored; start again from another checkpoint"
+            f"thread {thread_id!r}: this run went on from checkpoint {parent_id}, which was pruned or deleted "
+            "meanwhile, perhaps with values that did not change since. Nothing was stored; start again from another one"
         )
 
 

@@ -62,11 +62,11 @@ class SQLSaver(BaseCheckpointSaver[str]):
         cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         super().__init__(serde=StrictSerializer(allow))
-        self._database = Database(url_or_engine)
+        self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
+        self._database = Database(url_or_engine, lost=self._ledger.forget)
         if on_conflict not in ("refuse", "allow"):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
-        self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
 
     @property
     def _codec(self) -> Codec:

@@ -99,9 +99,8 @@ def _check_head(connection: Connection, row: Mapping[str, Any]) -> None:
 
 
 def _check_parent(connection: Connection, row: Mapping[str, Any]) -> None:
-    place = Place(row["thread_id"], row["ns"])
-    parent = select(literal(1)).where(*_at(checkpoints, place), checkpoints.c.checkpoint_id == row["parent_id"])
-    if connection.execute(parent).first() is None:
+    place, parent = Place(row["thread_id"], row["ns"]), checkpoints.c.checkpoint_id == row["parent_id"]
+    if connection.execute(select(literal(1)).where(*_at(checkpoints, place), parent)).first() is None:
         raise MissingParentError(*place, row["parent_id"])
 
 
@@ -289,10 +288,10 @@ class _History:
 
     def _delete_strays(self) -> None:
         """Delete writes that arrived after their checkpoint had been deleted; younger ones may precede theirs."""
-        stays = select(checkpoints.c.checkpoint_id).where(*_at(checkpoints, self._place))
+        stays, written = select(checkpoints.c.checkpoint_id), writes.c.checkpoint_id
         if self.rows:
-            written = writes.c.checkpoint_id
-            self._delete(writes, and_(written < max(self.rows), written.not_in(stays)))
+            gone = written.not_in(stays.where(*_at(checkpoints, self._place)))
+            self._delete(writes, and_(written < max(self.rows), gone))
 
     def _delete(self, table: Any, condition: Any) -> None:
         self._connection.execute(delete(table).where(*_at(table, self._place), condition))

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
+from langgraph.checkpoint.base import ChannelVersions, CheckpointTuple, empty_checkpoint
 
 from tests.checkpoints.chain import config
 from threadloom.checkpoints import SQLSaver
@@ -30,13 +30,18 @@ def digest(values: dict[str, Any]) -> str:
 def child_of(saver: SQLSaver, parent: CheckpointTuple | None, at: RunnableConfig, rng: random.Random) -> RunnableConfig:
     """Store a checkpoint that changes one channel and carries the others."""
     checkpoint = empty_checkpoint()
-    source = parent.checkpoint if parent else {"channel_values": {}, "channel_versions": {}}
+    source = parent.checkpoint if parent else checkpoint
     values, versions = dict(source["channel_values"]), dict(source["channel_versions"])
     changed = rng.choice(["short", "long", "list"]) if parent else "list"
     values[changed] = _value(changed, values.get("list", []), rng)
-    new = {changed: saver.get_next_version(versions.get(changed), None)}
-    checkpoint["channel_values"], checkpoint["channel_versions"] = values, versions | new  # type: ignore[typeddict-item]
-    notes: Any = {"source": rng.choice(["loop", "update"]), "step": 0, "digest": digest(values), "run_id": rng.choice("xyz")}
+    new: ChannelVersions = {changed: saver.get_next_version(versions.get(changed), None)}
+    checkpoint["channel_values"], checkpoint["channel_versions"] = values, versions | new
+    notes: Any = {
+        "source": rng.choice(["loop", "update"]),
+        "step": 0,
+        "digest": digest(values),
+        "run_id": rng.choice("xyz"),
+    }
     return saver.put(parent.config if parent else at, checkpoint, notes, new)
 
 

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateTable
 
 from tests import services
 from tests.checkpoints.chain import config, put
 from tests.checkpoints.counting import graph
 from tests.checkpoints.test_concurrency import END
 from threadloom.checkpoints import SQLSaver, dialects, errors
-from threadloom.checkpoints.tables import checkpoints
+from threadloom.checkpoints.tables import checkpoints, elements, metadata
 
 DRIVERS = {
     "postgresql": ["postgresql", "postgresql+psycopg", "postgresql+asyncpg"],
@@ -203,6 +204,25 @@ def test_a_connection_that_is_lost_again_and_again_is_a_clear_error(driven_url: 
         assert "\n" not in str(failed.value)
         assert graph(saver).get_state(config()).values == END
         assert graph(saver).invoke({"count": 4, "seen": []}, config())["count"] == 5
+
+
+def test_after_a_lost_connection_nothing_is_taken_for_stored(driven_url: str) -> None:
+    """A replica may take over that had not received everything yet."""
+    with SQLSaver(driven_url) as saver:
+        at = put(saver, config(), {"x": ["a" * 100]})
+        saver._database.write(lambda connection: connection.execute(elements.delete()))
+        saver._database.write(_cut(driven_url, times=1)[1])
+        put(saver, at, {"x": ["a" * 100]})
+    with SQLSaver(driven_url) as saver:
+        found = saver.get_tuple(config())
+        assert found
+        assert found.checkpoint["channel_values"] == {"x": ["a" * 100]}
+
+
+def test_tables_are_transactional_whatever_the_server_prefers() -> None:
+    for name in ("mysql+pymysql", "mariadb+pymysql"):
+        engine = create_engine(f"{name}://x")
+        assert all("ENGINE=InnoDB" in str(CreateTable(t).compile(engine)) for t in metadata.sorted_tables)
 
 
 def test_a_connection_that_is_lost_while_committing_is_not_repeated(server_url: str) -> None:

@@ -84,18 +84,17 @@ def test_what_a_caller_changes_afterwards_changes_nothing_stored(saver: SQLSaver
         read[2]["k"].clear()
 
 
-@pytest.mark.parametrize("depth", [60, 125, 160, 5000])
+@pytest.mark.parametrize("depth", [60, 125, 300, 5000])
 def test_deep_nesting_is_read_back_or_refused(url: str, depth: int) -> None:
     value: Any = ["x" * 100]
     for number in range(depth):
         value = [value] if number % 2 else {"k": value}
     with SQLSaver(url) as saver:
-        try:
-            put(saver, config(), {"x": value})
-        except UnsavableValueError as exc:
-            assert "Recursion limit" in str(exc)
-            assert depth > 125
+        if depth > 150:
+            with pytest.raises(UnsavableValueError, match="Recursion limit"):
+                put(saver, config(), {"x": value})
             return
+        put(saver, config(), {"x": value})
     with SQLSaver(url) as saver:
         found = saver.get_tuple(config())
         assert found

@@ -7,11 +7,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.openai_server import OpenAIServer
 
 # Consoles decide about colours when they are made; a test worker may well sit at a terminal.
 os.environ["TERM"] = "dumb"
+
+# Nothing is timed in tests. On a laptop property tests explore; what lands is decided by the same examples every time.
+settings.register_profile("threadloom", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("threadloom")
 
 
 @pytest.fixture(scope="session")

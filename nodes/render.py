@@ -12,19 +12,10 @@ from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.csl import paper_url
 from threadloom.nodes.markdown import autolink, escape
 from threadloom.nodes.synthesise import findings_of
-from threadloom.state.papers import DROPPED, Extraction, Finding, Paper, SourceName, SourceReport, Verdict
+from threadloom.state.papers import DROPPED, SOURCE_LABELS, Extraction, Finding, Paper, SourceReport, Verdict
 from threadloom.state.reducers import total_usage
 from threadloom.state.research import Plan, Report, ResearchState, Sentence
 
-_LABELS: dict[SourceName, str] = {
-    "library": "Bundled library",
-    "europepmc": "Europe PMC",
-    "crossref": "Crossref",
-    "arxiv": "arXiv",
-    "openalex": "OpenAlex",
-    "semanticscholar": "Semantic Scholar",
-    "pubmed": "PubMed",
-}
 _ORIGINS = {"abstract": "abstract", "library summary": "the library's own summary", "none": "no text"}
 _NEAREST = 5
 """How many of the papers that did not fit are named when none did."""
@@ -200,11 +191,11 @@ def _years(plan: Plan) -> str:
 
 
 def _label(report: SourceReport) -> str:
-    return next((label for name, label in _LABELS.items() if name == report["source"]), report["source"])
+    return next((label for name, label in SOURCE_LABELS.items() if name == report["source"]), report["source"])
 
 
 def _ordered(reports: Iterable[SourceReport]) -> list[SourceReport]:
-    order = list(_LABELS)
+    order: list[str] = list(SOURCE_LABELS)
     return sorted(
         reports, key=lambda r: (order.index(r["source"]) if r["source"] in order else len(order), r["source"])
     )

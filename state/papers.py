@@ -3,11 +3,23 @@
 Records are TypedDicts of plain JSON values: they survive every checkpointer, Studio's editor and `--json` unchanged.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from typing_extensions import TypedDict
 
 SourceName = Literal["library", "europepmc", "crossref", "arxiv", "openalex", "semanticscholar", "pubmed"]
+SOURCE_LABELS: Mapping[SourceName, str] = {
+    "library": "Bundled library",
+    "europepmc": "Europe PMC",
+    "crossref": "Crossref",
+    "arxiv": "arXiv",
+    "openalex": "OpenAlex",
+    "semanticscholar": "Semantic Scholar",
+    "pubmed": "PubMed",
+}
+"""The names people know the sources by."""
+
 TextOrigin = Literal["abstract", "library summary", "none"]
 
 

@@ -104,14 +104,6 @@ became began fell rose grew drove driven died lived born born fed bred built bou
 """)
 """Irregular past forms, which a noun phrase does not end in."""
 
-SPECIFIC_VERBS = _words("""
-learn predict reason navigate migrate adapt evolve grow spread transmit infect replicate communicate generalise
-generalize scale absorb emit train detect tax regulate collapse shrink expand warm cool melt freeze decay forget
-sleep dream cooperate compete survive die hunt fly swim sing reproduce regenerate repair bind fold trade invest
-hallucinate memorise memorize invent vote
-""")
-"""Verbs specific enough to be worth a search ("how do birds navigate")."""
-
 ADOPTING = _words("introduce adopt implement use support enforce have allow")
 """Verbs of policy whose object alone is the subject: "should we introduce a carbon tax"."""
 

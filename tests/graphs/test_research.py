@@ -31,7 +31,6 @@ class Fixed(PaperSource):
     """A source of the test's own papers."""
 
     name = "europepmc"
-    label = "Fixed"
 
     def __init__(self, *papers: Paper) -> None:
         self._papers = list(papers)
@@ -44,7 +43,6 @@ class Broken(PaperSource):
     """A source that raises what it is given."""
 
     name = "crossref"
-    label = "Broken"
 
     def __init__(self, problem: Exception) -> None:
         self._problem = problem

@@ -12,7 +12,6 @@ class LibrarySource(PaperSource):
     """Searches the bundled papers and the user's own."""
 
     name: ClassVar[SourceName] = "library"
-    label: ClassVar[str] = "Bundled library"
 
     def __init__(self, library: Library | None = None) -> None:
         self._library = library or Library()

@@ -23,7 +23,6 @@ class Arxiv(RemoteSource):
     """https://info.arxiv.org/help/api/user-manual.html"""
 
     name: ClassVar[SourceName] = "arxiv"
-    label: ClassVar[str] = "arXiv"
     home: ClassVar[str] = "https://export.arxiv.org/api"
     page_size: ClassVar[int] = 100
 

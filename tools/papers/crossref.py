@@ -36,7 +36,6 @@ class Crossref(RemoteSource):
     """https://api.crossref.org, which ranks by how many words match and knows no operators."""
 
     name: ClassVar[SourceName] = "crossref"
-    label: ClassVar[str] = "Crossref"
     home: ClassVar[str] = "https://api.crossref.org"
     page_size: ClassVar[int] = 100
 

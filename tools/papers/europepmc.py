@@ -14,7 +14,6 @@ class EuropePmc(RemoteSource):
     """https://europepmc.org/RestfulWebService, searched in titles and abstracts."""
 
     name: ClassVar[SourceName] = "europepmc"
-    label: ClassVar[str] = "Europe PMC"
     home: ClassVar[str] = "https://www.ebi.ac.uk/europepmc/webservices/rest"
     page_size: ClassVar[int] = 100
 

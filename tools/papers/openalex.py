@@ -34,7 +34,6 @@ class OpenAlex(RemoteSource):
     """https://developers.openalex.org; the mail address it once asked for has been ignored since February 2026."""
 
     name: ClassVar[SourceName] = "openalex"
-    label: ClassVar[str] = "OpenAlex"
     home: ClassVar[str] = "https://api.openalex.org"
     page_size: ClassVar[int] = 100
 

@@ -16,7 +16,6 @@ class PubMed(RemoteSource):
     """E-utilities: https://www.ncbi.nlm.nih.gov/books/NBK25499/"""
 
     name: ClassVar[SourceName] = "pubmed"
-    label: ClassVar[str] = "PubMed"
     home: ClassVar[str] = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
     page_size: ClassVar[int] = 100
 

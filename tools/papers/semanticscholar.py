@@ -17,7 +17,6 @@ class SemanticScholar(RemoteSource):
     """https://api.semanticscholar.org/api-docs/graph, which takes plain words without operators."""
 
     name: ClassVar[SourceName] = "semanticscholar"
-    label: ClassVar[str] = "Semantic Scholar"
     home: ClassVar[str] = "https://api.semanticscholar.org/graph/v1"
     page_size: ClassVar[int] = 100
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from threadloom.state.papers import Paper, SourceName, SourceReport
+from threadloom.state.papers import SOURCE_LABELS, Paper, SourceName, SourceReport
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,11 @@ class PaperSource(ABC):
 
     name: ClassVar[SourceName]
     """The key of `Paper.found`, of settings and of reports."""
-    label: ClassVar[str]
-    """The name people know it by."""
+
+    @property
+    def label(self) -> str:
+        """The name people know it by."""
+        return SOURCE_LABELS[self.name]
 
     @abstractmethod
     def search(self, query: PaperQuery, deadline: float) -> list[Paper]:

@@ -5,11 +5,12 @@ Bytes that are named by their digest never go stale, so nothing here needs to be
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Hashable
-from typing import Any
+from collections.abc import Collection, Hashable, Set
+from typing import Any, NamedTuple
 
 OVERHEAD = 400  # bytes that Python spends on an entry besides its contents, roughly
 BYTES_PER_DIGEST = 128  # of a digest in a set, roughly
+ENTRY = 4  # digests that an entry of a thread counts for
 
 
 class Cache:
@@ -46,39 +47,59 @@ class Cache:
         self._young[key] = (value, size)
 
 
+class Knowledge(NamedTuple):
+    """What a saver knows about a thread when it plans to store something.
+
+    Args:
+        epoch: the one in which it was learnt; None when nothing is known.
+        digests: elements that are stored as long as this is the epoch, with all that is below them.
+        faith: what `Ledger.holds` asks for.
+    """
+
+    epoch: int | None
+    digests: Set[bytes]
+    faith: object
+
+
 class Ledger:
     """The digests that are known to be stored in each thread, under the epoch in which they were seen there.
 
-    Whoever deletes elements of a thread gives it a new epoch in the same transaction, and whoever stores a value reads
-    the epoch in the transaction that stores it: what was learnt in another epoch counts for nothing.
+    Whoever deletes anything of a thread gives it a new epoch in the same transaction, and whoever stores something
+    compares epochs in the transaction that stores it: what was learnt in another epoch counts for nothing.
     """
 
     def __init__(self, limit: int) -> None:
         self._most = limit // BYTES_PER_DIGEST
         self._threads: OrderedDict[str, tuple[int, set[bytes]]] = OrderedDict()
         self._count = 0
+        self._faith = object()
         self._lock = threading.Lock()
 
-    def unknown(self, thread_id: str, epoch: int, digests: Collection[bytes]) -> list[bytes]:
-        """Those of the digests that are not known to be stored."""
-        with self._lock:
-            learnt_in, known = self._threads.get(thread_id, (epoch, set[bytes]()))
-            return [d for d in digests if d not in known] if learnt_in == epoch else list(digests)
+    def of(self, thread_id: str) -> Knowledge:
+        """What is known about a thread; the digests may become more while they are looked at."""
+        epoch, digests = self._threads.get(thread_id, (None, frozenset[bytes]()))
+        return Knowledge(epoch, digests, self._faith)
+
+    def holds(self, knowledge: Knowledge) -> bool:
+        """Whether nothing was forgotten since; always true of what says nothing."""
+        return knowledge.epoch is None or knowledge.faith is self._faith
 
     def forget(self) -> None:
         """Take nothing for stored any more."""
         with self._lock:
             self._threads.clear()
-            self._count = 0
+            self._count, self._faith = 0, object()
 
-    def learn(self, thread_id: str, epoch: int, digests: Collection[bytes]) -> None:
+    def learn(self, thread_id: str, epoch: int, digests: Collection[bytes] = ()) -> None:
         """Note what a committed transaction stored or saw in this epoch."""
         with self._lock:
             learnt_in, known = self._threads.pop(thread_id, (epoch, set[bytes]()))
             self._count -= len(known)
-            known = known.union(digests) if learnt_in == epoch else set(digests)
+            if learnt_in != epoch:
+                known = set()
+            known.update(digests)
             self._threads[thread_id] = (epoch, known)
             self._count += len(known)
-            while self._threads and self._count > self._most:
+            while len(self._threads) > 1 and self._count + ENTRY * len(self._threads) > self._most:
                 _, (_, forgotten) = self._threads.popitem(last=False)
                 self._count -= len(forgotten)

@@ -7,17 +7,17 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from threadloom.checkpoints import storage
+from threadloom.checkpoints import schema
 from threadloom.checkpoints.commits import SharedCommits
 from threadloom.checkpoints.connections import Connections, LoopPool, Pool
 from threadloom.checkpoints.dialects import dialect_named
@@ -29,10 +29,10 @@ from threadloom.checkpoints.errors import (
     DatabaseURLError,
     InvalidRequestError,
     MissingDriverError,
-    SchemaVersionError,
     UnsupportedDatabaseError,
 )
-from threadloom.checkpoints.tables import SCHEMA_VERSION
+from threadloom.checkpoints.session import Session, Statements
+from threadloom.checkpoints.tables import Tables
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,43 +40,89 @@ T = TypeVar("T")
 ATTEMPTS = 6  # of a transaction that the database undid
 
 
+class Step(NamedTuple):
+    """Something to do with the database.
+
+    Args:
+        mode: "read" and "write" are transactions; "alone" is a single statement, which is one by itself.
+        work: a storage function.
+    """
+
+    mode: Literal["alone", "read", "write"]
+    work: Callable[[Session], Any]
+
+
+# What a method of the saver does, written once for both of its sides: it yields steps, is sent what they returned, and
+# returns the result of the method.
+Plan = Generator[Step, Any, T]
+
+
 class Database:
     """One database for any number of threads and event loops; creates its tables on first use.
 
     Args:
         target: an SQLAlchemy URL, which is opened and closed here, or an engine, which stays the caller's.
+        tables: those of the store.
         lost: called when a connection turned out to be lost. The server behind the next one may be another, which
             knows less: a replica that took over before it had everything, or a backup.
+
+    Attributes:
+        dialect: what differs between databases.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError, MissingDriverError: at once; what the database is shows on first
             use.
     """
 
-    def __init__(self, target: str | URL | Engine, *, lost: Callable[[], None] = lambda: None) -> None:
-        self._url, self._dialect, self._connections = _opened(target)
-        self._lost = lost
-        if self._dialect.lacks:
-            warnings.warn(f"{self._url.get_backend_name()}, by plain SQL only: {self._dialect.lacks}", stacklevel=3)
+    def __init__(self, target: str | URL | Engine, tables: Tables, *, lost: Callable[[], None] = lambda: None) -> None:
+        self._url, self.dialect, self._connections = _opened(target)
+        self._statements, self._lost = Statements(tables), lost
+        if self.dialect.lacks:
+            warnings.warn(f"{self._url.get_backend_name()}, by plain SQL only: {self.dialect.lacks}", stacklevel=3)
         # Also called when the database is garbage, so that a forgotten close leaks no connection.
         self._dispose = weakref.finalize(self, self._connections.close)
         self._lock = threading.Lock()
-        self._commits = SharedCommits(self._lock)
-        self._shared = self._dialect.is_shared(self._url)
-        self._ready = False
-        self._closed = False
         # Its own threads: the event loop's default executor may be full of graph nodes that wait for something.
         self._workers = ThreadPoolExecutor(max_workers=POOL_SIZE, thread_name_prefix="threadloom-checkpoints")
+        self._commits = SharedCommits(self._lock, partial(self._attempt, "write"), self._workers)
+        self._shared = self.dialect.is_shared(self._url)
+        self._ready = False
+        self._closed = False
 
-    def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that only reads."""
         self.setup()
-        return self._read(lambda connection: work(connection, *args, **kwargs))
+        return self._do(Step("read", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
-    def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def write(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that writes; all of it is stored or nothing."""
         self.setup()
-        return self._write(lambda connection: work(connection, *args, **kwargs))
+        return self._do(Step("write", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
+
+    def follow(self, plan: Plan[T]) -> T:
+        """Carry out a plan and return its result."""
+        self.setup()
+        result = None
+        try:
+            while True:
+                result = self._do(plan.send(result))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    async def afollow(self, plan: Plan[T]) -> T:
+        """`follow` for event loops: what the plan does between its steps happens there, the steps in worker threads."""
+        if not self._ready:
+            await self.offload(self.setup)
+        result = None
+        try:
+            while True:
+                step = plan.send(result)
+                if step.mode == "write" and self.dialect.one_writer:
+                    result = await self._awrite(step)
+                else:
+                    result = await self.offload(self._do, step)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
     async def offload(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a synchronous method in a worker thread, from any event loop."""
@@ -93,12 +139,8 @@ class Database:
         if self._closed:
             raise ClosedError
         if not self._ready:
-            version = self._found_version() or self._create()
-            if version > SCHEMA_VERSION:
-                raise SchemaVersionError(
-                    f"{self._url.render_as_string()}: written by a newer Threadloom (schema {version}, "
-                    f"this one knows {SCHEMA_VERSION}); upgrade threadloom to open it"
-                )
+            version = self._do(Step("read", schema.version)) or self._create()
+            schema.check(version, self._url.render_as_string())
             self._ready = True
 
     def close(self) -> None:
@@ -107,57 +149,77 @@ class Database:
         self._workers.shutdown()
         self._dispose()
 
-    def _found_version(self) -> int | None:
-        return self._read(storage.schema_version)
-
     def _create(self) -> int:
         with self._translated(), self._lock:
-            self._connections.run(self._dialect.prepare)
-        return self._write(self._create_alone)
+            self._connections.run(self.dialect.prepare)
+        return self._do(Step("write", self._create_alone))  # type: ignore[no-any-return]
 
-    def _create_alone(self, connection: Connection) -> int:
-        with self._dialect.alone(connection):
-            return storage.create_schema(connection)
+    def _create_alone(self, session: Session) -> int:
+        with self.dialect.alone(session):
+            return schema.create(session)
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        # A database in memory has one connection for all threads.
-        with self._translated(), self._lock if self._shared else nullcontext():
-            return self._attempt(work, write=False)
-
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def _do(self, step: Step) -> Any:
         with self._translated():
-            if self._dialect.one_writer:  # its own queue is polling, and unfair
-                result: T = self._commits.run(work, partial(self._attempt, write=True))
-                return result
-            return self._attempt(work, write=True)
+            if step.mode == "write" and self.dialect.one_writer:  # its own queue is polling, and unfair
+                return self._commits.run(step.work)
+            # A database in memory has one connection for all threads.
+            with self._lock if self._shared else nullcontext():
+                return self._attempt(step.mode, step.work)
 
-    def _attempt(self, work: Callable[[Connection], T], *, write: bool) -> T:
+    async def _awrite(self, step: Step) -> Any:
+        if self._closed:
+            raise ClosedError
+        with self._translated():
+            return await self._commits.arun(step.work)
+
+    def _attempt(self, mode: str, work: Callable[[Session], T]) -> T:
         for attempt in range(1, ATTEMPTS):
             try:
-                return self._connections.run(partial(self._transact, work, write))
+                return self._connections.run(partial(self._transact, mode, work))
             except DBAPIError as exc:
                 if exc.connection_invalidated:
                     self._lost()
                 # Nothing of it was committed, so it can be done again as a whole: `_transact` sees to that.
-                if not (exc.connection_invalidated or self._dialect.is_rolled_back(exc)):
+                if not (exc.connection_invalidated or self.dialect.is_rolled_back(exc)):
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # so that they do not meet again
-        return self._connections.run(partial(self._transact, work, write))
+        return self._connections.run(partial(self._transact, mode, work))
 
-    def _transact(self, work: Callable[[Connection], T], write: bool, connection: Connection) -> T:
-        self._dialect.begin(connection, write=write)
-        result = work(connection)
+    def _transact(self, mode: str, work: Callable[[Session], T], connection: Connection) -> T:
+        session = Session(connection, self._statements, self.dialect)
+        if mode == "alone":
+            return work(session)
+        self.dialect.begin(session, write=mode == "write")
         try:
-            connection.commit()
+            result = work(session)
+        except BaseException as exc:
+            self._abandon(session, exc)
+            raise
+        self._commit(session, mode)
+        return result
+
+    def _abandon(self, session: Session, exc: BaseException) -> None:
+        if not isinstance(exc, Exception):
+            session.connection.invalidate()  # interrupted between two bytes, perhaps
+        if session.connection.invalidated:
+            return
+        try:
+            self.dialect.roll_back(session)
+        except DBAPIError:  # what led here is what counts
+            session.connection.invalidate()
+
+    def _commit(self, session: Session, mode: str) -> None:
+        try:
+            self.dialect.commit(session)
         except DBAPIError as exc:
-            if write and exc.connection_invalidated:
+            if mode == "write" and exc.connection_invalidated:
                 self._lost()
                 raise DatabaseUnavailableError(
                     f"{self._url.render_as_string()}: the connection was lost while storing; "
                     "whether this step was stored shows when the run is resumed"
                 ) from exc
+            self._abandon(session, exc)
             raise
-        return result
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -173,7 +235,7 @@ class Database:
         if isinstance(cause, UnicodeEncodeError):
             text = f"{cause.object!r} is not valid Unicode text (it holds a lone surrogate); use another id or name"
             return InvalidRequestError(text)
-        return self._dialect.explain(exc, self._url)
+        return self.dialect.explain(exc, self._url)
 
 
 def _opened(target: str | URL | Engine) -> tuple[URL, Dialect, Connections]:

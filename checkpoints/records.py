@@ -1,10 +1,11 @@
 """From LangGraph's objects to rows and back: pure planning, no I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import ormsgpack
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
@@ -31,16 +32,47 @@ class Place(NamedTuple):
     ns: str
 
 
+class Body(NamedTuple):
+    """What a checkpoint's row holds besides its keys, as one blob.
+
+    Args:
+        versions: the version of each channel; with the channel it is the key into the table of values.
+        replayed: channels whose value is not stored but rebuilt from the writes of ancestors (LangGraph's
+            DeltaChannel).
+        metadata: encoded.
+        rest: encoded: everything of the checkpoint but channel values and versions.
+    """
+
+    versions: dict[str, Any]
+    replayed: list[str]
+    metadata: bytes
+    rest: bytes
+
+    def pack(self) -> bytes:
+        """As it is stored."""
+        return ormsgpack.packb(tuple(self))
+
+
+class Cell(NamedTuple):
+    """The value of a channel at a version, as stored; without a type when the channel is empty."""
+
+    thread_id: str
+    channel: str
+    version: str
+    type: str
+    data: bytes
+
+
 @dataclass(frozen=True)
 class Stored:
-    """A checkpoint as read: its row, the rows of its channel values and those of its pending writes in order.
+    """A checkpoint as read: its row, its channel values and the rows of its pending writes in order.
 
     `elements` are those that values and writes refer to, and may be more.
     """
 
-    row: Row[Any]
-    values: Sequence[Row[Any]]
-    writes: Sequence[Row[Any]]
+    row: Any
+    values: Sequence[Cell]
+    writes: Sequence[Any]
     elements: Elements
 
 
@@ -109,11 +141,12 @@ def checkpoint_row(
     config: RunnableConfig,
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
-) -> dict[str, Any]:
-    """The row of a checkpoint, without its channel values."""
+) -> tuple[dict[str, Any], bool]:
+    """The row of a checkpoint, without its channel values, and whether any of these is rebuilt from ancestors."""
     notes: Mapping[str, Any] = get_checkpoint_metadata(config, metadata)
     rest = {k: v for k, v in checkpoint.items() if k not in ("channel_values", "channel_versions")}
-    return {
+    replayed = sorted(set(notes.get(DELTA_COUNTERS, ())) - set(checkpoint["channel_values"]))
+    row = {
         **place_of(config)._asdict(),
         "checkpoint_id": checkpoint["id"],
         "parent_id": checkpoint_id_of(config),
@@ -121,21 +154,39 @@ def checkpoint_row(
         "source": _if(str, notes.get("source")),
         "step": _if(int, notes.get("step")),
         "ts": checkpoint["ts"],
-        "channel_versions": checkpoint["channel_versions"],
-        "replayed": sorted(set(notes.get(DELTA_COUNTERS, ())) - set(checkpoint["channel_values"])),
-        "metadata": codec.pack("the metadata", notes),
-        "checkpoint": codec.pack("the checkpoint", rest),
+        "body": Body(
+            versions=checkpoint["channel_versions"],
+            replayed=replayed,
+            metadata=codec.pack("the metadata", notes),
+            rest=codec.pack("the checkpoint", rest),
+        ).pack(),
     }
+    return row, bool(replayed)
+
+
+def keys_of(versions: Mapping[str, Any]) -> dict[tuple[str, str], None]:
+    """The (channel, version) pairs, in order."""
+    return {(channel, str(version)): None for channel, version in versions.items()}
+
+
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell in the columns of a value."""
+    return Cell(row["thread_id"], row["channel"], row["version"], row["type"], row["data"])
+
+
+def body_of(row: Any) -> Body:
+    """The body of a checkpoint's row."""
+    return Body(*ormsgpack.unpackb(row.body))
 
 
 def value_rows(
-    codec: Codec, place: Place, values: Mapping[str, Any], versions: ChannelVersions
+    codec: Codec, place: Place, values: Mapping[str, Any], versions: ChannelVersions, known: Set[bytes]
 ) -> tuple[list[dict[str, Any]], Elements]:
-    """One row for each channel that has a new version and is not empty, and the elements of their values."""
+    """One row for each channel that has a new version and is not empty, and the elements that are not known."""
     elements: Elements = {}
     rows = [
         {**place._asdict(), "channel": channel, "version": str(version)}
-        | codec.encode(channel, values[channel], elements)
+        | codec.encode(channel, values[channel], elements, known)
         for channel, version in versions.items()
         if channel in values
     ]
@@ -148,8 +199,9 @@ def write_rows(
     writes: Sequence[tuple[str, Any]],
     task_id: str,
     task_path: str,
+    known: Set[bytes],
 ) -> tuple[list[dict[str, Any]], Elements]:
-    """One row for each write of a task, and the elements of their values.
+    """One row for each write of a task, and those elements of their values that are not known.
 
     LangGraph's own channels (errors, interrupts, …) have negative indexes.
     """
@@ -159,7 +211,8 @@ def write_rows(
     key = {**place_of(config)._asdict(), "checkpoint_id": checkpoint_id, "task_id": task_id, "task_path": task_path}
     elements: Elements = {}
     rows = [
-        {**key, "idx": WRITES_IDX_MAP.get(channel, idx), "channel": channel} | codec.encode(channel, value, elements)
+        {**key, "idx": WRITES_IDX_MAP.get(channel, idx), "channel": channel}
+        | codec.encode(channel, value, elements, known)
         for idx, (channel, value) in enumerate(writes)
     ]
     return rows, elements
@@ -171,25 +224,26 @@ def tuple_of(codec: Codec, stored: Stored, messages: dict[bytes, Any] | None = N
     Calls with the same `messages` share the messages that they have in common.
     """
     row, place = stored.row, Place(stored.row.thread_id, stored.row.ns)
-    checkpoint: Checkpoint = codec.unpack(place.thread_id, "the checkpoint", row.checkpoint)
-    checkpoint["channel_versions"] = row.channel_versions
+    body = body_of(row)
+    checkpoint: Checkpoint = codec.unpack(place.thread_id, "the checkpoint", body.rest)
+    checkpoint["channel_versions"] = body.versions
     checkpoint["channel_values"] = {v.channel: codec.decode(v, stored.elements, messages) for v in stored.values}
     return CheckpointTuple(
         config=config_of(place, row.checkpoint_id),
         checkpoint=checkpoint,
-        metadata=metadata_of(codec, row),
+        metadata=codec.unpack(place.thread_id, "the metadata", body.metadata),
         parent_config=config_of(place, row.parent_id) if row.parent_id else None,
         pending_writes=[write_of(codec, w, stored.elements) for w in stored.writes],
     )
 
 
-def metadata_of(codec: Codec, row: Row[Any]) -> CheckpointMetadata:
+def metadata_of(codec: Codec, row: Any) -> CheckpointMetadata:
     """The metadata of a checkpoint's row."""
-    metadata: CheckpointMetadata = codec.unpack(row.thread_id, "the metadata", row.metadata)
+    metadata: CheckpointMetadata = codec.unpack(row.thread_id, "the metadata", body_of(row).metadata)
     return metadata
 
 
-def write_of(codec: Codec, row: Row[Any], elements: Elements) -> PendingWrite:
+def write_of(codec: Codec, row: Any, elements: Elements) -> PendingWrite:
     """A stored write as (task id, channel, value)."""
     return (row.task_id, row.channel, codec.decode(row, elements))
 

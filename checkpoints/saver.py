@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -16,16 +17,16 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import records, sizes, storage, verify
+from threadloom.checkpoints import deltas, pruning, records, sizes, storage, summaries, verify
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
-from threadloom.checkpoints.elements import Receipt
-from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.engine import Database, Plan, Step
 from threadloom.checkpoints.errors import InvalidRequestError
 from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.listing import Listing
 from threadloom.checkpoints.records import Place, ThreadSummary
 from threadloom.checkpoints.sizes import Overview, ThreadSize
+from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.timeline import Moment, Timeline
 from threadloom.checkpoints.values import Codec
 from threadloom.checkpoints.verify import Problem
@@ -47,6 +48,8 @@ class SQLSaver(BaseCheckpointSaver[str]):
             StaleThreadError when it stores its next step, "allow" lets the later one win, as LangGraph's savers do.
         cache_bytes: how much of what was read and stored is remembered, roughly, so that a thread that goes on here
             is not read again; an eighth more is spent on remembering what is stored.
+        schema: the schema of the database that the tables are in; the connection's own unless told otherwise.
+        table_prefix: what the names of the tables begin with, so that several stores fit into one schema.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError: here. Every method raises a `CheckpointError` of some kind when
@@ -60,10 +63,13 @@ class SQLSaver(BaseCheckpointSaver[str]):
         allow: Iterable[type | TypeName] = (),
         on_conflict: Literal["refuse", "allow"] = "refuse",
         cache_bytes: int = 64 * 1024 * 1024,
+        schema: str | None = None,
+        table_prefix: str = "",
     ) -> None:
         super().__init__(serde=StrictSerializer(allow))
         self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
-        self._database = Database(url_or_engine, lost=self._ledger.forget)
+        self._tables = Tables(schema=schema, prefix=table_prefix)
+        self._database = Database(url_or_engine, self._tables, lost=self._ledger.forget)
         if on_conflict not in ("refuse", "allow"):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
@@ -83,8 +89,14 @@ class SQLSaver(BaseCheckpointSaver[str]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that the config addresses, or the latest of its thread; None when there is none."""
+        return self._database.follow(self._get_tuple(config))
+
+    def _get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
-        stored = self._database.read(storage.load_checkpoint, place, checkpoint_id, self._cache)
+        which = (place, checkpoint_id, self._cache, self._ledger)
+        stored, whole = yield Step("alone", lambda session: storage.glance(session, *which))
+        if not whole:
+            stored = yield Step("read", lambda session: storage.load_checkpoint(session, *which))
         self._guard.loaded(config)
         return records.tuple_of(self._codec, stored) if stored else None
 
@@ -125,43 +137,60 @@ class SQLSaver(BaseCheckpointSaver[str]):
             MissingParentError: the checkpoint in the config is gone, and this one has values in common with it.
             UnsavableValueError: a value could not be restored.
         """
-        place = records.place_of(config)
-        row = records.checkpoint_row(self._codec, config, checkpoint, metadata)
-        values, parts = records.value_rows(self._codec, place, checkpoint["channel_values"], new_versions)
-        follows = self._guard.applies(config, row)
-        carries = bool(row["replayed"]) or not checkpoint["channel_values"].keys() <= new_versions.keys()
-        receipt = self._database.write(
-            storage.put_checkpoint, row, values, parts, self._ledger, follows=follows, carries=carries
-        )
-        self._note(receipt)
+        return self._database.follow(self._put(config, checkpoint, metadata, new_versions))
+
+    def _put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> Plan[RunnableConfig]:
+        place, values = records.place_of(config), checkpoint["channel_values"]
+        row, replays = records.checkpoint_row(self._codec, config, checkpoint, metadata)
+        follows, carries = self._guard.applies(config, row), replays or not values.keys() <= new_versions.keys()
+        done = False
+        while not done:
+            known = self._ledger.of(place.thread_id)
+            rows, parts = records.value_rows(self._codec, place, values, new_versions, known.digests)
+            put = storage.Put(row, rows, parts, known, follows, carries)
+            epoch, done = yield Step("write", partial(storage.put_checkpoint, put=put, ledger=self._ledger))
+            self._ledger.learn(place.thread_id, epoch, parts if done else ())
+        storage.remember_cells(self._cache, place, epoch, map(records.cell_of, rows), records.keys_of(new_versions))
         return records.config_of(place, checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Store (channel, value) writes of a task, pending on the checkpoint in the config."""
-        rows, parts = records.write_rows(self._codec, config, writes, task_id, task_path)
-        place = records.place_of(config)
-        self._note(self._database.write(storage.put_writes, place, rows, parts, self._ledger))
+        self._database.follow(self._put_writes(config, writes, task_id, task_path))
 
-    def _note(self, receipt: Receipt | None) -> None:
-        if receipt:
-            receipt.note_in(self._ledger)
+    def _put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> Plan[None]:
+        place, done = records.place_of(config), False
+        while not done:
+            known = self._ledger.of(place.thread_id)
+            rows, parts = records.write_rows(self._codec, config, writes, task_id, task_path, known.digests)
+            put = storage.Writes(place, rows, parts, known)
+            epoch, done = yield Step("write", partial(storage.put_writes, put=put, ledger=self._ledger))
+            if epoch is not None:
+                self._ledger.learn(place.thread_id, epoch, parts if done else ())
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread; one that does not exist is no error."""
-        self._database.write(storage.delete_thread, str(thread_id))
+        self._database.write(pruning.delete_thread, str(thread_id))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints of runs in all threads.
 
         A checkpoint stays if a DeltaChannel of one that stays is rebuilt from it.
         """
-        self._database.write(storage.delete_runs, [str(run_id) for run_id in run_ids])
+        self._database.write(pruning.delete_runs, [str(run_id) for run_id in run_ids])
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with its whole history; raises ThreadExistsError if the target has checkpoints."""
-        self._database.write(storage.copy_thread, str(source_thread_id), str(target_thread_id))
+        self._database.write(pruning.copy_thread, str(source_thread_id), str(target_thread_id))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Drop history, one transaction a thread.
@@ -171,7 +200,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
             strategy: "keep_latest" keeps in each namespace the latest checkpoint, and the ancestors from which its
                 DeltaChannels are rebuilt; "delete" keeps nothing.
         """
-        strategies = {"keep_latest": storage.keep_latest, "delete": storage.delete_thread}
+        strategies = {"keep_latest": pruning.keep_latest, "delete": pruning.delete_thread}
         if strategy not in strategies:
             raise InvalidRequestError(f"unknown strategy {strategy!r}; choose one of {', '.join(strategies)}")
         for thread_id in thread_ids:
@@ -182,7 +211,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
     ) -> Mapping[str, DeltaChannelHistory]:
         """For each channel the writes on the path to the config's checkpoint since the nearest stored value, and it."""
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
-        found, parts = self._database.read(storage.load_delta_history, place, checkpoint_id, channels, self._cache)
+        found, parts = self._database.read(deltas.load_delta_history, place, checkpoint_id, channels, self._cache)
         result: dict[str, DeltaChannelHistory] = {}
         for channel, (writes, seed) in found.items():
             result[channel] = {"writes": [records.write_of(self._codec, w, parts) for w in writes]}
@@ -198,7 +227,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
             before: the last summary of the page before this one.
         """
         after = (before.checkpoint_id, before.thread_id) if before else None
-        rows = self._database.read(storage.load_threads, max(limit, 0), after)
+        rows = self._database.read(summaries.load_threads, max(limit, 0), after)
         return [records.summary_of(self._codec, row) for row in rows]
 
     def timeline(
@@ -233,7 +262,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
 
         Reads everything once, in small pages as the caller goes on, and changes nothing.
         """
-        return verify.problems(self._database, cast("StrictSerializer", self.serde), thread_id)
+        return verify.problems(self._database, self._tables, cast("StrictSerializer", self.serde), thread_id)
 
     def overview(self) -> Overview:
         """What kind of database this is, its schema, and how many threads and checkpoints it has."""
@@ -251,8 +280,8 @@ class SQLSaver(BaseCheckpointSaver[str]):
     ) -> None:
         self.close()
 
-    # The asynchronous side is the synchronous one in a worker thread: sqlite3 has no other way, and one hop for a
-    # whole method is cheaper than a hop for every statement.
+    # The asynchronous side carries out the same plans, their transactions in worker threads: sqlite3 has no other way,
+    # and one hop for a transaction is cheaper than a hop for every statement. What is not a plan runs there whole.
 
     async def asetup(self) -> None:
         """`setup` for event loops."""
@@ -264,7 +293,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """`get_tuple` for event loops."""
-        return await self._database.offload(self.get_tuple, config)
+        return await self._database.afollow(self._get_tuple(config))
 
     async def alist(
         self,
@@ -288,13 +317,13 @@ class SQLSaver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """`put` for event loops."""
-        return await self._database.offload(self.put, config, checkpoint, metadata, new_versions)
+        return await self._database.afollow(self._put(config, checkpoint, metadata, new_versions))
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """`put_writes` for event loops."""
-        await self._database.offload(self.put_writes, config, writes, task_id, task_path)
+        await self._database.afollow(self._put_writes(config, writes, task_id, task_path))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """`delete_thread` for event loops."""

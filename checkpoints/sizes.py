@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Select, Table, Text, distinct, func, literal, select, union_all
-from sqlalchemy import cast as sql_cast
-from sqlalchemy.types import JSON
+from sqlalchemy import Select, Table, distinct, func, literal, select, union_all
 
-from threadloom.checkpoints.storage import schema_version
-from threadloom.checkpoints.tables import channel_values, checkpoints, elements, writes
+from threadloom.checkpoints import schema
+from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.tree import TREE, references_in
 
 BATCH = 500  # rows that a query hands over at a time
@@ -64,45 +63,43 @@ class Overview(NamedTuple):
     checkpoints: int
 
 
-def overview(connection: Connection) -> Overview:
+def overview(session: Session) -> Overview:
     """What this database is, and how many threads and checkpoints it has."""
+    checkpoints = session.tables.checkpoints
     counts = select(func.count(distinct(checkpoints.c.thread_id)), func.count()).select_from(checkpoints)
-    threads, total = connection.execute(counts).one()
-    dialect = connection.dialect
-    return Overview(dialect.name, dialect.driver, schema_version(connection) or 0, threads, total)
+    threads, total = session.execute(counts).one()
+    dialect = session.connection.dialect
+    return Overview(dialect.name, dialect.driver, schema.version(session) or 0, threads, total)
 
 
-def load_sizes(connection: Connection, limit: int) -> list[ThreadSize]:
+def load_sizes(session: Session, limit: int) -> list[ThreadSize]:
     """The sizes of threads, the largest first."""
-    totals = _totals().subquery()
+    totals = _totals(session.tables).subquery()
     query = select(totals).order_by(sum(totals.c[1:5], literal(0)).desc(), totals.c.thread_id).limit(limit)
-    return [_thread_size(row) for row in connection.execute(query)]
+    return [_thread_size(row) for row in session.execute(query)]
 
 
-def load_size(connection: Connection, thread_id: str) -> ThreadSize | None:
+def load_size(session: Session, thread_id: str) -> ThreadSize | None:
     """The size of a thread and of its channels; None when there is nothing of it.
 
     Of the values it reads what has references: the tops of trees, and nodes of elements.
     """
-    row = connection.execute(_totals(thread_id)).one_or_none()
-    return _thread_size(row)._replace(channels=_channel_sizes(connection, thread_id)) if row else None
+    row = session.execute(_totals(session.tables, thread_id)).one_or_none()
+    return _thread_size(row)._replace(channels=_channel_sizes(session, thread_id)) if row else None
 
 
 def contents(table: Table) -> Any:
     """An SQL expression for the bytes of the contents of a row."""
-    columns = [c for c in table.columns if c.name in ("metadata", "checkpoint", "data") or isinstance(c.type, JSON)]
-    # JSON is written in ASCII, so that characters are bytes.
-    return sum(func.length(sql_cast(c, Text) if isinstance(c.type, JSON) else c) for c in columns)
+    return func.length(table.c.body if "body" in table.c else table.c.data)
 
 
-def _totals(thread_id: str | None = None) -> Select[Any]:
-    tables = (checkpoints, channel_values, writes, elements)
+def _totals(tables: Tables, thread_id: str | None = None) -> Select[Any]:
     names = ("checkpoints", "values", "writes", "elements")
     parts = []
-    for table in tables:
+    for table in tables.contents:
         sums = [
             (func.sum(contents(table)) if t is table else literal(0)).label(n)
-            for t, n in zip(tables, names, strict=True)
+            for t, n in zip(tables.contents, names, strict=True)
         ]
         part: Select[Any] = select(table.c.thread_id, *sums).group_by(table.c.thread_id)
         parts.append(part if thread_id is None else part.where(table.c.thread_id == thread_id))
@@ -117,34 +114,37 @@ def _thread_size(row: Sequence[Any]) -> ThreadSize:
     return ThreadSize(thread_id, own, values, pending, parts)
 
 
-def _channel_sizes(connection: Connection, thread_id: str) -> tuple[ChannelSize, ...]:
+def _channel_sizes(session: Session, thread_id: str) -> tuple[ChannelSize, ...]:
     rows: dict[tuple[str, str], dict[Table, int]] = defaultdict(dict)
     roots: dict[tuple[str, str], set[bytes]] = defaultdict(set)
-    for table in (channel_values, writes):
+    tables = session.tables
+    for table in (tables.values, tables.writes):
         place = (table.c.ns, table.c.channel)
         totals = select(*place, func.sum(contents(table))).where(table.c.thread_id == thread_id).group_by(*place)
-        for ns, channel, size in connection.execute(totals):
+        for ns, channel, size in session.execute(totals):
             rows[ns, channel][table] = int(size)
         trees = select(*place, table.c.data).where(table.c.thread_id == thread_id, table.c.type == TREE)
-        for ns, channel, data in connection.execute(trees.execution_options(yield_per=BATCH)):
+        for ns, channel, data in session.execute(trees.execution_options(yield_per=BATCH)):
             roots[ns, channel].update(references_in(data))
-    shares = _shares(connection, thread_id, roots)
+    shares = _shares(session, thread_id, roots)
     sizes = [
-        ChannelSize(ns, channel, own.get(channel_values, 0), own.get(writes, 0), *shares.get((ns, channel), (0, 0)))
+        ChannelSize(
+            ns, channel, own.get(tables.values, 0), own.get(tables.writes, 0), *shares.get((ns, channel), (0, 0))
+        )
         for (ns, channel), own in rows.items()
     ]
     return tuple(sorted(sizes, key=lambda size: (-sum(size[2:5]), size.ns, size.channel)))
 
 
 def _shares(
-    connection: Connection, thread_id: str, roots: Mapping[tuple[str, str], Iterable[bytes]]
+    session: Session, thread_id: str, roots: Mapping[tuple[str, str], Iterable[bytes]]
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """For each place the bytes of the elements below its roots, and of those that are below no other's."""
-    table = elements.c
+    table = session.tables.elements.c
     lengths = select(table.digest, func.length(table.data).label("size")).where(table.thread_id == thread_id)
     inner = select(table.digest, table.data).where(table.thread_id == thread_id, table.inner)
-    size = {row.digest: row.size for row in connection.execute(lengths.execution_options(yield_per=BATCH))}
-    below = {d: references_in(data) for d, data in connection.execute(inner.execution_options(yield_per=BATCH))}
+    size = {row.digest: row.size for row in session.execute(lengths.execution_options(yield_per=BATCH))}
+    below = {d: references_in(data) for d, data in session.execute(inner.execution_options(yield_per=BATCH))}
     reached = {place: _reached(digests, below) & size.keys() for place, digests in roots.items()}
     users: dict[bytes, int] = defaultdict(int)
     for digests in reached.values():

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Row, Select, select
 
 from threadloom.checkpoints.elements import chunks
 from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.records import Place
+from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.sizes import contents
-from threadloom.checkpoints.tables import checkpoints, writes
 
 PAGE = 200  # checkpoints
 
@@ -60,7 +60,8 @@ class Timeline:
         return page
 
 
-def _load(connection: Connection, place: Place, before: str | None, size: int) -> list[Moment]:
+def _load(session: Session, place: Place, before: str | None, size: int) -> list[Moment]:
+    checkpoints = session.tables.checkpoints
     column = checkpoints.c
     own = contents(checkpoints).label("bytes")
     query = cast(
@@ -68,8 +69,8 @@ def _load(connection: Connection, place: Place, before: str | None, size: int) -
     ).where(column.thread_id == place.thread_id, column.ns == place.ns)
     if before:
         query = query.where(column.checkpoint_id < before)
-    rows = connection.execute(query.order_by(column.checkpoint_id.desc()).limit(size)).all()
-    nodes = _nodes(connection, place, (row.parent_id for row in rows if row.parent_id))
+    rows = session.execute(query.order_by(column.checkpoint_id.desc()).limit(size)).all()
+    nodes = _nodes(session, place, (row.parent_id for row in rows if row.parent_id))
     return [_moment(row, nodes[row.parent_id] if row.parent_id else ()) for row in rows]
 
 
@@ -78,9 +79,9 @@ def _moment(row: Row[Any], nodes: Iterable[str]) -> Moment:
     return Moment(row.checkpoint_id, row.parent_id, created, row.step, row.source, tuple(nodes), int(row.bytes))
 
 
-def _nodes(connection: Connection, place: Place, parent_ids: Iterable[str]) -> dict[str, dict[str, None]]:
+def _nodes(session: Session, place: Place, parent_ids: Iterable[str]) -> dict[str, dict[str, None]]:
     """The nodes that ran after each of these checkpoints, by the writes stored with it, in LangGraph's order."""
-    column = writes.c
+    column = session.tables.writes.c
     query = (
         select(column.checkpoint_id, column.task_path)
         .where(column.thread_id == place.thread_id, column.ns == place.ns)
@@ -89,7 +90,7 @@ def _nodes(connection: Connection, place: Place, parent_ids: Iterable[str]) -> d
     )
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for chunk in chunks(dict.fromkeys(parent_ids)):
-        for checkpoint_id, path in connection.execute(query.where(column.checkpoint_id.in_(chunk))):
+        for checkpoint_id, path in session.execute(query.where(column.checkpoint_id.in_(chunk))):
             if path.startswith(_PULLED):
                 found[checkpoint_id][path.removeprefix(_PULLED)] = None
     return found

@@ -12,9 +12,9 @@ What is no plain list or dict is a leaf: one element, or a part of the document 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import ormsgpack
 from langgraph.checkpoint.serde import jsonplus
@@ -22,7 +22,17 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.codec import OPTIONS, Reader, StrictSerializer, refuse_extensions
-from threadloom.checkpoints.messages import MESSAGES, Fingerprint, Mould, fingerprint_of, mould_of
+from threadloom.checkpoints.messages import (
+    MESSAGES,
+    Fingerprint,
+    Mould,
+    Moulds,
+    Run,
+    array_head,
+    fingerprint_of,
+    mould_of,
+    run_of,
+)
 
 DIGEST_SIZE = 16  # bytes; a collision, 2^64 tries away, would harm the thread of the one who looked for it
 TREE = "tree"  # the kind of a value whose document has references
@@ -35,19 +45,20 @@ SMALL = 64  # a part below this is not worth a row of its own
 ATOM = 4096  # a plain dict below this is one leaf: a row for each of its fields would cost more than it saves
 ROOT = 1024  # a document of a value from this on becomes an element, of which the row keeps the reference
 LEVEL = 640  # a longer sequence of parts is cut
+LONG = LEVEL // (DIGEST_SIZE + 2)  # as many references or more are longer
 NODE, WIDEST_NODE = 192, 2048
 CUT = 7  # one part in eight may end a node
 DEEPEST = 16  # levels of lists and dicts in one another; what is below is one leaf
 
 
 class Element:
-    """An immutable document: its bytes, the digests in it, and a mould when it is a message that was read."""
+    """An immutable document: its bytes, the digests in it, and a mould when it is messages that were read."""
 
     __slots__ = ("data", "mould", "references")
 
     def __init__(self, data: bytes, references: Sequence[bytes]) -> None:
         self.data, self.references = data, references
-        self.mould: Mould | None = None
+        self.mould: Mould | Moulds | None = None
 
 
 Elements = dict[bytes, Element]
@@ -77,24 +88,26 @@ def references_in(data: bytes) -> list[bytes]:
 
 
 class Encoder:
-    """Turns one value into a document and the elements that it refers to, new and old alike.
+    """Turns one value into a document and the elements below it that are not known to be stored.
 
     Args:
         serde: encodes the leaves.
         cache: where elements and the fingerprints of messages are remembered.
+        known: digests of elements that are stored, with all that is below them.
     """
 
-    def __init__(self, serde: StrictSerializer, cache: Cache) -> None:
-        self._serde, self._cache = serde, cache
+    def __init__(self, serde: StrictSerializer, cache: Cache, known: Set[bytes] = frozenset()) -> None:
+        self._serde, self._cache, self._known = serde, cache, known
+        self._refers = False
         self.elements: Elements = {}
 
     def encode(self, value: Any) -> tuple[str, bytes]:
         """The kind and the bytes of the value's document; raises what `StrictSerializer` raises."""
         if value is None or isinstance(value, bytearray):
             return self._serde.dumps_typed(value)
-        data = self._message(value) if type(value) in MESSAGES else self._document(value, 0)
+        data = self._message(value)[0] if type(value) in MESSAGES else self._document(value, 0)
         data = data if len(data) < ROOT else self._refer(data)
-        return TREE if self.elements else "msgpack", data
+        return TREE if self._refers else "msgpack", data
 
     def _document(self, value: Any, depth: int) -> bytes:
         kind = type(value)
@@ -102,6 +115,8 @@ class Encoder:
             return _extension(jsonplus.EXT_DELTA_SNAPSHOT, self._document(value.value, depth + 1))
         if (kind is not list and kind is not dict) or depth > DEEPEST:
             return self._serde.pack(value)
+        if kind is list and len(value) > LONG and MESSAGES.issuperset(map(type, value)):
+            return self._messages(value)
         plain = _plain(value)
         if plain is not None and len(plain) < (SMALL if kind is list else ATOM):
             refuse_extensions(plain)
@@ -113,41 +128,92 @@ class Encoder:
     def _part(self, value: Any, depth: int) -> bytes:
         """A small document, or the reference to the element that it becomes."""
         if type(value) in MESSAGES:
-            return self._message(value)
+            return self._message(value)[0]
         data = self._document(value, depth + 1)
         return data if len(data) < SMALL else self._refer(data)
 
-    def _message(self, message: Any) -> bytes:
+    def _message(self, message: Any) -> tuple[bytes, Fingerprint | None]:
+        """The reference to a message, and the fingerprint it had."""
         fingerprint = fingerprint_of(message)
         digest: bytes | None = self._cache.get(fingerprint) if fingerprint else None
-        element = self._cache.get(digest) if digest else None
-        if digest is None or element is None:
+        if digest is None or not self._has(digest):
             element = Element(self._serde.pack(message), ())
             digest = digest_of(element.data)
-            # Saving runs beside the next node, which may be changing the message: never remember one for the other.
-            if fingerprint and fingerprint == fingerprint_of(message):
-                remember(self._cache, digest, element, fingerprint)
-        self.elements[digest] = element
-        return _REFERENCE + digest
+            # Saving runs beside the next node, which may be changing the message: never take one for the other.
+            if fingerprint and fingerprint != fingerprint_of(message):
+                fingerprint = None
+            remember(self._cache, digest, element, fingerprint)
+            self._add(digest, element)
+        self._refers = True
+        return _REFERENCE + digest, fingerprint
+
+    def _has(self, digest: bytes) -> bool:
+        """Whether an element is stored, or at hand to be stored."""
+        if digest in self._known:
+            return True
+        element = self._cache.get(digest)
+        if element is not None:
+            self.elements[digest] = element
+        return element is not None
 
     def _refer(self, data: bytes) -> bytes:
         digest = digest_of(data)
-        element = self._cache.get(digest)
-        if element is None:
+        if not self._has(digest):
             element = Element(data, references_in(data))
             remember(self._cache, digest, element)
-        self.elements[digest] = element
+            self._add(digest, element)
+        self._refers = True
         return _REFERENCE + digest
 
+    def _add(self, digest: bytes, element: Element) -> None:
+        if digest not in self._known:
+            self.elements[digest] = element
+
     def _sequence(self, parts: list[bytes], code: int, leaf: Callable[[Sequence[bytes]], bytes]) -> bytes:
-        """The document of a list or dict: its items, or the left-over of each level from the lowest upwards."""
-        levels: list[bytes] = []
-        node = leaf
+        """The document of a list or dict."""
+        if sum(map(len, parts)) <= LEVEL:
+            return leaf(parts)
+        full, rest = _cut(parts)
+        return self._levels([self._refer(leaf(group)) for group in full], leaf(rest), code)
+
+    def _levels(self, parts: list[bytes], rest: bytes, code: int) -> bytes:
+        """The left-over of each level from the lowest upwards, given the nodes of the lowest."""
+        levels = [rest]
         while sum(map(len, parts)) > LEVEL:
-            full, rest = _cut(parts)
-            levels.append(node(rest))
-            parts, node = [self._refer(node(group)) for group in full], _array
-        return _extension(code, _array([*levels, node(parts)])) if levels else node(parts)
+            full, left = _cut(parts)
+            levels.append(_array(left))
+            parts = [self._refer(_array(group)) for group in full]
+        return _extension(code, _array([*levels, _array(parts)]))
+
+    def _messages(self, messages: list[Any]) -> bytes:
+        """The document of a long list of messages, cut as any other; runs that are stored are recognised as a whole."""
+        nodes: list[bytes] = []
+        open_parts: list[tuple[bytes, Fingerprint | None]] = []
+        at = 0
+        while at < len(messages):
+            if not open_parts and (run := self._recognised(messages, at)):
+                nodes.append(_REFERENCE + run.digest)
+                at += len(run.kinds)
+                self._refers = True
+                continue
+            open_parts.append(self._message(messages[at]))
+            at += 1
+            if _ends(len(open_parts) * len(open_parts[0][0]), open_parts[-1][0]):
+                nodes.append(self._node(open_parts))
+                open_parts = []
+        return self._levels(nodes, _array([part for part, _ in open_parts]), LIST)
+
+    def _recognised(self, messages: list[Any], at: int) -> Run | None:
+        run: Run | None = self._cache.get((Run, fingerprint_of(messages[at])))
+        return run if run and run.digest in self._known and run.is_at(messages, at) else None
+
+    def _node(self, parts: list[tuple[bytes, Fingerprint | None]]) -> bytes:
+        node = self._refer(_array([part for part, _ in parts]))
+        fingerprints = [fingerprint for _, fingerprint in parts if fingerprint]
+        if len(fingerprints) == len(parts):
+            run = run_of(fingerprints, node[-DIGEST_SIZE:])
+            self._cache.put((Run, fingerprints[0]), run, len(run.fields))
+        return node
 
 
 class Decoder(Reader):
@@ -187,22 +253,36 @@ class Decoder(Reader):
         element = self._elements.get(digest)
         if element is None:
             raise self.fail(MissingElementError(f"the element {digest.hex()} is missing"))
-        if element.mould is None:
-            value = self.unpack(element.data, self.revive)
-            if type(value) not in MESSAGES or not (made := mould_of(value)):
-                return value
-            element.mould, fingerprint = made
-            remember(self._cache, digest, element, fingerprint)
-        else:
+        if element.mould is not None:
             value = element.mould.cast()
+        else:
+            value = self.unpack(element.data, self.revive)
+            if not self._cast_in_future(digest, element, value):
+                return value
         if self._messages is not None:
             self._messages[digest] = value
         return value
 
+    def _cast_in_future(self, digest: bytes, element: Element, value: Any) -> bool:
+        """Whether an element that was just read is messages, which shall be made by a mould from now on."""
+        if type(value) in MESSAGES:
+            if made := mould_of(value):
+                element.mould, fingerprint = made
+                remember(self._cache, digest, element, fingerprint)
+            return made is not None
+        if type(value) is not list or not value or len(value) != len(element.references):
+            return False
+        moulds = [self._elements[part].mould for part in element.references]
+        if all(type(mould) is Mould for mould in moulds):
+            element.mould = Moulds(cast("list[Mould]", moulds))
+            remember(self._cache, digest, element)
+        return element.mould is not None
+
 
 def remember(cache: Cache, digest: bytes, element: Element, fingerprint: Fingerprint | None = None) -> None:
     """Keep an element at hand, and the fingerprint by which its message is recognised."""
-    cache.put(digest, element, len(element.data) + DIGEST_SIZE * len(element.references))
+    more = len(element.mould) if type(element.mould) is Moulds else 0
+    cache.put(digest, element, len(element.data) + DIGEST_SIZE * len(element.references) + more)
     if fingerprint:
         cache.put(fingerprint, digest, len(fingerprint.fields))
 
@@ -220,11 +300,15 @@ def _cut(parts: Sequence[bytes]) -> tuple[list[Sequence[bytes]], Sequence[bytes]
     start = size = 0
     for end, part in enumerate(parts, 1):
         size += len(part)
-        # The last byte of a reference is random; that of a small part is random enough.
-        if size >= NODE and (not part[-1] & CUT or size >= WIDEST_NODE):
+        if _ends(size, part):
             full.append(parts[start:end])
             start, size = end, 0
     return full, parts[start:]
+
+
+def _ends(size: int, part: bytes) -> bool:
+    """Whether a node of this size ends with this part, by its last byte: random in a reference, random enough else."""
+    return size >= NODE and (not part[-1] & CUT or size >= WIDEST_NODE)
 
 
 def _joined(levels: list[list[Any]]) -> list[Any]:
@@ -258,15 +342,10 @@ _REFERENCE = bytes([0xD8, REFERENCE])  # msgpack's head of an extension of 16 by
 
 
 def _array(parts: Sequence[bytes]) -> bytes:
-    return _head(len(parts), 0x90, 0xDC) + b"".join(parts)
+    return array_head(len(parts)) + b"".join(parts)
 
 
 def _map(entries: Sequence[bytes]) -> bytes:
-    return _head(len(entries), 0x80, 0xDE) + b"".join(entries)
-
-
-def _head(count: int, short: int, long: int) -> bytes:
-    """The head of a msgpack array or map, whose count takes 4, 16 or 32 bits."""
-    if count < 16:
-        return bytes([short | count])
-    return bytes([long]) + count.to_bytes(2) if count < 1 << 16 else bytes([long + 1]) + count.to_bytes(4)
+    count = len(entries)
+    head = bytes([0x80 | count]) if count < 16 else b"\xde" + count.to_bytes(2) if count < 1 << 16 else b""
+    return (head or b"\xdf" + count.to_bytes(4)) + b"".join(entries)

@@ -1,11 +1,9 @@
 """Values to the columns of a row and back; every failure names thread, channel, class and remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import Row
 
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.codec import StrictSerializer, UnknownTypeError
@@ -25,19 +23,19 @@ class Codec:
     serde: StrictSerializer
     cache: Cache
 
-    def encode(self, channel: str, value: Any, elements: Elements) -> dict[str, Any]:
-        """The columns for a channel's value; the elements that it refers to are added to `elements`.
+    def encode(self, channel: str, value: Any, elements: Elements, known: Set[bytes]) -> dict[str, Any]:
+        """The columns for a channel's value; the elements that it refers to and that are not known go to `elements`.
 
         Raises:
             UnsavableValueError: it could not be restored.
         """
-        encoder = Encoder(self.serde, self.cache)
+        encoder = Encoder(self.serde, self.cache, known)
         with _saving(f"channel {channel!r}"):
             kind, data = encoder.encode(value)
         elements |= encoder.elements
         return {"type": kind, "data": data}
 
-    def decode(self, row: Row[Any], elements: Elements, messages: dict[bytes, Any] | None = None) -> Any:
+    def decode(self, row: Any, elements: Elements, messages: dict[bytes, Any] | None = None) -> Any:
         """The object in the row of a value or a write, given the elements that it refers to.
 
         Calls with the same `messages` share the messages that they have in common.

@@ -8,12 +8,13 @@ which.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import Connection, Row, Select, func, select, tuple_
+from sqlalchemy import Row, Select, func, select, tuple_
 
 from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
 from threadloom.checkpoints.engine import Database
-from threadloom.checkpoints.records import Place
-from threadloom.checkpoints.tables import channel_values, checkpoints, elements, threads, writes
+from threadloom.checkpoints.records import Place, body_of, keys_of
+from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.tree import DICT, LIST, REFERENCE, TREE, digest_of, references_in
 
 PAGE = 64  # rows
@@ -49,25 +50,26 @@ class _Fault(NamedTuple):
     reason: str
 
 
-def problems(database: Database, serde: StrictSerializer, thread_id: str | None) -> Iterator[Problem]:
+def problems(database: Database, tables: Tables, serde: StrictSerializer, thread_id: str | None) -> Iterator[Problem]:
     """What is wrong with one thread or all, found as the caller goes on.
 
     A value is listed once for each class in it that cannot be restored. What was stored meanwhile may be looked at or
     not; what is deleted meanwhile is no problem.
     """
     if thread_id is not None:
-        yield from _Thread(database, serde, thread_id).problems()
+        yield from _Thread(database, tables, serde, thread_id).problems()
         return
     found = None
     while (found := database.read(_next, "thread_id", None, found)) is not None:
-        yield from _Thread(database, serde, found).problems()
+        yield from _Thread(database, tables, serde, found).problems()
 
 
 class _Thread:
     """One thread: its elements are looked at first, then everything that refers to them."""
 
-    def __init__(self, database: Database, serde: StrictSerializer, thread_id: str) -> None:
-        self._database, self._serde, self._thread_id = database, serde, thread_id
+    def __init__(self, database: Database, tables: Tables, serde: StrictSerializer, thread_id: str) -> None:
+        self._database, self._tables = database, tables
+        self._serde, self._thread_id = serde, thread_id
         self._sizes: dict[bytes, int] = {}
         self._below: dict[bytes, Sequence[bytes]] = {}
         self._broken: dict[bytes, _Fault] = {}
@@ -77,7 +79,8 @@ class _Thread:
 
     def problems(self) -> Iterator[Problem]:
         epoch = self._database.read(_epoch, self._thread_id)
-        query = _elements(self._thread_id)
+        elements = self._tables.elements
+        query = _elements(self._tables, self._thread_id)
         for row in _walk(self._database, query, [elements.c.digest]):
             self._learn(row)
         ns = None
@@ -93,15 +96,13 @@ class _Thread:
             yield Problem(self._thread_id, "unreferenced", reason)
 
     def _in_namespace(self, place: Place) -> Iterator[Problem]:
-        table = checkpoints.c
-        for row in _walk(self._database, _documents(checkpoints, place), [table.checkpoint_id]):
-            for what in ("metadata", "checkpoint"):
-                _, fault = _tried(self._serde, "msgpack", getattr(row, what))
-                if fault:
-                    yield self._problem(place, fault._replace(reason=f"the {what}: {fault.reason}"), row.checkpoint_id)
+        checkpoints, writes = self._tables.checkpoints, self._tables.writes
+        for row in _walk(self._database, _documents(checkpoints, place), [checkpoints.c.checkpoint_id]):
+            for fault in self._faults_of_body(row):
+                yield self._problem(place, fault, row.checkpoint_id)
         oldest: Mapping[tuple[str, str], str] | None = None
-        values = channel_values.c
-        for row in _walk(self._database, _documents(channel_values, place), [values.channel, values.version]):
+        values = self._tables.values.c
+        for row in _walk(self._database, _documents(self._tables.values, place), [values.channel, values.version]):
             for fault in self._faults_of(row):
                 oldest = self._oldest(place) if oldest is None else oldest
                 yield self._problem(place, fault, oldest.get((row.channel, row.version), ""), row.channel)
@@ -110,17 +111,28 @@ class _Thread:
             for fault in self._faults_of(row):
                 yield self._problem(place, fault, row.checkpoint_id, row.channel)
 
+    def _faults_of_body(self, row: Row[Any]) -> Iterator[_Fault]:
+        try:
+            body = body_of(row)
+        except (ValueError, TypeError) as exc:
+            yield _Fault("damaged", "", f"the checkpoint: the stored bytes cannot be read ({exc})")
+            return
+        for what, data in (("the metadata", body.metadata), ("the checkpoint", body.rest)):
+            _, fault = _tried(self._serde, "msgpack", data)
+            if fault:
+                yield fault._replace(reason=f"{what}: {fault.reason}")
+
     def _problem(self, place: Place, fault: _Fault, checkpoint_id: str, channel: str = "") -> Problem:
         return Problem(self._thread_id, fault.kind, fault.reason, fault.type_name, place.ns, checkpoint_id, channel)
 
     def _oldest(self, place: Place) -> Mapping[tuple[str, str], str]:
         """The oldest checkpoint with each (channel, version)."""
         found: dict[tuple[str, str], str] = {}
-        table = checkpoints.c
-        query = _select(table.checkpoint_id, table.channel_versions).where(*_at(checkpoints, place))
-        for row in _walk(self._database, query, [table.checkpoint_id]):
-            for channel, version in row.channel_versions.items():
-                found.setdefault((channel, str(version)), row.checkpoint_id)
+        checkpoints = self._tables.checkpoints
+        query = _select(checkpoints.c.checkpoint_id, checkpoints.c.body).where(*_at(checkpoints, place))
+        for row in _walk(self._database, query, [checkpoints.c.checkpoint_id]):
+            for key in keys_of(body_of(row).versions):
+                found.setdefault(key, row.checkpoint_id)
         return found
 
     def _faults_of(self, row: Row[Any]) -> Mapping[_Fault, None]:
@@ -199,36 +211,41 @@ def _walk(database: Database, query: Select[Any], key: Sequence[Any]) -> Iterato
 
 
 def _page(
-    connection: Connection, query: Select[Any], key: Sequence[Any], after: tuple[Any, ...] | None
+    session: Session, query: Select[Any], key: Sequence[Any], after: tuple[Any, ...] | None
 ) -> Sequence[Row[Any]]:
     if after is not None:  # the first condition is for MySQL, which finds no beginning in an index by the second
         query = query.where(key[0] >= after[0], tuple_(*key) > after)
-    return connection.execute(query.order_by(*key).limit(PAGE)).all()
+    rows: Sequence[Row[Any]] = session.execute(query.order_by(*key).limit(PAGE)).all()
+    return rows
 
 
-def _next(connection: Connection, name: str, thread_id: str | None, after: str | None) -> str | None:
+def _next(session: Session, name: str, thread_id: str | None, after: str | None) -> str | None:
     """The thread id or namespace that follows: one look into the index of each table."""
     found = []
-    for table in (checkpoints, channel_values, writes, elements):
+    for table in session.tables.contents:
         if name in table.c:
             query = select(func.min(table.c[name]))
             query = query if thread_id is None else query.where(table.c.thread_id == thread_id)
-            found.append(connection.execute(query if after is None else query.where(table.c[name] > after)).scalar())
+            found.append(session.execute(query if after is None else query.where(table.c[name] > after)).scalar())
     return min((item for item in found if item is not None), default=None)
 
 
-def _epoch(connection: Connection, thread_id: str) -> int | None:
+def _epoch(session: Session, thread_id: str) -> int | None:
     """Changes when elements are deleted."""
-    return connection.execute(select(threads.c.epoch).where(threads.c.thread_id == thread_id)).scalar()
+    threads = session.tables.threads
+    epoch: int | None = session.execute(select(threads.c.epoch).where(threads.c.thread_id == thread_id)).scalar()
+    return epoch
 
 
-def _elements(thread_id: str) -> Select[Any]:
-    table = elements.c
+def _elements(tables: Tables, thread_id: str) -> Select[Any]:
+    table = tables.elements.c
     return _select(table.digest, table.inner, table.data).where(table.thread_id == thread_id)
 
 
-def _element(connection: Connection, thread_id: str, digest: bytes) -> Row[Any] | None:
-    return connection.execute(_elements(thread_id).where(elements.c.digest == digest)).one_or_none()
+def _element(session: Session, thread_id: str, digest: bytes) -> Row[Any] | None:
+    query = _elements(session.tables, thread_id).where(session.tables.elements.c.digest == digest)
+    row: Row[Any] | None = session.execute(query).one_or_none()
+    return row
 
 
 def _documents(table: Any, place: Place) -> Select[Any]:

@@ -1,11 +1,9 @@
-"""What differs between databases, one file each; `dialect_of` chooses by name, at this one point.
+"""What differs between databases, one file each; `dialect_named` chooses by name, at this one point.
 
-Storage functions ask the dialect of their connection: `insert_new(connection, table, rows)` leaves existing rows as
-they are, `insert_or_replace(connection, table, rows)` overwrites them. What they do in one transaction may be repeated
+Storage functions ask by way of their session: `insert_new(table, rows)` leaves existing rows as they are,
+`insert_or_replace(table, rows)` overwrites them. What they do in one transaction may be repeated
 after a deadlock or a lost connection, so they change nothing but the database.
 """
-
-from sqlalchemy import Connection, Engine
 
 from threadloom.checkpoints.dialects.generic import Dialect
 from threadloom.checkpoints.dialects.mysql import MySQL
@@ -14,11 +12,6 @@ from threadloom.checkpoints.dialects.sqlite import SQLite
 
 _BY_NAME: dict[str, Dialect] = {"sqlite": SQLite(), "postgresql": PostgreSQL(), "mysql": MySQL(), "mariadb": MySQL()}
 _GENERIC = Dialect()
-
-
-def dialect_of(bind: Connection | Engine) -> Dialect:
-    """The dialect of a connection or engine."""
-    return dialect_named(bind.dialect.name)
 
 
 def dialect_named(name: str) -> Dialect:

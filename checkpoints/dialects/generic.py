@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, Engine, Table, and_, delete, insert, literal, select
 from sqlalchemy.engine import URL
@@ -11,6 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
 from threadloom.checkpoints import errors
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints.session import Session
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -65,25 +68,34 @@ class Dialect:
         """Settle what is stored with the database and cannot be set within a transaction."""
 
     @contextmanager
-    def alone(self, connection: Connection) -> Iterator[None]:  # noqa: ARG002  # for those that need it
+    def alone(self, session: "Session") -> Iterator[None]:  # noqa: ARG002  # for those that need it
         """Keep other processes from creating tables at the same time, until what is done here is committed."""
         yield
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
+    def begin(self, session: "Session", *, write: bool) -> None:  # noqa: ARG002  # for those that tell them apart
         """Begin a transaction: one that reads sees one moment, one that writes sees what others have committed."""
+        session.connection.begin()
 
-    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def commit(self, session: "Session") -> None:
+        """End the transaction; what it changed is stored when this returns."""
+        session.connection.commit()
+
+    def roll_back(self, session: "Session") -> None:
+        """End the transaction; nothing of it is stored."""
+        session.connection.rollback()
+
+    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
         for row in rows:
             same = and_(*(column == row[column.name] for column in table.primary_key))
-            if connection.execute(select(literal(1)).where(same)).first() is None:
-                connection.execute(insert(table), row)
+            if session.execute(select(literal(1)).where(same)).first() is None:
+                session.execute(insert(table), row)
 
-    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         for row in rows:
-            connection.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key)))
-            connection.execute(insert(table), row)
+            session.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key)))
+            session.execute(insert(table), row)
 
     def is_rolled_back(self, exc: DBAPIError) -> bool:
         """Whether the database undid the whole transaction and asks to repeat it: a deadlock and the like."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Table, text
 from sqlalchemy.dialects.mysql import Insert, insert
 from sqlalchemy.engine import URL
 
@@ -13,6 +12,10 @@ from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic
 from threadloom.checkpoints.dialects.generic import Rows
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints.session import Session
+    from threadloom.checkpoints.tables import Tables
 
 SETUP_LOCK = "threadloom setup"
 SETUP_TIMEOUT = 60  # seconds
@@ -45,29 +48,28 @@ class MySQL(ServerDialect):
         return {"charset": "utf8mb4", "connect_timeout": generic.CONNECT_TIMEOUT}
 
     @contextmanager
-    def alone(self, connection: Connection) -> Iterator[None]:
+    def alone(self, session: "Session") -> Iterator[None]:
         """A named lock, since creating a table commits here; held until the rest is committed too."""
         lock = {"name": SETUP_LOCK, "timeout": SETUP_TIMEOUT}
-        connection.execute(text("SELECT GET_LOCK(:name, :timeout)"), lock)
+        session.execute(text("SELECT GET_LOCK(:name, :timeout)"), lock)
         try:
             yield
-            connection.commit()
+            session.send("COMMIT")
         finally:
-            connection.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
+            session.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
+    def begin(self, session: "Session", *, write: bool) -> None:
         """For the next transaction only: writers that lock no gaps between rows do not deadlock on new ones."""
-        level = "READ COMMITTED" if write else "REPEATABLE READ"
-        connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
-        connection.exec_driver_sql(f"START TRANSACTION {'READ WRITE' if write else 'READ ONLY'}")
+        session.send(f"SET TRANSACTION ISOLATION LEVEL {'READ COMMITTED' if write else 'REPEATABLE READ'}")
+        session.send(f"START TRANSACTION {'READ WRITE' if write else 'READ ONLY'}")
 
-    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is. (INSERT IGNORE would also cut what is too long.)"""
-        connection.execute(_insert_new(table), rows)
+        session.change(_insert_new, rows, table)
 
-    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
-        connection.execute(_insert_or_replace(table), rows)
+        session.change(_insert_or_replace, rows, table)
 
     def code_of(self, exc: Exception) -> Any:
         """The error number."""
@@ -75,14 +77,12 @@ class MySQL(ServerDialect):
         return arguments[0] if arguments else None
 
 
-@lru_cache
-def _insert_new(table: Table) -> Insert:
+def _insert_new(_: "Tables", table: Table) -> Insert:
     key = next(iter(table.primary_key))
     return insert(table).on_duplicate_key_update({key.name: key})
 
 
-@lru_cache
-def _insert_or_replace(table: Table) -> Insert:
+def _insert_or_replace(_: "Tables", table: Table) -> Insert:
     statement = insert(table)
     rest = {c.name: statement.inserted[c.name] for c in table.columns if not c.primary_key}
     return statement.on_duplicate_key_update(rest)

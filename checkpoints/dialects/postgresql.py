@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Table, text
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -15,6 +14,10 @@ from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic
 from threadloom.checkpoints.dialects.generic import Rows
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints.session import Session
+    from threadloom.checkpoints.tables import Tables
 
 SETUP_LOCK = 0x7468726561646C6F  # "threadlo": any number that nobody else locks
 
@@ -59,23 +62,22 @@ class PostgreSQL(ServerDialect):
         return {}
 
     @contextmanager
-    def alone(self, connection: Connection) -> Iterator[None]:
+    def alone(self, session: "Session") -> Iterator[None]:
         """Wait for the others; the end of the transaction lets the next one in."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
         yield
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
-        """Part of the BEGIN that the driver sends, so it costs nothing."""
-        level = "READ COMMITTED" if write else "REPEATABLE READ"
-        connection.execution_options(isolation_level=level, postgresql_readonly=not write)
+    def begin(self, session: "Session", *, write: bool) -> None:
+        """Both levels by name: a database may have another default."""
+        session.send(f"BEGIN ISOLATION LEVEL {'READ COMMITTED READ WRITE' if write else 'REPEATABLE READ READ ONLY'}")
 
-    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
-        connection.execute(_insert_new(table), rows)
+        session.change(_insert_new, rows, table)
 
-    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
-        connection.execute(_insert_or_replace(table), rows)
+        session.change(_insert_or_replace, rows, table)
 
     def code_of(self, exc: Exception) -> Any:
         """The SQLSTATE."""
@@ -89,13 +91,11 @@ class PostgreSQL(ServerDialect):
         return kind, words
 
 
-@lru_cache
-def _insert_new(table: Table) -> Insert:
+def _insert_new(_: "Tables", table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
-@lru_cache
-def _insert_or_replace(table: Table) -> Insert:
+def _insert_or_replace(_: "Tables", table: Table) -> Insert:
     statement = insert(table)
     rest = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=rest)

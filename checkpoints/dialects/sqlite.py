@@ -7,9 +7,8 @@ every transaction begins explicitly: IMMEDIATE when it will write, which queues 
 
 import sqlite3
 import time
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects.sqlite import Insert, insert
@@ -20,6 +19,10 @@ from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic
 from threadloom.checkpoints.dialects.generic import Dialect, Rows
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints.session import Session
+    from threadloom.checkpoints.tables import Tables
 
 BUSY_TIMEOUT = 60.0  # seconds that a writer waits for other processes
 
@@ -46,7 +49,12 @@ class SQLite(Dialect):
         if self.is_shared(url):
             return options | {"poolclass": StaticPool}
         # Never queue for a connection: readers do not block one another, and writers queue for the lock first.
-        return options | {"poolclass": QueuePool, "pool_size": 8, "max_overflow": -1}
+        return options | {
+            "poolclass": QueuePool,
+            "pool_size": 8,
+            "max_overflow": -1,
+            "pool_reset_on_return": None,
+        }
 
     def on_connect(self, connection: Any) -> None:
         """A checkpoint that was reported stored survives a power cut; SQLite can be built with another default."""
@@ -78,19 +86,19 @@ class SQLite(Dialect):
                     raise
                 time.sleep(0.01)
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
+    def begin(self, session: "Session", *, write: bool) -> None:
         """Begin a transaction; one that will write waits for its turn here, and cannot fail halfway for want of it."""
-        connection.begin()
-        _leave_transaction(connection)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        session.connection.begin()
+        _leave_transaction(session.connection)
+        session.send("BEGIN IMMEDIATE" if write else "BEGIN")
 
-    def insert_new(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
-        connection.execute(insert_new(table), rows)
+        session.change(_insert_new, rows, table)
 
-    def insert_or_replace(self, connection: Connection, table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
-        connection.execute(insert_or_replace(table), rows)
+        session.change(_insert_or_replace, rows, table)
 
     def is_rolled_back(self, exc: DBAPIError) -> bool:  # noqa: ARG002  # the one writer meets no deadlock
         """Never."""
@@ -112,14 +120,12 @@ def _leave_transaction(connection: Connection) -> None:
         driver.rollback()
 
 
-@lru_cache
-def insert_new(table: Table) -> Insert:
+def _insert_new(_: "Tables", table: Table) -> Insert:
     """An insert that leaves a row as it is when its key exists."""
     return insert(table).on_conflict_do_nothing()
 
 
-@lru_cache
-def insert_or_replace(table: Table) -> Insert:
+def _insert_or_replace(_: "Tables", table: Table) -> Insert:
     """An insert that overwrites the row with the same key."""
     statement = insert(table)
     rest = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}

@@ -5,6 +5,10 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 
+from threadloom.checkpoints.tables import Tables
+
+TABLES = Tables()
+
 
 def config(thread_id: str = "t", ns: str = "", **more: Any) -> RunnableConfig:
     return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, **more}}

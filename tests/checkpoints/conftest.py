@@ -5,11 +5,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect
 
 from tests import services
+from tests.checkpoints.chain import TABLES
 from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.tables import schema
+from threadloom.checkpoints.session import Session
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def _emptied(url: str) -> str:
     return url
 
 
-def _empty(connection: Connection) -> None:
-    for table in inspect(connection).get_table_names():
-        if table != schema.name:
-            connection.exec_driver_sql(f"DELETE FROM {table}")
+def _empty(session: Session) -> None:
+    for table in TABLES.every:
+        if table is not TABLES.schema:
+            session.execute(table.delete())

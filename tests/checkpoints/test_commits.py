@@ -7,11 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import create_engine, event, text
 
 from tests.checkpoints.chain import config, put
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import DatabaseFullError
+from threadloom.checkpoints.session import Session
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
@@ -19,7 +20,7 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0)
 
 
-def _together(saver: SQLSaver, works: list[Callable[[Connection], Any]]) -> list[Future[Any]]:
+def _together(saver: SQLSaver, works: list[Callable[[Session], Any]]) -> list[Future[Any]]:
     """Hand in all the work while another writer has its turn, so that it waits together."""
     database = saver._database
     with ThreadPoolExecutor(len(works)) as pool, database._lock:
@@ -40,10 +41,10 @@ def commits(url: str) -> Any:
     engine.dispose()
 
 
-def _write(number: int) -> Callable[[Connection], int]:
-    def work(connection: Connection) -> int:
-        connection.execute(text("CREATE TABLE IF NOT EXISTS numbers (number INTEGER PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO numbers VALUES (:number)"), {"number": number})
+def _write(number: int) -> Callable[[Session], int]:
+    def work(session: Session) -> int:
+        session.execute(text("CREATE TABLE IF NOT EXISTS numbers (number INTEGER PRIMARY KEY)"))
+        session.execute(text("INSERT INTO numbers VALUES (:number)"), {"number": number})
         return number
 
     return work
@@ -64,8 +65,8 @@ def test_writers_that_wait_together_share_a_commit(commits: tuple[SQLSaver, list
 def test_one_that_fails_takes_nobody_with_it(commits: tuple[SQLSaver, list[str]]) -> None:
     saver, _ = commits
 
-    def fail(connection: Connection) -> None:
-        _write(99)(connection)
+    def fail(session: Session) -> None:
+        _write(99)(session)
         raise DatabaseFullError
 
     results = _together(saver, [_write(0), fail, _write(1), _write(0)])
@@ -79,7 +80,7 @@ def test_an_interrupted_writer_leaves_the_others_in_the_queue(commits: tuple[SQL
     saver, _ = commits
     interrupted = iter([True])
 
-    def interrupt(_: Connection) -> None:
+    def interrupt(_: Session) -> None:
         if next(interrupted, False):
             raise KeyboardInterrupt
 

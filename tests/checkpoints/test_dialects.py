@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text, update
+from sqlalchemy import Engine, create_engine, make_url, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
 
 from tests import services
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.counting import graph
 from tests.checkpoints.test_concurrency import END
 from threadloom.checkpoints import SQLSaver, dialects, errors
-from threadloom.checkpoints.tables import checkpoints, elements, metadata
+from threadloom.checkpoints.session import Session
 
 DRIVERS = {
     "postgresql": ["postgresql", "postgresql+psycopg", "postgresql+asyncpg"],
@@ -33,9 +33,9 @@ def _engine(url: str, **options: Any) -> Engine:
     return create_engine(dialects.dialect_named(make_url(url).get_backend_name()).with_driver(make_url(url)), **options)
 
 
-def _connection_id(connection: Connection) -> int:
-    query = "pg_backend_pid()" if connection.dialect.name == "postgresql" else "CONNECTION_ID()"
-    found: int = connection.exec_driver_sql(f"SELECT {query}").scalar_one()
+def _connection_id(session: Session) -> int:
+    query = "pg_backend_pid()" if session.connection.dialect.name == "postgresql" else "CONNECTION_ID()"
+    found: int = session.connection.exec_driver_sql(f"SELECT {query}").scalar_one()
     return found
 
 
@@ -119,10 +119,10 @@ def test_behind_pgbouncer_nothing_outlives_a_transaction(driver: str) -> None:
     with services.database("postgresql") as url, SQLSaver(_with_driver(url, driver) + "?pgbouncer=true") as saver:
         put(saver, config(), {"a": 1})
 
-        def prepared(connection: Connection) -> list[str]:
+        def prepared(session: Session) -> list[str]:
             for _ in range(20):
-                connection.execute(select(checkpoints)).all()
-            return list(connection.exec_driver_sql("SELECT name FROM pg_prepared_statements").scalars())
+                session.execute(select(TABLES.checkpoints)).all()
+            return list(session.connection.exec_driver_sql("SELECT name FROM pg_prepared_statements").scalars())
 
         names = saver._database.read(prepared)
         assert all(name.startswith("__threadloom_") for name in names)  # each name is used once in the world
@@ -134,10 +134,10 @@ def test_what_is_read_is_of_one_moment(new_url: str) -> None:
     with SQLSaver(new_url) as reader, SQLSaver(new_url) as writer:
         put(writer, config(), checkpoint_id="1")
 
-        def read(connection: Connection) -> tuple[list[str], list[str]]:
-            before = list(connection.execute(select(checkpoints.c.checkpoint_id)).scalars())
+        def read(session: Session) -> tuple[list[str], list[str]]:
+            before = list(session.execute(select(TABLES.checkpoints.c.checkpoint_id)).scalars())
             put(writer, config(), checkpoint_id="2")
-            return before, list(connection.execute(select(checkpoints.c.checkpoint_id)).scalars())
+            return before, list(session.execute(select(TABLES.checkpoints.c.checkpoint_id)).scalars())
 
         assert reader._database.read(read) == (["1"], ["1"])
         assert len(list(reader.list(config()))) == 2
@@ -150,11 +150,11 @@ def test_a_deadlock_is_repeated(server_url: str) -> None:
         meeting = threading.Barrier(2)
         attempts = []
 
-        def work(connection: Connection, first: str, second: str) -> None:
+        def work(session: Session, first: str, second: str) -> None:
             attempts.append(first)
             for thread in (first, second):
-                row = update(checkpoints).where(checkpoints.c.thread_id == thread)
-                connection.execute(row.values(step=checkpoints.c.step + 1))
+                row = update(TABLES.checkpoints).where(TABLES.checkpoints.c.thread_id == thread)
+                session.execute(row.values(step=TABLES.checkpoints.c.step + 1))
                 if thread == first and attempts.count(first) == 1:
                     meeting.wait()
 
@@ -167,15 +167,15 @@ def test_a_deadlock_is_repeated(server_url: str) -> None:
         assert [t.step for t in saver.threads()] == [2, 2]
 
 
-def _cut(url: str, times: int) -> tuple[list[int], Callable[[Connection], None]]:
+def _cut(url: str, times: int) -> tuple[list[int], Callable[[Session], None]]:
     attempts: list[int] = []
 
-    def work(connection: Connection) -> None:
-        attempts.append(_connection_id(connection))
-        connection.execute(update(checkpoints).values(step=checkpoints.c.step + 1))
+    def work(session: Session) -> None:
+        attempts.append(_connection_id(session))
+        session.execute(update(TABLES.checkpoints).values(step=TABLES.checkpoints.c.step + 1))
         if len(attempts) <= times:
             _kill(url, attempts[-1])
-        connection.execute(select(checkpoints)).all()
+        session.execute(select(TABLES.checkpoints)).all()
 
     return attempts, work
 
@@ -210,7 +210,7 @@ def test_after_a_lost_connection_nothing_is_taken_for_stored(driven_url: str) ->
     """A replica may take over that had not received everything yet."""
     with SQLSaver(driven_url) as saver:
         at = put(saver, config(), {"x": ["a" * 100]})
-        saver._database.write(lambda connection: connection.execute(elements.delete()))
+        saver._database.write(lambda session: session.execute(TABLES.elements.delete()))
         saver._database.write(_cut(driven_url, times=1)[1])
         put(saver, at, {"x": ["a" * 100]})
     with SQLSaver(driven_url) as saver:
@@ -222,14 +222,23 @@ def test_after_a_lost_connection_nothing_is_taken_for_stored(driven_url: str) ->
 def test_tables_are_transactional_whatever_the_server_prefers() -> None:
     for name in ("mysql+pymysql", "mariadb+pymysql"):
         engine = create_engine(f"{name}://x")
-        assert all("ENGINE=InnoDB" in str(CreateTable(t).compile(engine)) for t in metadata.sorted_tables)
+        assert all("ENGINE=InnoDB" in str(CreateTable(t).compile(engine)) for t in TABLES.every)
 
 
-def test_a_connection_that_is_lost_while_committing_is_not_repeated(server_url: str) -> None:
+def test_a_connection_that_is_lost_while_committing_is_not_repeated(
+    server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = _engine(server_url)
     with SQLSaver(engine) as saver:
         put(saver, config())
-        event.listen(engine, "commit", lambda connection: _kill(server_url, _connection_id(connection)))
+        dialect = type(saver._database.dialect)
+        commit = dialect.commit
+
+        def cut(self: Any, session: Session) -> None:
+            _kill(server_url, _connection_id(session))
+            commit(self, session)
+
+        monkeypatch.setattr(dialect, "commit", cut)
         attempts, work = _cut(server_url, times=0)
         with pytest.raises(errors.DatabaseUnavailableError, match="shows when the run is resumed"):
             saver._database.write(work)
@@ -240,9 +249,9 @@ def test_a_connection_that_is_lost_while_committing_is_not_repeated(server_url: 
 def test_other_errors_are_not_repeated(server_url: str) -> None:
     attempts = []
 
-    def work(connection: Connection) -> None:
+    def work(session: Session) -> None:
         attempts.append(1)
-        connection.execute(text("SELECT * FROM no_such_table"))
+        session.execute(text("SELECT * FROM no_such_table"))
 
     with SQLSaver(server_url) as saver:
         with pytest.raises(errors.DatabaseError, match="no_such_table") as failed:

@@ -10,15 +10,16 @@ from unittest import mock
 
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
-from sqlalchemy import Connection, event, select
+from sqlalchemy import select
 
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.racing import THREADS, check
 from tests.checkpoints.test_sharing import unsound
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import MissingParentError
+from threadloom.checkpoints.pruning import delete_thread
+from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.storage import put_checkpoint
-from threadloom.checkpoints.tables import writes
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,12 +42,15 @@ import os, signal, sys, itertools
 from sqlalchemy import Engine, event
 from tests.checkpoints.chain import config, put
 from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints.session import Session
 
 def die_at(number):
     counter = itertools.count(1)
     def count(*_):
         if next(counter) == number:
             os.kill(os.getpid(), signal.SIGKILL)
+    send = Session._sent
+    Session._sent = lambda *arguments: (count(), send(*arguments))[1]
     event.listen(Engine, "before_cursor_execute", count)
     event.listen(Engine, "commit", count)
 
@@ -102,8 +106,8 @@ def test_pruning_takes_writes_that_came_too_late(saver: SQLSaver) -> None:
     for at in (first, newest, early):
         saver.put_writes(at, [("x", ["late " * 100])], "task")
     saver.prune(["t"])
-    query = select(writes.c.checkpoint_id).order_by(writes.c.checkpoint_id)
-    left = saver._database.read(lambda connection: list(connection.execute(query).scalars()))
+    query = select(TABLES.writes.c.checkpoint_id).order_by(TABLES.writes.c.checkpoint_id)
+    left = saver._database.read(lambda session: list(session.execute(query).scalars()))
     assert left == [newest["configurable"]["checkpoint_id"], "ffffffff"]
 
 
@@ -111,19 +115,24 @@ def test_deleting_a_thread_waits_for_whoever_is_starting_it(server_url: str) -> 
     """Else it would miss the checkpoint, which is not committed, and later find its elements, which are."""
     with SQLSaver(server_url) as saver, SQLSaver(server_url) as other, ThreadPoolExecutor(1) as pool:
         other.setup()
-        engine: Any = other._database._connections._engine  # type: ignore[attr-defined]
         asked = threading.Event()
-        event.listen(engine, "before_cursor_execute", lambda *_: asked.set())
         deleted: list[Future[None]] = []
 
-        def put_slowly(connection: Connection, *args: Any, **kwargs: Any) -> Any:
-            receipt = put_checkpoint(connection, *args, **kwargs)
+        def delete_loudly(session: Session, thread_id: str) -> None:
+            asked.set()
+            delete_thread(session, thread_id)
+
+        def put_slowly(session: Session, *args: Any, **kwargs: Any) -> Any:
+            outcome = put_checkpoint(session, *args, **kwargs)
             deleted.append(pool.submit(other.delete_thread, "t"))
             assert asked.wait(10)
             assert not wait(deleted, timeout=0.2).done
-            return receipt
+            return outcome
 
-        with mock.patch("threadloom.checkpoints.storage.put_checkpoint", put_slowly):
+        with (
+            mock.patch("threadloom.checkpoints.storage.put_checkpoint", put_slowly),
+            mock.patch("threadloom.checkpoints.pruning.delete_thread", delete_loudly),
+        ):
             put(saver, config(), {"x": ["a" * 100]})
         deleted[0].result()
         assert saver.get_tuple(config()) is None

@@ -19,17 +19,16 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import Overwrite, Send
-from sqlalchemy import Connection, create_engine, func, select
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import StaticPool
 from typing_extensions import TypedDict
 
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
 from threadloom.checkpoints import SQLSaver, elements, tree
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer
 from threadloom.checkpoints.errors import UnrestorableValueError
-from threadloom.checkpoints.tables import channel_values, threads, writes
-from threadloom.checkpoints.tables import elements as table
+from threadloom.checkpoints.session import Session
 
 SERDE = StrictSerializer()
 
@@ -242,15 +241,18 @@ def _same(one: Any, other: Any) -> None:
     assert values[0] == values[1]
 
 
-def unsound(connection: Connection) -> dict[str, int]:
+def unsound(session: Session) -> dict[str, int]:
     """How many elements are missing, and how many are in no use."""
     stored = {
-        (t, d): data for t, d, data in connection.execute(select(table.c.thread_id, table.c.digest, table.c.data))
+        (t, d): data
+        for t, d, data in session.execute(
+            select(TABLES.elements.c.thread_id, TABLES.elements.c.digest, TABLES.elements.c.data)
+        )
     }
     wanted = {
         (thread, digest)
-        for rows in (channel_values, writes)
-        for thread, data in connection.execute(select(rows.c.thread_id, rows.c.data).where(rows.c.type == tree.TREE))
+        for rows in (TABLES.values, TABLES.writes)
+        for thread, data in session.execute(select(rows.c.thread_id, rows.c.data).where(rows.c.type == tree.TREE))
         for digest in tree.references_in(data)
     }
     used: set[tuple[str, bytes]] = set()
@@ -301,7 +303,9 @@ def test_any_sequence_of_edits_reads_back(operations: list[tuple[Any, ...]], cac
 
 
 def _count(saver: SQLSaver) -> int:
-    count: int = saver._database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
+    count: int = saver._database.read(
+        lambda c: c.execute(select(func.count()).select_from(TABLES.elements)).scalar_one()
+    )
     return count
 
 
@@ -357,7 +361,7 @@ def test_what_was_rolled_back_is_not_taken_for_stored(url: str, monkeypatch: pyt
 def test_a_missing_element_is_a_clear_error(url: str) -> None:
     with SQLSaver(url) as saver:
         put(saver, config(), {"x": ["a" * 100]})
-        saver._database.write(lambda connection: connection.execute(table.delete()))
+        saver._database.write(lambda session: session.execute(TABLES.elements.delete()))
     with SQLSaver(url) as saver, pytest.raises(UnrestorableValueError, match=r"thread 't', channel 'x': .* is missing"):
         saver.get_tuple(config())
 
@@ -370,9 +374,9 @@ def test_a_warm_saver_reads_only_what_it_has_not_seen(url: str) -> None:
         read: list[bytes] = []
         real = elements._read
 
-        def watched(connection: Connection, thread_id: str, digests: Any) -> Any:
+        def watched(session: Session, thread_id: str, digests: Any) -> Any:
             read.extend(digests)
-            return real(connection, thread_id, digests)
+            return real(session, thread_id, digests)
 
         with mock.patch.object(elements, "_read", watched):
             assert other.get_tuple(config())
@@ -417,15 +421,16 @@ def test_the_cache_stays_below_its_limit() -> None:
     ledger = Ledger(128 * 10)
     for number in range(30):
         ledger.learn(f"{number}", 1, [bytes([number])])
-    assert ledger.unknown("29", 1, [bytes([29])]) == []
-    assert ledger.unknown("29", 2, [bytes([29])]) == [bytes([29])]
-    assert ledger.unknown("0", 1, [bytes([0])]) == [bytes([0])]
+    assert ledger.of("29")[:2] == (1, {bytes([29])})
+    assert ledger.of("0")[:2] == (None, set())
+    ledger.learn("29", 2, [b"new"])
+    assert ledger.of("29")[:2] == (2, {b"new"})
 
 
 def test_a_thread_that_comes_back_has_another_epoch(saver: SQLSaver) -> None:
     epochs = []
     for _ in range(2):
         put(saver, config(), {"x": ["a" * 100]})
-        epochs.append(saver._database.read(lambda c: c.execute(select(threads.c.epoch)).scalar_one()))
+        epochs.append(saver._database.read(lambda c: c.execute(select(TABLES.threads.c.epoch)).scalar_one()))
         saver.delete_thread("t")
     assert epochs[0] != epochs[1]

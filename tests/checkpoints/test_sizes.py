@@ -5,15 +5,16 @@ import dataclasses
 import random
 from typing import Any
 
+import ormsgpack
 import pytest
 from langchain_core.messages import HumanMessage
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.counting import graph
 from threadloom.checkpoints import SQLSaver, verify
 from threadloom.checkpoints.codec import StrictSerializer
-from threadloom.checkpoints.tables import channel_values, checkpoints, elements, threads, writes
+from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tree import digest_of
 from threadloom.checkpoints.verify import Problem
 
@@ -36,7 +37,7 @@ def _wider(saver: SQLSaver) -> Any:
 
 
 def _do(saver: SQLSaver, statement: Any) -> Any:
-    return saver._database.write(lambda connection: connection.execute(statement).rowcount)
+    return saver._database.write(lambda session: session.execute(statement).rowcount)
 
 
 def _packed(message: HumanMessage) -> bytes:
@@ -47,8 +48,8 @@ def _kinds(problems: list[Problem]) -> set[tuple[str, str, str]]:
     return {(problem.thread_id, problem.channel, problem.kind) for problem in problems}
 
 
-def _bytes(connection: Connection, column: Any) -> int:
-    return sum(len(data) for data in connection.execute(select(column)).scalars())
+def _bytes(session: Session, column: Any) -> int:
+    return sum(len(data) for data in session.execute(select(column)).scalars())
 
 
 def test_sizes_are_those_of_the_rows(saver: SQLSaver) -> None:
@@ -59,11 +60,10 @@ def test_sizes_are_those_of_the_rows(saver: SQLSaver) -> None:
     assert (large.thread_id, small.thread_id) == ("large", "small")
     assert saver.sizes(limit=1) == [large]
     assert (small.writes, small.elements, large.channels) == (0, 0, ())
-    assert large.values + small.values == saver._database.read(_bytes, channel_values.c.data)
-    assert large.elements == saver._database.read(_bytes, elements.c.data) > 60 * 500
-    assert large.writes == saver._database.read(_bytes, writes.c.data) > 50
-    own = sum(saver._database.read(_bytes, c) for c in (checkpoints.c.metadata, checkpoints.c.checkpoint))
-    assert own < large.checkpoints + small.checkpoints < own + 500
+    assert large.values + small.values == saver._database.read(_bytes, TABLES.values.c.data)
+    assert large.elements == saver._database.read(_bytes, TABLES.elements.c.data) > 60 * 500
+    assert large.writes == saver._database.read(_bytes, TABLES.writes.c.data) > 50
+    assert large.checkpoints + small.checkpoints == saver._database.read(_bytes, TABLES.checkpoints.c.body)
     assert large.total == large.checkpoints + large.values + large.writes + large.elements
     assert saver.sizes("none") == []
     assert asyncio.run(saver.asizes("small")) == saver.sizes("small")
@@ -86,7 +86,7 @@ def test_what_channels_share_counts_once_for_the_thread_and_for_each_of_them(sav
 
 def test_a_timeline_shows_what_the_history_shows_without_values(saver: SQLSaver) -> None:
     graph(saver).invoke({"count": 0}, config())
-    _do(saver, update(channel_values).values(data=b"nonsense"))
+    _do(saver, update(TABLES.values).values(data=b"nonsense"))
     found = list(saver.timeline("t"))
     first = found[-1]
     assert [moment.step for moment in found] == list(range(10, -2, -1))
@@ -157,7 +157,13 @@ def test_verify_finds_an_element_that_was_deleted_by_hand(saver: SQLSaver) -> No
     at = put(saver, config("torn"), {"messages": _messages(40), "other": _messages(40, 1)})
     put(saver, at, {"messages": _messages(41)})
     lost = digest_of(_packed(_messages(40)[7]))
-    assert _do(saver, delete(elements).where(elements.c.thread_id == "torn", elements.c.digest == lost)) == 1
+    assert (
+        _do(
+            saver,
+            delete(TABLES.elements).where(TABLES.elements.c.thread_id == "torn", TABLES.elements.c.digest == lost),
+        )
+        == 1
+    )
     problems = list(saver.verify())
     assert _kinds(problems) == {("torn", "messages", "missing")}
     assert len(problems) == 2  # both versions
@@ -166,7 +172,7 @@ def test_verify_finds_an_element_that_was_deleted_by_hand(saver: SQLSaver) -> No
 
 def test_what_is_below_a_missing_element_is_not_called_useless(saver: SQLSaver) -> None:
     put(saver, config(), {"messages": _messages(40)})
-    assert _do(saver, delete(elements).where(elements.c.inner)) > 1
+    assert _do(saver, delete(TABLES.elements).where(TABLES.elements.c.inner)) > 1
     assert _kinds(list(saver.verify())) == {("t", "messages", "missing")}
 
 
@@ -174,15 +180,15 @@ def test_verify_finds_flipped_bytes(saver: SQLSaver) -> None:
     put(saver, config("t"), {"messages": _messages(40), "n": 1})
     data = _packed(_messages(40)[7])
     digest, flipped = digest_of(data), data.replace(b"a", b"b", 1)
-    assert _do(saver, update(elements).where(elements.c.digest == digest).values(data=flipped)) == 1
+    assert _do(saver, update(TABLES.elements).where(TABLES.elements.c.digest == digest).values(data=flipped)) == 1
     assert _kinds(list(saver.verify())) == {("t", "messages", "damaged")}
-    assert _do(saver, update(channel_values).where(channel_values.c.channel == "n").values(data=b"\xc1")) == 1
+    assert _do(saver, update(TABLES.values).where(TABLES.values.c.channel == "n").values(data=b"\xc1")) == 1
     assert _kinds(list(saver.verify())) == {("t", "messages", "damaged"), ("t", "n", "damaged")}
 
 
 def test_verify_reads_the_checkpoint_itself(saver: SQLSaver) -> None:
     put(saver, config(), {"n": 1})
-    _do(saver, update(checkpoints).values(metadata=b"\xc1"))
+    _do(saver, update(TABLES.checkpoints).values(body=ormsgpack.packb([{}, [], b"\xc1", ormsgpack.packb({})])))
     [problem] = saver.verify()
     assert (problem.kind, problem.channel) == ("damaged", "")
     assert "metadata" in problem.reason
@@ -191,7 +197,7 @@ def test_verify_reads_the_checkpoint_itself(saver: SQLSaver) -> None:
 def test_verify_finds_elements_to_which_nothing_refers(saver: SQLSaver) -> None:
     at = put(saver, config(), {"messages": _messages(40)})
     orphans = [{"thread_id": "t", "digest": digest_of(d), "inner": False, "data": d} for d in (b"\xa1a", b"\xa1b")]
-    _do(saver, insert(elements).values(orphans))
+    _do(saver, insert(TABLES.elements).values(orphans))
     [problem] = saver.verify()
     assert (problem.kind, problem.thread_id) == ("unreferenced", "t")
     assert "2 elements, 4 bytes" in problem.reason
@@ -248,4 +254,6 @@ def test_an_overview_says_what_the_database_is(saver: SQLSaver) -> None:
     found = saver.overview()
     assert (found.schema_version, found.threads, found.checkpoints) == (1, 2, 3)
     assert found.database in ("sqlite", "postgresql", "mysql", "mariadb")
-    assert saver._database.read(lambda c: c.execute(select(func.count()).select_from(threads)).scalar()) is not None
+    assert (
+        saver._database.read(lambda c: c.execute(select(func.count()).select_from(TABLES.threads)).scalar()) is not None
+    )

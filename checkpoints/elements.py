@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Select, bindparam, delete, func, select, update
 
@@ -18,32 +18,31 @@ T = TypeVar("T")
 CHUNK = 400
 
 
-def store_elements(session: Session, thread_id: str, parts: Elements) -> None:
-    """Store elements of a thread that was entered; those that are there stay as they are."""
-    # In order of their keys, so that two who insert the same ones wait for each other, never both at once.
-    rows = [
-        {"thread_id": thread_id, "digest": digest, "inner": bool(part.references), "data": part.data}
-        for digest, part in sorted(parts.items())
-    ]
-    session.insert_new(session.tables.elements, rows)
+Lock = Literal["share", "lead", "own"]
 
 
-def enter_thread(session: Session, thread_id: str, *, alone: bool = False) -> tuple[int, str | None]:
+def enter_thread(session: Session, thread_id: str, lock: Lock) -> tuple[int, str | None]:
     """Begin to store in a thread; returns its epoch, which stays as it is until the transaction ends, and its head.
 
-    Until then nobody deletes anything of the thread, and if `alone` nobody else stores checkpoints of the root graph,
-    or elements, in it. Whoever stores a checkpoint enters, so that a thread which cannot be locked has none.
+    Until then nobody deletes anything of the thread. Whoever stores a checkpoint enters, so that a thread which cannot
+    be locked has none.
+
+    Args:
+        session, thread_id: where.
+        lock: "share" it with others, "lead" to move its head, which others do not until the transaction ends, or "own"
+            it to delete: then nobody else stores anything.
     """
-    while not (found := session.rows(_locked, {"thread_id": thread_id}, alone)):
+    while not (found := session.rows(_locked, {"thread_id": thread_id}, lock)):
         # And look again: another may have started it, or even deleted it since. Never an epoch that it had before.
         session.insert_new(session.tables.threads, [{"thread_id": thread_id, "epoch": _new_epoch(), "head": None}])
     return found[0].epoch, found[0].head
 
 
-def _locked(tables: Tables, alone: bool) -> Select[Any]:
+def _locked(tables: Tables, lock: Lock) -> Select[Any]:
     threads = tables.threads.c
     query = select(threads.epoch, threads.head).where(threads.thread_id == bindparam("thread_id"))
-    return query.with_for_update(read=not alone)
+    # PostgreSQL tells the three apart; elsewhere whoever leads waits for those who share.
+    return query.with_for_update(read=lock == "share", key_share=lock != "own")
 
 
 def renew_thread(session: Session, thread_id: str) -> None:

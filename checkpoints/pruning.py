@@ -14,7 +14,7 @@ from threadloom.checkpoints.session import Session
 
 def delete_thread(session: Session, thread_id: str) -> None:
     """Delete everything of a thread."""
-    enter_thread(session, thread_id, alone=True)  # waits also for one who is about to start the thread
+    enter_thread(session, thread_id, "own")  # waits also for one who is about to start the thread
     for table in (*session.tables.contents, session.tables.threads):
         session.execute(delete(table).where(table.c.thread_id == thread_id))
 
@@ -22,12 +22,12 @@ def delete_thread(session: Session, thread_id: str) -> None:
 def copy_thread(session: Session, source: str, target: str) -> None:
     """Copy everything of a thread, whole history included, to a thread that must not exist yet."""
     for thread_id in sorted({source, target}):  # in order: two who lock the same wait, never both at once
-        enter_thread(session, thread_id, alone=True)
+        enter_thread(session, thread_id, "own")
     checkpoints = session.tables.checkpoints
     if session.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == target).limit(1)).first():
         raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
     delete_thread(session, target)  # writes without a checkpoint may be there
-    enter_thread(session, target)
+    enter_thread(session, target, "own")
     for table in session.tables.contents:
         copied = [literal(target, c.type) if c.name == "thread_id" else c for c in table.columns]
         rows = select(*copied).where(table.c.thread_id == source)

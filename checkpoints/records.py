@@ -218,6 +218,14 @@ def write_rows(
     return rows, elements
 
 
+def element_rows(thread_id: str, elements: Elements) -> list[dict[str, Any]]:
+    """The rows of elements, in order of their keys: two who insert the same wait for each other, never both at once."""
+    return [
+        {"thread_id": thread_id, "digest": digest, "inner": bool(element.references), "data": element.data}
+        for digest, element in sorted(elements.items())
+    ]
+
+
 def tuple_of(codec: Codec, stored: Stored, messages: dict[bytes, Any] | None = None) -> CheckpointTuple:
     """The checkpoint as LangGraph wants it; raises UnrestorableValueError for a value that cannot be revived.
 

@@ -153,10 +153,10 @@ class SQLSaver(BaseCheckpointSaver[str]):
         while not done:
             known = self._ledger.of(place.thread_id)
             rows, parts = records.value_rows(self._codec, place, values, new_versions, known.digests)
-            put = storage.Put(row, rows, parts, known, follows, carries)
-            epoch, done = yield Step("write", partial(storage.put_checkpoint, put=put, ledger=self._ledger))
-            self._ledger.learn(place.thread_id, epoch, parts if done else ())
-        storage.remember_cells(self._cache, place, epoch, map(records.cell_of, rows), records.keys_of(new_versions))
+            put = storage.Put(place, row, rows, parts, known, follows, carries)
+            epoch, done = yield from self._stored(storage.put_checkpoint_alone, storage.put_checkpoint, put)
+        cells = map(records.cell_of, rows)
+        storage.remember_cells(self._cache, place, epoch, cells, records.keys_of(new_versions))
         return records.config_of(place, checkpoint["id"])
 
     def put_writes(
@@ -173,9 +173,18 @@ class SQLSaver(BaseCheckpointSaver[str]):
             known = self._ledger.of(place.thread_id)
             rows, parts = records.write_rows(self._codec, config, writes, task_id, task_path, known.digests)
             put = storage.Writes(place, rows, parts, known)
-            epoch, done = yield Step("write", partial(storage.put_writes, put=put, ledger=self._ledger))
-            if epoch is not None:
-                self._ledger.learn(place.thread_id, epoch, parts if done else ())
+            _, done = yield from self._stored(storage.put_writes_alone, storage.put_writes, put)
+
+    def _stored(self, alone: Any, transaction: Any, put: storage.Put | storage.Writes) -> Plan[storage.Outcome]:
+        """Store by a single statement where that is possible and suffices, else in a transaction."""
+        outcome = storage.Outcome(None, done=False)
+        if self._database.dialect.single_statements and put.knowledge.epoch is not None:
+            outcome = yield Step("alone", partial(alone, put=put, ledger=self._ledger))
+        if not outcome.done:
+            outcome = yield Step("write", partial(transaction, put=put, ledger=self._ledger))
+        if outcome.epoch is not None:
+            self._ledger.learn(put.place.thread_id, outcome.epoch, put.elements if outcome.done else ())
+        return outcome
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread; one that does not exist is no error."""

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Row, Select, bindparam, null, select, tuple_, type_coerce, union_all, update
 
 from threadloom.checkpoints.cache import Cache, Knowledge, Ledger
-from threadloom.checkpoints.elements import chunks, enter_thread, load_elements, store_elements
+from threadloom.checkpoints.elements import chunks, enter_thread, load_elements
 from threadloom.checkpoints.errors import MissingParentError, StaleThreadError
-from threadloom.checkpoints.records import Cell, Filter, Place, Stored, body_of, keys_of
+from threadloom.checkpoints.records import Cell, Filter, Place, Stored, body_of, element_rows, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.tree import TREE, Elements
@@ -27,6 +27,7 @@ class Put:
     """A checkpoint to store.
 
     Args:
+        place: where.
         row, values: its row, and those of the channel values that are new in it.
         elements: those of the values that are not known to be stored.
         knowledge: what that was judged by.
@@ -34,12 +35,17 @@ class Put:
         carries: it has values that its parent stored, or that are rebuilt from its ancestors.
     """
 
+    place: Place
     row: Mapping[str, Any]
     values: Sequence[Mapping[str, Any]]
     elements: Elements
     knowledge: Knowledge
     follows: bool = False
     carries: bool = True
+
+    def element_rows(self) -> list[dict[str, Any]]:
+        """The rows of its elements."""
+        return element_rows(self.place.thread_id, self.elements)
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,16 @@ class Writes:
     elements: Elements
     knowledge: Knowledge
 
+    def element_rows(self) -> list[dict[str, Any]]:
+        """The rows of their elements."""
+        return element_rows(self.place.thread_id, self.elements)
+
 
 class Outcome(NamedTuple):
-    """What became of it: `done`, or else nothing was stored since the thread has another epoch than was thought."""
+    """What became of it: `done`, or else nothing was stored since the thread has another epoch than was thought.
+
+    `epoch` is the one it has, as far as it was looked at.
+    """
 
     epoch: int | None
     done: bool = True
@@ -66,9 +79,8 @@ def put_checkpoint(session: Session, put: Put, ledger: Ledger) -> Outcome:
         StaleThreadError: it has to follow the latest checkpoint, and does not.
         MissingParentError: somebody deleted the parent, and with it perhaps what this one carries.
     """
-    row = put.row
-    place = Place(row["thread_id"], row["ns"])
-    epoch, head = enter_thread(session, place.thread_id, alone=not place.ns)
+    place, row = put.place, put.row
+    epoch, head = enter_thread(session, place.thread_id, "share" if place.ns else "lead")
     if not _still_true(put.knowledge, epoch, ledger):
         return Outcome(epoch, done=False)
     if put.follows:
@@ -77,7 +89,7 @@ def put_checkpoint(session: Session, put: Put, ledger: Ledger) -> Outcome:
             raise StaleThreadError(*place, row["parent_id"], head)
     elif put.carries and row["parent_id"]:
         _check_parent(session, place, row["parent_id"])
-    store_elements(session, place.thread_id, put.elements)
+    session.insert_new(session.tables.elements, put.element_rows())
     session.insert_or_replace(session.tables.values, put.values)
     session.insert_or_replace(session.tables.checkpoints, [row])
     if not place.ns and (head is None or head < row["checkpoint_id"]):
@@ -85,14 +97,24 @@ def put_checkpoint(session: Session, put: Put, ledger: Ledger) -> Outcome:
     return Outcome(epoch)
 
 
+def put_checkpoint_alone(session: Session, put: Put, ledger: Ledger) -> Outcome:
+    """Store a checkpoint by a single statement if what is known is true; else nothing, and `put_checkpoint` may."""
+    return Outcome(put.knowledge.epoch, ledger.holds(put.knowledge) and session.dialect.put_checkpoint(session, put))
+
+
+def put_writes_alone(session: Session, put: Writes, ledger: Ledger) -> Outcome:
+    """`put_checkpoint_alone` for writes."""
+    return Outcome(put.knowledge.epoch, ledger.holds(put.knowledge) and session.dialect.put_writes(session, put))
+
+
 def put_writes(session: Session, put: Writes, ledger: Ledger) -> Outcome:
     """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there."""
     epoch = None
     if put.elements:
-        epoch, _ = enter_thread(session, put.place.thread_id)
+        epoch, _ = enter_thread(session, put.place.thread_id, "share")
         if not _still_true(put.knowledge, epoch, ledger):
             return Outcome(epoch, done=False)
-        store_elements(session, put.place.thread_id, put.elements)
+        session.insert_new(session.tables.elements, put.element_rows())
     session.insert_new(session.tables.writes, [row for row in put.rows if row["idx"] >= 0])
     session.insert_or_replace(session.tables.writes, [row for row in put.rows if row["idx"] < 0])
     return Outcome(epoch)
@@ -171,7 +193,7 @@ class WriteRow(NamedTuple):
     idx: int
 
 
-def cell_key(place: Place, key: tuple[str, str], epoch: int) -> tuple[Any, ...]:
+def cell_key(place: Place, key: tuple[str, str], epoch: int | None) -> tuple[Any, ...]:
     """Under which a cell is remembered: a version of a channel has one value as long as nothing is deleted."""
     return (*place, *key, epoch)
 
@@ -223,7 +245,7 @@ def load_checkpoint(
 
 
 def remember_cells(
-    cache: Cache, place: Place, epoch: int, cells: Iterable[Cell], keys: Iterable[tuple[str, str]]
+    cache: Cache, place: Place, epoch: int | None, cells: Iterable[Cell], keys: Iterable[tuple[str, str]]
 ) -> None:
     """Keep the values of these versions of channels at hand; those without a value are empty."""
     found = {cell.channel: cell for cell in cells}

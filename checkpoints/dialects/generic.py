@@ -14,6 +14,7 @@ from threadloom.checkpoints import errors
 
 if TYPE_CHECKING:
     from threadloom.checkpoints.session import Session
+    from threadloom.checkpoints.storage import Put, Writes
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -34,6 +35,8 @@ class Dialect:
     extra = ""
     # Whether the database takes one writer at a time, so that they may as well queue here and share a commit.
     one_writer = False
+    # Whether `put_checkpoint` and `put_writes` are worth trying.
+    single_statements = False
 
     def with_driver(self, url: URL) -> URL:
         """The URL with the driver that will be used."""
@@ -96,6 +99,14 @@ class Dialect:
         for row in rows:
             session.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key)))
             session.execute(insert(table), row)
+
+    def put_checkpoint(self, session: "Session", put: "Put") -> bool:  # noqa: ARG002  # for those that can
+        """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""
+        return False
+
+    def put_writes(self, session: "Session", put: "Writes") -> bool:  # noqa: ARG002  # for those that can
+        """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
+        return False
 
     def is_rolled_back(self, exc: DBAPIError) -> bool:
         """Whether the database undid the whole transaction and asks to repeat it: a deadlock and the like."""

@@ -11,12 +11,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from threadloom.checkpoints import errors
-from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.dialects import generic, single
 from threadloom.checkpoints.dialects.generic import Rows
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
 
 if TYPE_CHECKING:
     from threadloom.checkpoints.session import Session
+    from threadloom.checkpoints.storage import Put, Writes
     from threadloom.checkpoints.tables import Tables
 
 SETUP_LOCK = 0x7468726561646C6F  # "threadlo": any number that nobody else locks
@@ -27,6 +28,7 @@ class PostgreSQL(ServerDialect):
 
     drivers = ("psycopg", "asyncpg")
     extra = "postgres"
+    single_statements = True
     # By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
     meanings: ClassVar[dict[Any, Meaning]] = {
         "08000": (errors.DatabaseUnavailableError, generic.LOST),
@@ -78,6 +80,14 @@ class PostgreSQL(ServerDialect):
     def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
+
+    def put_checkpoint(self, session: "Session", put: "Put") -> bool:
+        """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""
+        return single.put_checkpoint(session, put)
+
+    def put_writes(self, session: "Session", put: "Writes") -> bool:
+        """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
+        return single.put_writes(session, put)
 
     def code_of(self, exc: Exception) -> Any:
         """The SQLSTATE."""

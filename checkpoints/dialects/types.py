@@ -12,6 +12,11 @@ from threadloom.checkpoints.errors import InvalidRequestError
 Bytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
 
+def escaped(text: str) -> str:
+    """A name as PostgreSQL can hold it."""
+    return text.replace("\1", "\1\2").replace("\0", "\1\1") if "\0" in text or "\1" in text else text
+
+
 class Name(TypeDecorator[str]):
     """Text of any characters, compared and sorted byte by byte.
 
@@ -46,7 +51,7 @@ class Name(TypeDecorator[str]):
         if value is None or dialect.name == "sqlite":
             return value
         if dialect.name == "postgresql":
-            return value.replace("\1", "\1\2").replace("\0", "\1\1") if "\0" in value or "\1" in value else value
+            return escaped(value)
         data = value.encode()
         if len(data) > self.length:
             raise InvalidRequestError(

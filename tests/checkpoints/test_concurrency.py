@@ -114,5 +114,3 @@ def test_a_writer_does_not_disturb_a_reader(new_url: str) -> None:
 def test_what_was_stored_survives_a_power_cut(url: str) -> None:
     with SQLSaver(url) as saver:
         assert saver._database.read(lambda s: s.connection.exec_driver_sql("PRAGMA synchronous").scalar()) == 2
-            saver._database.read(lambda session: session.connection.exec_driver_sql("PRAGMA synchronous").scalar()) == 2
-        )

@@ -75,7 +75,7 @@ def test_a_process_killed_at_any_statement_leaves_all_or_nothing(new_url: str) -
     command = [sys.executable, "-c", MORTALS, new_url]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     survivor = int(done.stdout)
-    assert survivor > 8  # statements
+    assert survivor > (2 if new_url.startswith("postgresql") else 8)  # statements; there each call is a single one
     with SQLSaver(new_url) as saver:
         found = [item.checkpoint["channel_values"]["x"] for item in saver.list(config())]
         assert found == [[f"{survivor} " * 100, "start" * 50], ["start" * 50]]

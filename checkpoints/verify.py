@@ -6,12 +6,14 @@ which.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple, cast
 
 from sqlalchemy import Row, Select, func, select, tuple_
 
 from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
 from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.records import Place, body_of, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
@@ -114,8 +116,8 @@ class _Thread:
     def _faults_of_body(self, row: Row[Any]) -> Iterator[_Fault]:
         try:
             body = body_of(row)
-        except (ValueError, TypeError) as exc:
-            yield _Fault("damaged", "", f"the checkpoint: the stored bytes cannot be read ({exc})")
+        except UnrestorableValueError as exc:
+            yield _Fault("damaged", "", str(exc))
             return
         for what, data in (("the metadata", body.metadata), ("the checkpoint", body.rest)):
             _, fault = _tried(self._serde, "msgpack", data)
@@ -128,11 +130,14 @@ class _Thread:
     def _oldest(self, place: Place) -> Mapping[tuple[str, str], str]:
         """The oldest checkpoint with each (channel, version)."""
         found: dict[tuple[str, str], str] = {}
-        checkpoints = self._tables.checkpoints
-        query = _select(checkpoints.c.checkpoint_id, checkpoints.c.body).where(*_at(checkpoints, place))
-        for row in _walk(self._database, query, [checkpoints.c.checkpoint_id]):
-            for key in keys_of(body_of(row).versions):
-                found.setdefault(key, row.checkpoint_id)
+        column = self._tables.checkpoints.c
+        query = _select(column.thread_id, column.checkpoint_id, column.body).where(
+            *_at(self._tables.checkpoints, place)
+        )
+        for row in _walk(self._database, query, [column.checkpoint_id]):
+            with suppress(UnrestorableValueError):  # which is a problem of its own
+                for key in keys_of(body_of(row).versions):
+                    found.setdefault(key, row.checkpoint_id)
         return found
 
     def _faults_of(self, row: Row[Any]) -> Mapping[_Fault, None]:

@@ -14,6 +14,7 @@ from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.counting import graph
 from threadloom.checkpoints import SQLSaver, verify
 from threadloom.checkpoints.codec import StrictSerializer
+from threadloom.checkpoints.records import Body
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tree import digest_of
 from threadloom.checkpoints.verify import Problem
@@ -188,7 +189,7 @@ def test_verify_finds_flipped_bytes(saver: SQLSaver) -> None:
 
 def test_verify_reads_the_checkpoint_itself(saver: SQLSaver) -> None:
     put(saver, config(), {"n": 1})
-    _do(saver, update(TABLES.checkpoints).values(body=ormsgpack.packb([{}, [], b"\xc1", ormsgpack.packb({})])))
+    _do(saver, update(TABLES.checkpoints).values(body=Body({}, [], b"\xc1", ormsgpack.packb({})).pack()))
     [problem] = saver.verify()
     assert (problem.kind, problem.channel) == ("damaged", "")
     assert "metadata" in problem.reason

@@ -1,16 +1,21 @@
-"""SQL checkpoints for LangGraph: `SQLSaver`, imported on first use since it brings langgraph and sqlalchemy."""
+"""SQL checkpoints for LangGraph: `SQLSaver`, and `tables_in` for a program whose own migrations create the tables.
 
+Imported on first use, since they bring langgraph and sqlalchemy.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadloom.checkpoints.saver import SQLSaver
+    from threadloom.checkpoints.tables import tables_in
 
-__all__ = ["SQLSaver"]
+__all__ = ["SQLSaver", "tables_in"]
+
+_HOMES = {"SQLSaver": "saver", "tables_in": "tables"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "SQLSaver":
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from threadloom.checkpoints.saver import SQLSaver
-
-    return SQLSaver
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.session import Session
@@ -38,7 +38,7 @@ def enter_thread(session: Session, thread_id: str, lock: Lock) -> tuple[int, str
     return found[0].epoch, found[0].head
 
 
-def _locked(tables: Tables, lock: Lock) -> Select[Any]:
+def _locked(tables: Tables, lock: Lock) -> Any:
     threads = tables.threads.c
     query = select(threads.epoch, threads.head).where(threads.thread_id == bindparam("thread_id"))
     # PostgreSQL tells the three apart; elsewhere whoever leads waits for those who share.

@@ -32,7 +32,7 @@ from threadloom.checkpoints.errors import (
     UnsupportedDatabaseError,
 )
 from threadloom.checkpoints.session import Session, Statements
-from threadloom.checkpoints.tables import Tables
+from threadloom.checkpoints.tables import SCHEMA_VERSION, Tables
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +63,7 @@ class Database:
     Args:
         target: an SQLAlchemy URL, which is opened and closed here, or an engine, which stays the caller's.
         tables: those of the store.
+        creates: whether tables that do not exist are created on first use.
         lost: called when a connection turned out to be lost. The server behind the next one may be another, which
             knows less: a replica that took over before it had everything, or a backup.
 
@@ -74,7 +75,14 @@ class Database:
             use.
     """
 
-    def __init__(self, target: str | URL | Engine, tables: Tables, *, lost: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        target: str | URL | Engine,
+        tables: Tables,
+        *,
+        creates: bool = True,
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self._url, self.dialect, self._connections = _opened(target)
         self._statements, self._lost = Statements(tables), lost
         if self.dialect.lacks:
@@ -86,22 +94,22 @@ class Database:
         self._workers = ThreadPoolExecutor(max_workers=POOL_SIZE, thread_name_prefix="threadloom-checkpoints")
         self._commits = SharedCommits(self._lock, partial(self._attempt, "write"), self._workers)
         self._shared = self.dialect.is_shared(self._url)
-        self._ready = False
+        self._creates, self._ready = creates, False
         self._closed = False
 
     def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that only reads."""
-        self.setup()
+        self._open()
         return self._do(Step("read", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
     def write(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that writes; all of it is stored or nothing."""
-        self.setup()
+        self._open()
         return self._do(Step("write", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
     def follow(self, plan: Plan[T]) -> T:
         """Carry out a plan and return its result."""
-        self.setup()
+        self._open()
         result = None
         try:
             while True:
@@ -112,7 +120,7 @@ class Database:
     async def afollow(self, plan: Plan[T]) -> T:
         """`follow` for event loops: what the plan does between its steps happens there, the steps in worker threads."""
         if not self._ready:
-            await self.offload(self.setup)
+            await self.offload(self._open)
         result = None
         try:
             while True:
@@ -130,17 +138,35 @@ class Database:
             raise ClosedError
         return await asyncio.get_running_loop().run_in_executor(self._workers, lambda: call(*args, **kwargs))
 
-    def setup(self) -> None:
-        """Create the tables unless they exist; safe when many processes start at once.
+    def setup(self) -> int:
+        """Create the tables, or bring them to today's version; returns the version they had, 0 for none.
+
+        Safe when many processes start at once.
 
         Raises:
             SchemaVersionError: a newer release wrote this database.
         """
         if self._closed:
             raise ClosedError
+        found: int = self._do(Step("read", schema.version))
+        if found < SCHEMA_VERSION:
+            with self._translated(), self._lock:
+                self._connections.run(self.dialect.prepare)
+            found = self._do(Step("write", self._upgrade_alone))
+        schema.check(max(found, SCHEMA_VERSION), self._url.render_as_string())
+        self._ready = True
+        return found
+
+    def _open(self) -> None:
+        """Before the first use: create the tables if there are none. Whoever wants older ones converted says so."""
+        if self._closed:
+            raise ClosedError
         if not self._ready:
-            version = self._do(Step("read", schema.version)) or self._create()
-            schema.check(version, self._url.render_as_string())
+            found = self._do(Step("read", schema.version))
+            if self._creates and not found:
+                self.setup()
+            else:
+                schema.check(found, self._url.render_as_string())
             self._ready = True
 
     def close(self) -> None:
@@ -149,14 +175,9 @@ class Database:
         self._workers.shutdown()
         self._dispose()
 
-    def _create(self) -> int:
-        with self._translated(), self._lock:
-            self._connections.run(self.dialect.prepare)
-        return self._do(Step("write", self._create_alone))  # type: ignore[no-any-return]
-
-    def _create_alone(self, session: Session) -> int:
+    def _upgrade_alone(self, session: Session) -> int:
         with self.dialect.alone(session):
-            return schema.create(session)
+            return schema.upgrade(session)
 
     def _do(self, step: Step) -> Any:
         with self._translated():

@@ -25,7 +25,7 @@ class MissingDriverError(CheckpointError, ImportError):
 
 
 class SchemaVersionError(CheckpointError):
-    """The database was written by a newer Threadloom; upgrade threadloom to open it."""
+    """The database was written by another Threadloom; a newer one opens it, or `threadloom db upgrade` converts it."""
 
 
 class ClosedError(CheckpointError):

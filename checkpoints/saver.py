@@ -49,6 +49,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
         cache_bytes: how much of what was read and stored is remembered, roughly, so that a thread that goes on here
             is not read again; an eighth more is spent on remembering what is stored.
         schema: the schema of the database that the tables are in; the connection's own unless told otherwise.
+        auto_setup: whether tables that do not exist are created on first use; `setup` does it in any case.
         table_prefix: what the names of the tables begin with, so that several stores fit into one schema.
 
     Raises:
@@ -63,13 +64,14 @@ class SQLSaver(BaseCheckpointSaver[str]):
         allow: Iterable[type | TypeName] = (),
         on_conflict: Literal["refuse", "allow"] = "refuse",
         cache_bytes: int = 64 * 1024 * 1024,
+        auto_setup: bool = True,
         schema: str | None = None,
         table_prefix: str = "",
     ) -> None:
         super().__init__(serde=StrictSerializer(allow))
         self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
         self._tables = Tables(schema=schema, prefix=table_prefix)
-        self._database = Database(url_or_engine, self._tables, lost=self._ledger.forget)
+        self._database = Database(url_or_engine, self._tables, creates=auto_setup, lost=self._ledger.forget)
         if on_conflict not in ("refuse", "allow"):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
@@ -79,9 +81,13 @@ class SQLSaver(BaseCheckpointSaver[str]):
         # Made for each use: a clone with another allow-list shares all but the serializer.
         return Codec(cast("StrictSerializer", self.serde), self._cache)
 
-    def setup(self) -> None:
-        """Create the tables unless they exist; called on first use."""
-        self._database.setup()
+    def setup(self) -> int:
+        """Create the tables, or convert those of an older release.
+
+        New ones are created on first use as well. To convert old ones, stop what uses them first, and have a backup.
+        Returns the version that they had, 0 for none.
+        """
+        return self._database.setup()
 
     def close(self) -> None:
         """Close the database; an engine that was passed in stays open."""
@@ -149,7 +155,8 @@ class SQLSaver(BaseCheckpointSaver[str]):
         place, values = records.place_of(config), checkpoint["channel_values"]
         row, replays = records.checkpoint_row(self._codec, config, checkpoint, metadata)
         follows, carries = self._guard.applies(config, row), replays or not values.keys() <= new_versions.keys()
-        done = False
+        rows: builtins.list[dict[str, Any]] = []
+        epoch, done = None, False
         while not done:
             known = self._ledger.of(place.thread_id)
             rows, parts = records.value_rows(self._codec, place, values, new_versions, known.digests)
@@ -292,9 +299,9 @@ class SQLSaver(BaseCheckpointSaver[str]):
     # The asynchronous side carries out the same plans, their transactions in worker threads: sqlite3 has no other way,
     # and one hop for a transaction is cheaper than a hop for every statement. What is not a plan runs there whole.
 
-    async def asetup(self) -> None:
+    async def asetup(self) -> int:
         """`setup` for event loops."""
-        await self._database.offload(self.setup)
+        return await self._database.offload(self.setup)
 
     async def aclose(self) -> None:
         """`close` for event loops."""

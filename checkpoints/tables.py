@@ -12,7 +12,7 @@ from sqlalchemy.dialects import mysql
 
 from threadloom.checkpoints.dialects.types import Bytes, Name
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # What MySQL and MariaDB keep tables in; another, if it is their default, may know no transactions.
 ENGINE = "InnoDB"
@@ -33,6 +33,7 @@ class Tables:
         prefix: what their names begin with, so that several stores fit into one schema.
 
     Attributes:
+        prefix: as it was given.
         schema: one row, the version of the tables.
         threads: a thread that was written to. Its epoch, a random number, changes when anything of it is deleted; its
             head is the latest checkpoint of the root graph.
@@ -46,7 +47,7 @@ class Tables:
 
     def __init__(self, metadata: MetaData | None = None, *, schema: str | None = None, prefix: str = "") -> None:
         self._metadata = MetaData() if metadata is None else metadata
-        self._schema, self._prefix = schema, f"{prefix}threadloom_"
+        self._schema, self.prefix = schema, prefix
         self.schema = self._table("schema", Column("version", Integer, primary_key=True, autoincrement=False))
         self.threads = self._table(
             "threads",
@@ -65,8 +66,8 @@ class Tables:
             Column("step", Integer),
             Column("ts", ID, nullable=False),
             Column("body", Bytes, nullable=False),
-            Index(f"{self._prefix}checkpoints_newest", "checkpoint_id", "thread_id", "ns"),
-            Index(f"{self._prefix}checkpoints_run", "run_id"),
+            Index(f"{prefix}threadloom_checkpoints_newest", "checkpoint_id", "thread_id", "ns"),
+            Index(f"{prefix}threadloom_checkpoints_run", "run_id"),
         )
         self.values = self._table(
             "values",
@@ -111,7 +112,7 @@ class Tables:
 
     def _table(self, name: str, *parts: Any, **options: Any) -> Table:
         return Table(
-            f"{self._prefix}{name}",
+            f"{self.prefix}threadloom_{name}",
             self._metadata,
             *parts,
             schema=self._schema,
@@ -119,3 +120,16 @@ class Tables:
             mariadb_engine=ENGINE,
             **options,
         )
+
+
+def tables_in(metadata: MetaData, *, schema: str | None = None, table_prefix: str = "") -> Tables:
+    """Declare the tables of a store in a MetaData of yours, for your own Alembic migrations to create and alter.
+
+    A revision of yours that creates them also notes their version: `INSERT INTO threadloom_schema VALUES (2)`; open
+    the store with the same schema and prefix, and `auto_setup=False`.
+
+    Args:
+        metadata: where to.
+        schema, table_prefix: as for `SQLSaver`.
+    """
+    return Tables(metadata, schema=schema, prefix=table_prefix)

@@ -1,8 +1,8 @@
 """What the store asks of a database, answered for any that SQLAlchemy knows; the other files improve on it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, Table, and_, delete, insert, literal, select
 from sqlalchemy.engine import URL
@@ -11,12 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
 from threadloom.checkpoints import errors
-
-if TYPE_CHECKING:
-    from threadloom.checkpoints.session import Session
-    from threadloom.checkpoints.storage import Put, Writes
-
-Rows = Sequence[Mapping[str, Any]]
+from threadloom.checkpoints.dialects.protocols import Put, Rows, Session, Writes
 
 POOL_SIZE = 16  # connections: more threads than that gain nothing, Python runs one at a time
 CONNECT_TIMEOUT = 10  # seconds
@@ -72,40 +67,40 @@ class Dialect:
         """Settle what is stored with the database and cannot be set within a transaction."""
 
     @contextmanager
-    def alone(self, session: "Session") -> Iterator[None]:  # noqa: ARG002  # for those that need it
+    def alone(self, session: Session) -> Iterator[None]:  # noqa: ARG002  # for those that need it
         """Keep other processes from creating tables at the same time, until what is done here is committed."""
         yield
 
-    def begin(self, session: "Session", *, write: bool) -> None:  # noqa: ARG002  # for those that tell them apart
+    def begin(self, session: Session, *, write: bool) -> None:  # noqa: ARG002  # for those that tell them apart
         """Begin a transaction: one that reads sees one moment, one that writes sees what others have committed."""
         session.connection.begin()
 
-    def commit(self, session: "Session") -> None:
+    def commit(self, session: Session) -> None:
         """End the transaction; what it changed is stored when this returns."""
         session.connection.commit()
 
-    def roll_back(self, session: "Session") -> None:
+    def roll_back(self, session: Session) -> None:
         """End the transaction; nothing of it is stored."""
         session.connection.rollback()
 
-    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
         for row in rows:
             same = and_(*(column == row[column.name] for column in table.primary_key))
             if session.execute(select(literal(1)).where(same)).first() is None:
                 session.execute(insert(table), row)
 
-    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         for row in rows:
             session.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key)))
             session.execute(insert(table), row)
 
-    def put_checkpoint(self, session: "Session", put: "Put") -> bool:  # noqa: ARG002  # for those that can
+    def put_checkpoint(self, session: Session, put: Put) -> bool:  # noqa: ARG002  # for those that can
         """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""
         return False
 
-    def put_writes(self, session: "Session", put: "Writes") -> bool:  # noqa: ARG002  # for those that can
+    def put_writes(self, session: Session, put: Writes) -> bool:  # noqa: ARG002  # for those that can
         """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
         return False
 

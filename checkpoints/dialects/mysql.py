@@ -10,11 +10,10 @@ from sqlalchemy.engine import URL
 
 from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic
-from threadloom.checkpoints.dialects.generic import Rows
+from threadloom.checkpoints.dialects.protocols import Rows, Session
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
 
 if TYPE_CHECKING:
-    from threadloom.checkpoints.session import Session
     from threadloom.checkpoints.tables import Tables
 
 SETUP_LOCK = "threadloom setup"
@@ -48,7 +47,7 @@ class MySQL(ServerDialect):
         return {"charset": "utf8mb4", "connect_timeout": generic.CONNECT_TIMEOUT}
 
     @contextmanager
-    def alone(self, session: "Session") -> Iterator[None]:
+    def alone(self, session: Session) -> Iterator[None]:
         """A named lock, since creating a table commits here; held until the rest is committed too."""
         lock = {"name": SETUP_LOCK, "timeout": SETUP_TIMEOUT}
         session.execute(text("SELECT GET_LOCK(:name, :timeout)"), lock)
@@ -58,16 +57,16 @@ class MySQL(ServerDialect):
         finally:
             session.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
 
-    def begin(self, session: "Session", *, write: bool) -> None:
+    def begin(self, session: Session, *, write: bool) -> None:
         """For the next transaction only: writers that lock no gaps between rows do not deadlock on new ones."""
         session.send(f"SET TRANSACTION ISOLATION LEVEL {'READ COMMITTED' if write else 'REPEATABLE READ'}")
         session.send(f"START TRANSACTION {'READ WRITE' if write else 'READ ONLY'}")
 
-    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is. (INSERT IGNORE would also cut what is too long.)"""
         session.change(_insert_new, rows, table)
 
-    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
 

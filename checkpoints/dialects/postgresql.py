@@ -12,12 +12,10 @@ from sqlalchemy.exc import OperationalError
 
 from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic, single
-from threadloom.checkpoints.dialects.generic import Rows
+from threadloom.checkpoints.dialects.protocols import Put, Rows, Session, Writes
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
 
 if TYPE_CHECKING:
-    from threadloom.checkpoints.session import Session
-    from threadloom.checkpoints.storage import Put, Writes
     from threadloom.checkpoints.tables import Tables
 
 SETUP_LOCK = 0x7468726561646C6F  # "threadlo": any number that nobody else locks
@@ -64,28 +62,28 @@ class PostgreSQL(ServerDialect):
         return {}
 
     @contextmanager
-    def alone(self, session: "Session") -> Iterator[None]:
+    def alone(self, session: Session) -> Iterator[None]:
         """Wait for the others; the end of the transaction lets the next one in."""
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
         yield
 
-    def begin(self, session: "Session", *, write: bool) -> None:
+    def begin(self, session: Session, *, write: bool) -> None:
         """Both levels by name: a database may have another default."""
         session.send(f"BEGIN ISOLATION LEVEL {'READ COMMITTED READ WRITE' if write else 'REPEATABLE READ READ ONLY'}")
 
-    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
         session.change(_insert_new, rows, table)
 
-    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
 
-    def put_checkpoint(self, session: "Session", put: "Put") -> bool:
+    def put_checkpoint(self, session: Session, put: Put) -> bool:
         """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""
         return single.put_checkpoint(session, put)
 
-    def put_writes(self, session: "Session", put: "Writes") -> bool:
+    def put_writes(self, session: Session, put: Writes) -> bool:
         """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
         return single.put_writes(session, put)
 

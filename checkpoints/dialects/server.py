@@ -1,7 +1,7 @@
 """What PostgreSQL and MySQL have in common: drivers to choose from, a pool, and codes that say what went wrong."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -9,9 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects.generic import Dialect
-
-if TYPE_CHECKING:
-    from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.dialects.protocols import Session
 
 Meaning = tuple[type[errors.CheckpointError], str]
 
@@ -44,11 +42,11 @@ class ServerDialect(Dialect):
         """A user's engine as it is, sharing its pool, in the mode where transactions begin explicitly."""
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def commit(self, session: "Session") -> None:
+    def commit(self, session: Session) -> None:
         """End the transaction; what it changed is stored when this returns."""
         session.send("COMMIT")
 
-    def roll_back(self, session: "Session") -> None:
+    def roll_back(self, session: Session) -> None:
         """End the transaction; nothing of it is stored."""
         session.send("ROLLBACK")
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ARRAY, Boolean, Integer, LargeBinary, Text, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from threadloom.checkpoints.dialects.protocols import Put, Session, Writes
 from threadloom.checkpoints.dialects.types import escaped
 
 if TYPE_CHECKING:
-    from threadloom.checkpoints.session import Session
-    from threadloom.checkpoints.storage import Put, Writes
     from threadloom.checkpoints.tables import Tables
 
 # Of the tables, the columns that differ between rows, and the types of their arrays.
@@ -25,7 +24,7 @@ _VALUES = {"channel": Text, "version": Text, "type": Text, "data": LargeBinary}
 _WRITES = {"idx": Integer, "channel": Text, "type": Text, "data": LargeBinary}
 
 
-def put_checkpoint(session: "Session", put: "Put") -> bool:
+def put_checkpoint(session: Session, put: Put) -> bool:
     """Store a checkpoint in a thread whose epoch is known; False: nothing was stored."""
     guard = "follow" if put.follows else "pass" if put.row["ns"] else "lead"
     values = dict(put.row) | {"epoch": put.knowledge.epoch}
@@ -33,7 +32,7 @@ def put_checkpoint(session: "Session", put: "Put") -> bool:
     return bool(session.rows(_checkpoint, values, guard, put.carries and bool(put.row["parent_id"])))
 
 
-def put_writes(session: "Session", put: "Writes") -> bool:
+def put_writes(session: Session, put: Writes) -> bool:
     """Store writes in a thread whose epoch is known, if all are special or none is; False: nothing was stored."""
     rows = list({row["idx"]: row for row in put.rows}.values())  # of special ones the last counts
     if len({row["idx"] < 0 for row in rows}) != 1:

@@ -18,10 +18,10 @@ from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic
-from threadloom.checkpoints.dialects.generic import Dialect, Rows
+from threadloom.checkpoints.dialects.generic import Dialect
+from threadloom.checkpoints.dialects.protocols import Rows, Session
 
 if TYPE_CHECKING:
-    from threadloom.checkpoints.session import Session
     from threadloom.checkpoints.tables import Tables
 
 BUSY_TIMEOUT = 60.0  # seconds that a writer waits for other processes
@@ -86,17 +86,17 @@ class SQLite(Dialect):
                     raise
                 time.sleep(0.01)
 
-    def begin(self, session: "Session", *, write: bool) -> None:
+    def begin(self, session: Session, *, write: bool) -> None:
         """Begin a transaction; one that will write waits for its turn here, and cannot fail halfway for want of it."""
         session.connection.begin()
         _leave_transaction(session.connection)
         session.send("BEGIN IMMEDIATE" if write else "BEGIN")
 
-    def insert_new(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
         session.change(_insert_new, rows, table)
 
-    def insert_or_replace(self, session: "Session", table: Table, rows: Rows) -> None:
+    def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
 

@@ -40,6 +40,22 @@ def check(db: DbOption = None, json: JsonOption = False) -> None:
     )
 
 
+@app.command(epilog="Example: threadloom db upgrade --db postgresql://postgres@localhost/runs")
+def upgrade(db: DbOption = None, json: JsonOption = False) -> None:
+    """Create the tables, or convert those of an older release; stop what uses them first, and have a backup."""
+    with opened(db, create=True) as saver:
+        with err.status("Upgrading…"):
+            before = saver.setup()
+        after = saver.overview().schema_version
+    if json:
+        print_json({"before": before, "after": after})
+    elif before == after:
+        out.print(f"Nothing to do: the tables are of version {after} already.", markup=False, highlight=False)
+    else:
+        done = f"Converted from version {before} to {after}." if before else f"Created the tables, version {after}."
+        out.print(done, markup=False, highlight=False)
+
+
 @app.command(epilog="Example: threadloom db sizes 3f2a")
 def sizes(
     thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="[THREAD]")] = None,

@@ -114,11 +114,11 @@ def place_of(config: RunnableConfig) -> Place:
 
 
 def checkpoint_id_of(config: Mapping[str, Any]) -> str | None:
-    """The checkpoint id in a config, or of a bare checkpoint."""
+    """The checkpoint id in a config, or of a bare checkpoint: LangGraph's own, or the inside of a config."""
     if "configurable" in config:
         config = config["configurable"]
         return config.get("checkpoint_id") or None
-    return config.get("id")
+    return config.get("checkpoint_id") or config.get("id")
 
 
 def filter_of(

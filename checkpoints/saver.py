@@ -1,5 +1,6 @@
 """`SQLSaver`: LangGraph's checkpointer interface over an SQL database."""
 
+import asyncio
 import builtins
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -305,7 +306,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
 
     async def aclose(self) -> None:
         """`close` for event loops."""
-        self.close()
+        await asyncio.to_thread(self.close)  # it waits for the worker threads
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """`get_tuple` for event loops."""

@@ -1,15 +1,6 @@
 """The graphs under the real LangGraph server, offline, driven by its SDK as Studio drives it."""
 
-import asyncio
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,60 +8,31 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-ROOT = Path(__file__).parent.parent
+from tests.servers.langgraph_server import LangGraphServer
+from threadloom.checkpoints import SQLSaver
+from threadloom.threads import describe, history
+
 QUESTION = "Do transformers need recurrence to translate well?"
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`langgraph dev` on a free port; the server takes another one when it is busy, so the printed URL counts."""
-    folder = tmp_path_factory.mktemp("studio")
-    config = json.loads((ROOT / "langgraph.json").read_text())
-    config["dependencies"] = [str(ROOT)]
-    config["graphs"] = {name: str(ROOT / path) for name, path in config["graphs"].items()}
-    (folder / "langgraph.json").write_text(json.dumps(config))
-    env = os.environ | {
-        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-        "LANGGRAPH_NO_VERSION_CHECK": "true",
-        "LANGSMITH_TRACING": "false",
-        "THREADLOOM_HOME": str(folder),
-        "THREADLOOM_DISABLED": "europepmc,crossref,arxiv,openalex",
-    }
-    command = [str(Path(sys.executable).parent / "langgraph"), "dev", "--no-browser", "--no-reload", "--port", "21240"]
-    log = folder / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output) as process,
-    ):
-        try:
-            yield _url(process, log)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-
-def _url(process: subprocess.Popen[bytes], log: Path) -> str:
-    for _ in range(600):
-        if found := re.search(r"http://(?:127\.0\.0\.1|localhost):\d+", log.read_text()):
-            return found.group()
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    pytest.fail(f"langgraph dev did not start:\n{log.read_text()}")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LangGraphServer]:
+    with LangGraphServer(tmp_path_factory.mktemp("studio")) as server:
+        yield server
 
 
 @pytest.fixture
-async def client(server: str) -> AsyncIterator[LangGraphClient]:
-    client = get_client(url=server)
-    for _ in range(300):
-        try:
-            await client.assistants.search()
-            break
-        except Exception:  # noqa: BLE001  # not up yet: any error of the connection
-            await asyncio.sleep(0.1)
-    yield client
-    await client.aclose()
+async def client(server: LangGraphServer) -> AsyncIterator[LangGraphClient]:
+    async with get_client(url=server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def saver(server: LangGraphServer) -> Iterator[SQLSaver]:
+    """The database that the command line opens where the server runs."""
+    with SQLSaver(f"sqlite:///{server.folder}/threadloom.db") as saver:
+        yield saver
 
 
 async def test_schemas_are_there_for_studios_forms(client: LangGraphClient) -> None:
@@ -83,7 +45,7 @@ async def test_schemas_are_there_for_studios_forms(client: LangGraphClient) -> N
     assert {"plan", "search", "extract", "finish"} <= {node["id"] for node in drawn["nodes"]}
 
 
-async def test_run_pause_edit_resume_and_history(client: LangGraphClient) -> None:
+async def test_run_pause_edit_resume_and_history(client: LangGraphClient, saver: SQLSaver) -> None:
     thread = await client.threads.create(thread_id=str(uuid4()))
     given: Any = {"question": QUESTION, "review": True}
     await client.runs.wait(thread["thread_id"], "research", input=given)
@@ -91,6 +53,9 @@ async def test_run_pause_edit_resume_and_history(client: LangGraphClient) -> Non
     assert state["next"] == ["review_papers"]
     [pause] = state["tasks"][0]["interrupts"]
     assert pause["value"]["kind"] == "papers"
+    seen = describe(saver, thread["thread_id"])
+    assert (seen.graph, seen.status, seen.question) == ("research", "waiting", QUESTION)
+    assert [question["kind"] for question in seen.pending] == ["papers"]
 
     await client.threads.update_state(thread["thread_id"], {"style": "ieee"})
     state = await client.threads.get_state(thread["thread_id"])
@@ -107,6 +72,9 @@ async def test_run_pause_edit_resume_and_history(client: LangGraphClient) -> Non
     assert result["finished_at"]
     assert result["references"][0]["text"] in result["markdown"]
 
-    history = await client.threads.get_history(thread["thread_id"], limit=50)
-    assert history[0]["next"] == []
-    assert ["search"] in [sorted(set(step["next"])) for step in history]
+    steps = await client.threads.get_history(thread["thread_id"], limit=50)
+    assert steps[0]["next"] == []
+    assert ["search"] in [sorted(set(step["next"])) for step in steps]
+    seen = describe(saver, thread["thread_id"])
+    assert seen.status == "done"
+    assert [step.id for step in history(saver, seen)] == [step["checkpoint"]["checkpoint_id"] for step in steps]

@@ -73,7 +73,8 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     those writes pending. A graph of ours says `finished_at` in its state when it has come to its end.
     """
     latest = saver.get_tuple(config_for(thread_id))
-    name = str(latest.metadata.get("graph", "")) if latest else ""
+    metadata: dict[str, Any] = {**latest.metadata} if latest else {}
+    name = str(metadata.get("graph") or metadata.get("graph_id", ""))  # the latter from a LangGraph server
     if name not in GRAPHS:
         updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
         return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)

@@ -123,7 +123,8 @@ def test_a_listing_starts_before_a_config_or_a_bare_checkpoint(saver: SQLSaver) 
     assert _ids(saver.list(None)) == ids[::-1]
     middle = saver.get_tuple(config(checkpoint_id="070"))
     assert middle
-    for before in (middle.config, middle.checkpoint):
+    shapes: list[Any] = [middle.config, middle.checkpoint, middle.config["configurable"]]  # the last is the server's
+    for before in shapes:
         assert _ids(saver.list(config(), before=before)) == ids[69::-1]
     assert _ids(saver.list(config(), before=middle.config, limit=5)) == ids[69:64:-1]
     assert _ids(saver.list(config(), before=config())) == ids[::-1]

@@ -61,6 +61,21 @@ def shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def passage(content: str, start: int, most: int) -> dict[str, object]:
+    """A part of a long text from character `start`, cut between words where it can be, and where the next begins.
+
+    Raises ToolException if `start` is past the end.
+    """
+    if start and start >= len(content):
+        raise ToolException(f"there is no character {start:,}: the text has {len(content):,}")
+    end = len(content) if len(content) <= start + most else start + most
+    if end < len(content):
+        gap = max(content.rfind(" ", start, end), content.rfind("\n", start, end)) + 1
+        end = gap if gap > start + most // 2 else end
+    told: dict[str, object] = {"text": content[start:end], "start": start, "characters": len(content)}
+    return told if end == len(content) else {**told, "next_start": end}
+
+
 def bad_arguments(error: Exception) -> str:
     """Which arguments do not fit and why, in one short line."""
     if not isinstance(error, ValidationError):

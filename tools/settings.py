@@ -55,7 +55,7 @@ class WebSettings(LoomSettings):
     tavily_key: SecretStr | None = None
     tavily_url: Url = "https://api.tavily.com"
     private_hosts: Hosts = ()
-    """`host` or `host:port` of private addresses that pages may be read from; separated by commas in the environment."""
+    """`host` or `host:port` of private addresses that pages may be read from; with commas in the environment."""
     only_hosts: Hosts = ()
     """If there are any, pages are read from these and from `private_hosts` alone."""
 

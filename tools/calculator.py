@@ -98,7 +98,7 @@ class _Arithmetic(SimpleEval):  # type: ignore[misc]  # simpleeval is not typed
     def result(self) -> Number | bool:
         """The value. Raises what simpleeval, Python's parser and arithmetic raise."""
         tree = ast.parse(self._expression, mode="eval")
-        value = self.eval(self._expression, ast.Expr(tree.body))
+        value: object = self.eval(self._expression, ast.Expr(tree.body))
         return value if isinstance(value, bool) else _bounded(value)
 
     def _number(self, node: ast.Constant) -> Number:
@@ -109,13 +109,12 @@ class _Arithmetic(SimpleEval):  # type: ignore[misc]  # simpleeval is not typed
         raise CalculatorError("only numbers can be calculated with")
 
 
-def _bounded(value: Any) -> Number:
+def _bounded(value: object) -> Number:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise CalculatorError("only numbers can be calculated with")
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise CalculatorError("a number is too large")
-    number: Number = value
-    return number
+    return value
 
 
 def _exactly(of: Callable[..., Any]) -> Callable[..., Number]:
@@ -141,7 +140,7 @@ def _power(base: Number, exponent: Number) -> Number:
     if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0:
         if base and math.log2(abs(base)) * exponent > MOST_BITS:
             raise CalculatorError("a number is too large")
-        return base**exponent
+        return int(base**exponent)
     return Decimal(base) ** Decimal(exponent)
 
 

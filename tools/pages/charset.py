@@ -29,7 +29,7 @@ def decoded(body: bytes, content_type: str) -> str:
             continue
         try:
             return body.decode(codec)
-        except (UnicodeError, ValueError):
+        except (LookupError, ValueError):  # a codec that is not of text; bytes that do not fit
             continue
     damaged = body.decode("utf-8", errors="replace")
     beyond_ascii = sum(character > "\x7f" for character in damaged)
@@ -39,7 +39,6 @@ def decoded(body: bytes, content_type: str) -> str:
 def _codec(name: str) -> str | None:
     try:
         codec = codecs.lookup(name).name
-        b"".decode(codec)  # some codecs are not of text
     except (LookupError, ValueError):
         return None
     return None if codec.replace("-", "_") in _NOT_OF_THE_WEB else "cp1252" if codec in _LATIN else codec

@@ -78,7 +78,7 @@ class _Writer:
             else:
                 self._close(element, root)
         self._break()
-        return re.sub(r"\n{3,}", "\n\n", prose("\n".join(self._lines))).strip()
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip()
 
     def _open(self, element: etree._Element) -> None:
         tag = element.tag
@@ -125,7 +125,7 @@ class _Writer:
             self._line.append(re.sub(r"\s+", " ", words))
 
     def _break(self) -> None:
-        line = "".join(self._line)
+        line = prose("".join(self._line))
         line = line.rstrip() if self._verbatim else re.sub(" {2,}", " ", line).strip()
         self._line.clear()
         if line.strip("-# ") or (self._verbatim and self._lines):

@@ -30,6 +30,7 @@ def tool_of(
 ) -> BaseTool:
     """A tool that answers with what `function` returns: text for the model, and an artifact for the program.
 
+    Artifacts are kept in checkpoints with their message, so they are plain JSON values and no larger than they must be.
     The text is cut to MOST characters; a ToolException and arguments that do not fit become short text.
     """
 

@@ -55,7 +55,7 @@ class CalculatorError(ToolException):
 def calculator_tool() -> BaseTool:
     """`calculate`: a number, or true or false, as text; what is wrong with an expression is text as well."""
     return tool_of(
-        lambda expression: (calculate(expression), None),
+        lambda expression: (calculate(expression),) * 2,
         name="calculate",
         description="Work out an arithmetic expression exactly; use it for every calculation.",
         arguments=Expression,

@@ -1,6 +1,7 @@
 """Reading pages over real sockets, from servers that mean no good."""
 
 import gzip
+import json
 import socket
 import ssl
 import threading
@@ -11,11 +12,15 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 
 from tests.servers.page_server import Answer, PageServer, http, redirect
 from threadloom.tools.http import HttpError
 from threadloom.tools.pages.gate import Gate
 from threadloom.tools.pages.page import MAX_BYTES, Page, PageReader
+from threadloom.tools.pages.tool import page_reader, page_tool
+from threadloom.tools.settings import WebSettings
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 Read = Callable[..., Page]
@@ -54,9 +59,11 @@ def failure(read: Read, answer: Answer, deadline: float = 20) -> str:
 def test_page(read: Read) -> None:
     with PageServer({"/": redirect("/tea"), "/tea": http(b"<title>Tea</title><p>Hot <a href='x'>water</a>")}) as server:
         page = read(server)
-        assert page == Page(
-            f"http://pages.test:{server.port}/tea", "Tea", f"Hot water <http://pages.test:{server.port}/x>"
-        )
+        assert page == {
+            "url": f"http://pages.test:{server.port}/tea",
+            "title": "Tea",
+            "text": f"Hot water <http://pages.test:{server.port}/x>",
+        }
         assert all(f"host: pages.test:{server.port}".encode() in head.lower() for head in server.requests)
 
 
@@ -65,7 +72,7 @@ def test_a_name_is_resolved_once_a_connection() -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     with PageServer({"/": http(b"fine")}) as server:
         reader = PageReader(Gate([f"pages.test:{server.port}"], resolve=lambda host, port: answers.pop(0)))
-        assert reader.read(f"http://pages.test:{server.port}/", 20).text == "fine"
+        assert reader.read(f"http://pages.test:{server.port}/", 20)["text"] == "fine"
         reader.close()
     assert answers == [["127.0.0.2"]]
 
@@ -73,7 +80,7 @@ def test_a_name_is_resolved_once_a_connection() -> None:
 def test_the_next_address_is_tried() -> None:
     with PageServer({"/": http(b"fine")}) as server:
         reader = PageReader(Gate([f"pages.test:{server.port}"], resolve=lambda host, port: ["127.0.0.9", "127.0.0.1"]))
-        assert reader.read(f"http://pages.test:{server.port}/", 20).text == "fine"
+        assert reader.read(f"http://pages.test:{server.port}/", 20)["text"] == "fine"
         reader.close()
 
 
@@ -103,7 +110,7 @@ def test_the_body_of_a_redirect_is_not_read(read: Read) -> None:
             wire.sendall(bytes(65_536))
 
     with PageServer({"/": endless, "/there": http(b"fine")}) as server:
-        assert read(server).text == "fine"
+        assert read(server)["text"] == "fine"
         assert server.gone.wait(20)
 
 
@@ -196,7 +203,7 @@ CHARSETS = {
 @pytest.mark.parametrize(("body", "kind", "text"), CHARSETS.values(), ids=CHARSETS)
 def test_charsets(body: bytes, kind: str, text: str, read: Read) -> None:
     with PageServer({"/": http(body, kind)}) as server:
-        assert read(server).text == text
+        assert read(server)["text"] == text
 
 
 def certificate(folder: Path, name: str) -> Path:
@@ -238,8 +245,49 @@ def test_the_certificate_is_that_of_the_name(tmp_path: Path, monkeypatch: pytest
     with PageServer({"/": http(b"fine")}, context) as server:
         hosts = [f"{name}:{server.port}" for name in ("pages.test", "other.test")]
         reader = PageReader(Gate(hosts, resolve=lambda host, port: ["127.0.0.1"]))
-        assert reader.read(f"https://pages.test:{server.port}/", 20).text == "fine"
+        assert reader.read(f"https://pages.test:{server.port}/", 20)["text"] == "fine"
         with pytest.raises(HttpError, match=r"no secure connection to other\.test"):
             reader.read(f"https://other.test:{server.port}/", 20)
         reader.close()
         assert len(server.requests) == 1
+
+
+def call(tool: BaseTool, **args: object) -> ToolMessage:
+    message = tool.invoke({"name": tool.name, "args": args, "id": "1", "type": "tool_call"})
+    assert isinstance(message, ToolMessage)
+    return message
+
+
+def test_tool_gives_a_long_page_in_parts() -> None:
+    whole = " ".join(f"word{number}" for number in range(5_000))
+    with PageServer(
+        {"/": http(f"<title>T</title><p>{whole}".encode()), "/none": http(b"<script>x</script>")}
+    ) as server:
+        reader, address = PageReader(Gate([f"127.0.0.1:{server.port}"])), f"http://127.0.0.1:{server.port}"
+        tool = page_tool(reader)
+        parts: list[str] = []
+        start: int | None = 0
+        while start is not None:
+            message = call(tool, url=address, start=start)
+            told = json.loads(str(message.content))
+            assert (told["url"], told["title"], told["characters"]) == (address, "T", len(whole))
+            assert message.artifact == {"url": told["url"], "title": "T", "text": told["text"]}
+            parts.append(told["text"])
+            start = told.get("next_start")
+        assert "".join(parts) == whole
+        assert max(map(len, parts)) <= 8_000
+        assert call(tool, url=f"{address}/none").content == "the page holds no text to read; it may need a browser"
+        assert call(tool, url=f"{address}/gone").content == (
+            "the page could not be read: request not accepted (HTTP 404)"
+        )
+        reader.close()
+
+
+def test_tool_of_the_settings() -> None:
+    tool = page_tool(page_reader(WebSettings(private_hosts=("pages.test",))))
+    refused = "the page could not be read: 127.0.0.1 is a private address and may not be fetched"
+    message = call(tool, url="http://127.0.0.1/")
+    assert (message.content, message.status) == (refused, "error")
+    for wrong in ("", "x" * 2_001):
+        assert str(call(tool, url=wrong).content).startswith("bad arguments: url: ")
+    assert call(tool, url="nowhere").status == "error"

@@ -1,6 +1,6 @@
 """One page of the web, read: the address it came from in the end, its title, its text."""
 
-from dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from threadloom.tools.http import Deadline, HttpClient, HttpError, Reply
 from threadloom.tools.pages.charset import decoded
@@ -14,8 +14,7 @@ MAX_BYTES = 5_000_000
 _HEADERS = {"Accept": "text/html, text/*;q=0.9, application/json;q=0.8, */*;q=0.1", "Accept-Encoding": "gzip, deflate"}
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(TypedDict):
     """A page as it can be read: nothing of it runs, nothing it refers to is loaded."""
 
     url: str
@@ -32,18 +31,18 @@ class PageReader:
     def read(self, url: str, deadline: float) -> Page:
         """The page at `url`, within `deadline` seconds. Raises HttpError."""
         reply = self._http.get(url, headers=_HEADERS, deadline=Deadline(deadline))
-        return Page(reply.url, *_read(reply))
+        read = _read(reply)
+        return Page(url=reply.url, title=read.title, text=read.text)
 
     def close(self) -> None:
         """Close what is open."""
         self._http.close()
 
 
-def _read(reply: Reply) -> tuple[str, str]:
+def _read(reply: Reply) -> Readable:
     kind = reply.headers.get("Content-Type", "")
     if b"\0" in reply.body[:1_000] and "utf-16" not in kind.lower():
         raise HttpError("not a page of text")
     written = decoded(reply.body, kind)
     is_html = "html" in kind.lower() or (not kind and written.lstrip()[:1] == "<")
-    read = readable(written, reply.url) if is_html else Readable("", prose(written))
-    return read.title, read.text
+    return readable(written, reply.url) if is_html else Readable("", prose(written))

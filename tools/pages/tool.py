@@ -37,11 +37,10 @@ def page_tool(reader: PageReader, deadline: float = 20) -> BaseTool:
             page = reader.read(url, deadline)
         except HttpError as error:
             raise ToolException(f"the page could not be read: {error}") from error
-        if not page.text:
+        if not page["text"]:
             raise ToolException("the page holds no text to read; it may need a browser")
-        part = passage(page.text, start, PART)
-        told = {"url": page.url, "title": page.title, **part}
-        return shown(told), Page(page.url, page.title, str(part["text"]))
+        part = passage(page["text"], start, PART)
+        return shown({**page, **part}), Page(url=page["url"], title=page["title"], text=str(part["text"]))
 
     return tool_of(
         fetch,

@@ -19,6 +19,10 @@ _PATH = "Path in the workspace, such as notes/today.md"
 _FOLDER = "Folder to look in, such as notes; the whole workspace by default"
 
 
+Told = dict[str, object]
+"""What a tool found or did, as JSON values."""
+
+
 class FolderPath(Arguments):
     """Arguments of `list_files`."""
 
@@ -65,12 +69,13 @@ def workspace_tools(workspace: Workspace) -> list[BaseTool]:
 
 
 def _list(workspace: Workspace) -> BaseTool:
-    def files(folder: str = "", start: int = 0) -> tuple[str, None]:
+    def files(folder: str = "", start: int = 0) -> tuple[str, Told]:
         found = workspace.files(folder)
-        told: dict[str, object] = {"files": len(found)}
+        told: Told = {"files": len(found)}
         told["found"] = [f"{entry.path} ({entry.size:,} bytes)" for entry in found[start : start + MOST_ENTRIES]]
-        more = len(found) > start + MOST_ENTRIES
-        return shown({**told, "next_start": start + MOST_ENTRIES} if more else told), None
+        if len(found) > start + MOST_ENTRIES:
+            told["next_start"] = start + MOST_ENTRIES
+        return shown(told), told
 
     return tool_of(
         files, name="list_files", description="List the files of the workspace with their sizes.", arguments=FolderPath
@@ -78,8 +83,9 @@ def _list(workspace: Workspace) -> BaseTool:
 
 
 def _read(workspace: Workspace) -> BaseTool:
-    def read(path: str, start: int = 0) -> tuple[str, None]:
-        return shown({"path": path, **passage(workspace.read(path), start, PART)}), None
+    def read(path: str, start: int = 0) -> tuple[str, Told]:
+        told = {"path": path, **passage(workspace.read(path), start, PART)}
+        return shown(told), told
 
     return tool_of(
         read,
@@ -92,9 +98,9 @@ def _read(workspace: Workspace) -> BaseTool:
 
 
 def _write(workspace: Workspace) -> BaseTool:
-    def write(path: str, content: str, replace: bool = False) -> tuple[str, None]:
+    def write(path: str, content: str, replace: bool = False) -> tuple[str, Told]:
         workspace.write(path, content, replace=replace)
-        return f"{path} written: {len(content):,} characters", None
+        return f"{path} written: {len(content):,} characters", {"path": path}
 
     return tool_of(
         write,
@@ -105,9 +111,9 @@ def _write(workspace: Workspace) -> BaseTool:
 
 
 def _append(workspace: Workspace) -> BaseTool:
-    def append(path: str, content: str) -> tuple[str, None]:
+    def append(path: str, content: str) -> tuple[str, Told]:
         workspace.append(path, content)
-        return f"{len(content):,} characters put at the end of {path}", None
+        return f"{len(content):,} characters put at the end of {path}", {"path": path}
 
     return tool_of(
         append,
@@ -118,16 +124,17 @@ def _append(workspace: Workspace) -> BaseTool:
 
 
 def _search(workspace: Workspace) -> BaseTool:
-    def search(words: str, folder: str = "", start: int = 0) -> tuple[str, None]:
+    def search(words: str, folder: str = "", start: int = 0) -> tuple[str, Told]:
         found = list(islice(workspace.search(words, folder), start, start + MOST_MATCHES + 1))
-        told: dict[str, object] = {
+        told: Told = {
             "matches": [
                 {"path": match.path, "line": match.line, "start": match.start, "text": clipped(match.text, MOST_LINE)}
                 for match in found[:MOST_MATCHES]
             ]
         }
-        more = len(found) > MOST_MATCHES
-        return shown({**told, "next_start": start + MOST_MATCHES} if more else told), None
+        if len(found) > MOST_MATCHES:
+            told["next_start"] = start + MOST_MATCHES
+        return shown(told), told
 
     return tool_of(
         search,

@@ -54,8 +54,13 @@ class CalculatorError(ToolException):
 
 def calculator_tool() -> BaseTool:
     """`calculate`: a number, or true or false, as text; what is wrong with an expression is text as well."""
+
+    def work_out(expression: str) -> tuple[str, str]:
+        result = calculate(expression)
+        return result, result
+
     return tool_of(
-        lambda expression: (calculate(expression),) * 2,
+        work_out,
         name="calculate",
         description="Work out an arithmetic expression exactly; use it for every calculation.",
         arguments=Expression,

@@ -11,7 +11,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +26,7 @@ from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket
 from tenacity.stop import stop_base
 
 from threadloom.models.redaction import LEAST, redact
+from threadloom.tools.wire import Wires
 
 CONNECT_SECONDS = 3.0
 MAX_BYTES = 20_000_000
@@ -198,17 +198,18 @@ class HttpClient:
         that trickles in never meets one. So the connection is cut, and the thread left behind ends.
         """
         news: SimpleQueue[_News] = SimpleQueue()
-        wires: list[Any] = []
-        threading.Thread(target=self._transfer, args=(request, deadline, news.put, wires.append), daemon=True).start()
+        wires = Wires()
+        threading.Thread(target=self._transfer, args=(request, deadline, news.put, wires), daemon=True).start()
         try:
             outcome = news.get(timeout=min(CONNECT_SECONDS, deadline.remaining()))
         except Empty:
+            wires.cut()
             raise HttpError(f"no network: no connection to {request.url.host}") from None
         try:
             while outcome is None:
                 outcome = news.get(timeout=max(0, deadline.left()))
         except Empty:
-            _cut(wires)
+            wires.cut()
             raise deadline.error() from None
         if isinstance(outcome, Exception):
             raise _translated(outcome, request.url.host, deadline)
@@ -217,19 +218,15 @@ class HttpClient:
         return outcome
 
     def _transfer(
-        self, request: httpx2.Request, deadline: Deadline, tell: Callable[[_News], None], wire: Callable[[Any], None]
+        self, request: httpx2.Request, deadline: Deadline, tell: Callable[[_News], None], wires: Wires
     ) -> None:
-        """Tell None as soon as a connection stands, then the complete reply or what went wrong.
-
-        `wire` is given what the connection runs over.
-        """
+        """Tell None as soon as a connection stands, then the complete reply or what went wrong."""
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("send_request_headers.started"):
-                deadline.remaining()  # nobody waits any more, and nobody would cut this connection
                 tell(None)
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-                wire(info["return_value"])
+                wires.add(info["return_value"])
 
         try:
             left = deadline.remaining()
@@ -243,13 +240,6 @@ class HttpClient:
                 response.close()
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
             tell(error)
-
-
-def _cut(wires: list[Any]) -> None:
-    """End connections that another thread reads from: it finds them closed by the other side."""
-    for wire in wires:
-        with suppress(OSError):  # it has ended by itself
-            wire.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 def _part(deadline: Deadline, share: float) -> Deadline:

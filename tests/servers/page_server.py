@@ -32,7 +32,7 @@ class PageServer:
     requests: list[bytes] = field(default_factory=list)
     """Heads of the requests, as they arrived."""
     gone: threading.Event = field(default_factory=threading.Event)
-    """Set when a client has closed its connection while an answer was being written."""
+    """Set when a client has closed its connection before it had the whole answer."""
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -57,7 +57,9 @@ class PageServer:
             with self.tls.wrap_socket(connection, server_side=True) if self.tls else connection as wire:
                 head = b""
                 while b"\r\n\r\n" not in head:
-                    head += wire.recv(65_536) or b"\r\n\r\n"
+                    if not (chunk := wire.recv(65_536)):
+                        raise ConnectionAbortedError
+                    head += chunk
                 self.requests.append(head)
                 path = [*head.split(b" "), b""][1].decode()
                 answer = self.pages.get(path, http(b"no such page", status="404 Not Found"))

@@ -16,6 +16,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
 from tests.servers.page_server import Answer, PageServer, http, redirect
+from threadloom.tools import http as http_module
 from threadloom.tools.http import HttpError
 from threadloom.tools.pages.gate import Gate
 from threadloom.tools.pages.page import MAX_BYTES, Page, PageReader
@@ -148,6 +149,24 @@ def test_slow_loris(start: bytes, read: Read) -> None:
     for thread in set(threading.enumerate()) - before:
         thread.join(20)
         assert not thread.is_alive()
+
+
+def test_a_name_that_takes_its_time_to_resolve_holds_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits any more when the connection stands, so it is cut at once, not when the server tires of dripping."""
+    monkeypatch.setattr(http_module, "CONNECT_SECONDS", 0.1)
+    given_up = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        given_up.wait(20)
+        return ["127.0.0.1"]
+
+    with PageServer({"/": drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")}) as server:
+        reader = PageReader(Gate([f"pages.test:{server.port}"], resolve=resolve))
+        with pytest.raises(HttpError, match="no connection to"):
+            reader.read(f"http://pages.test:{server.port}/", 300)
+        given_up.set()
+        assert server.gone.wait(20)
+        reader.close()
 
 
 def test_endless_body(read: Read) -> None:

@@ -26,6 +26,7 @@ from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket
 from tenacity.stop import stop_base
 
 from threadloom.models.redaction import LEAST, redact
+from threadloom.tools.wire import Wires
 
 CONNECT_SECONDS = 3.0
 MAX_BYTES = 20_000_000
@@ -33,7 +34,7 @@ ATTEMPTS = 4
 FIRST_SHARE = 0.6
 """Of the deadline, for the first attempt: a connection that hangs leaves time for another."""
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-PRIVATE_HEADERS = ("x-api-key",)
+PRIVATE_HEADERS = ("authorization", "x-api-key")
 PRIVATE_PARAMS = ("api_key",)
 _SECRET = re.compile(r"(api_key=)[^&\s]+")
 
@@ -88,6 +89,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    url: str
+    """Where it came from, after redirects."""
 
     def json(self) -> Any:
         """The body as JSON. Raises HttpError if it is not."""
@@ -101,17 +104,26 @@ _News = Reply | Exception | None
 
 
 class HttpClient:
-    """GET requests within a deadline; thread-safe, meant to live as long as the process.
+    """Requests within a deadline; thread-safe, meant to live as long as the process.
 
     `contact` is a mail address for the User-Agent, `backoff` the longest first pause before another attempt, in
-    seconds; it doubles from there.
+    seconds; it doubles from there. `transport` decides how hosts are reached, directly or by the proxies of the
+    environment unless given; a reply may have `max_bytes`.
     """
 
-    def __init__(self, contact: str = "", backoff: float = 0.5) -> None:
+    def __init__(
+        self,
+        contact: str = "",
+        backoff: float = 0.5,
+        transport: httpx2.BaseTransport | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._limiters: dict[tuple[str, Pace], Limiter] = {}
         self._lock = threading.Lock()
         self._backoff = tenacity.wait_random_exponential(multiplier=backoff, max=8)
+        self._max_bytes = max_bytes
         self._client = httpx2.Client(
+            transport=transport,
             headers={"User-Agent": _user_agent(contact)},
             follow_redirects=True,
             max_redirects=5,
@@ -132,6 +144,17 @@ class HttpClient:
         Retries what may pass (429, 5xx, a lost connection) and waits as long as `Retry-After` asks if there is time.
         Raises HttpError.
         """
+        return self._repeat(lambda: self._request("GET", url, params=params, headers=headers), pace, deadline)
+
+    def post(self, url: str, data: object, headers: Mapping[str, str], *, deadline: Deadline) -> Reply:
+        """The reply of `url` to JSON `data`, as `get` does it: for requests that may be repeated. Raises HttpError."""
+        return self._repeat(lambda: self._request("POST", url, json=data, headers=headers), None, deadline)
+
+    def close(self) -> None:
+        """Close the connections it keeps."""
+        self._client.close()
+
+    def _repeat(self, make: Callable[[], httpx2.Request], pace: Pace | None, deadline: Deadline) -> Reply:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_PassingError),
             stop=tenacity.stop_any(tenacity.stop_after_attempt(ATTEMPTS), _NoTimeForAnother(deadline)),
@@ -141,24 +164,20 @@ class HttpClient:
         shares = chain([FIRST_SHARE], repeat(1.0))
 
         def attempt() -> Reply:
-            request = self._request(url, params or {}, headers or {})
+            request = make()
             self._take_turn(request.url.host, pace, deadline)
             return self._exchange(request, _part(deadline, next(shares)))
 
         return retrying(attempt)
-
-    def close(self) -> None:
-        """Close the connections it keeps."""
-        self._client.close()
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.wait if isinstance(error, _PassingError) else None
         return self._backoff(state) if asked is None else asked
 
-    def _request(self, url: str, params: Mapping[str, str | int], headers: Mapping[str, str]) -> httpx2.Request:
+    def _request(self, method: str, url: str, **parts: Any) -> httpx2.Request:
         try:
-            request = self._client.build_request("GET", url, params=params, headers=headers)
+            request = self._client.build_request(method, url, **parts)
         except httpx2.InvalidURL as error:
             raise HttpError(f"not a usable address: {error}") from error
         request.extensions["first"] = request.url
@@ -176,18 +195,21 @@ class HttpClient:
         """Send and receive in a thread, and stop waiting in time. Raises HttpError, also for an unsuccessful status.
 
         Socket timeouts do not bound it: resolving a name ignores them, several addresses each get one, and a reply
-        that trickles in never meets one. The thread left behind ends by those timeouts.
+        that trickles in never meets one. So the connection is cut, and the thread left behind ends.
         """
         news: SimpleQueue[_News] = SimpleQueue()
-        threading.Thread(target=self._transfer, args=(request, deadline, news.put), daemon=True).start()
+        wires = Wires()
+        threading.Thread(target=self._transfer, args=(request, deadline, news.put, wires), daemon=True).start()
         try:
             outcome = news.get(timeout=min(CONNECT_SECONDS, deadline.remaining()))
         except Empty:
+            wires.cut()
             raise HttpError(f"no network: no connection to {request.url.host}") from None
         try:
             while outcome is None:
-                outcome = news.get(timeout=deadline.remaining())
+                outcome = news.get(timeout=max(0, deadline.left()))
         except Empty:
+            wires.cut()
             raise deadline.error() from None
         if isinstance(outcome, Exception):
             raise _translated(outcome, request.url.host, deadline)
@@ -195,12 +217,16 @@ class HttpClient:
             raise _status_error(outcome)
         return outcome
 
-    def _transfer(self, request: httpx2.Request, deadline: Deadline, tell: Callable[[_News], None]) -> None:
+    def _transfer(
+        self, request: httpx2.Request, deadline: Deadline, tell: Callable[[_News], None], wires: Wires
+    ) -> None:
         """Tell None as soon as a connection stands, then the complete reply or what went wrong."""
 
-        def trace(event: str, _: object) -> None:
+        def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("send_request_headers.started"):
                 tell(None)
+            if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                wires.add(info["return_value"])
 
         try:
             left = deadline.remaining()
@@ -208,8 +234,8 @@ class HttpClient:
             request.extensions |= {"trace": trace, "timeout": timeout.as_dict()}
             response = self._client.send(request, stream=True)
             try:
-                body = _without_keys(_read(response, deadline), request)
-                tell(Reply(response.status_code, response.headers, body))
+                body = _without_keys(_read(response, self._max_bytes, deadline), request)
+                tell(Reply(response.status_code, response.headers, body, str(response.url)))
             finally:
                 response.close()
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits
@@ -252,7 +278,7 @@ def _is_private(host: str) -> bool:
 
 def _without_keys(body: bytes, request: httpx2.Request) -> bytes:
     """A reply in which the keys of its request are masked: services repeat them, and what they say is reported."""
-    keys = [request.headers.get(name, "") for name in PRIVATE_HEADERS]
+    keys = [request.headers.get(name, "").removeprefix("Bearer ") for name in PRIVATE_HEADERS]
     keys += [request.url.params.get(name, "") for name in PRIVATE_PARAMS]
     for key in keys:
         body = body.replace(key.encode(), b"***") if len(key) >= LEAST else body
@@ -267,12 +293,12 @@ class _NoTimeForAnother(stop_base):
         return retry_state.upcoming_sleep >= self._deadline.left()
 
 
-def _read(response: httpx2.Response, deadline: Deadline) -> bytes:
+def _read(response: httpx2.Response, most: int, deadline: Deadline) -> bytes:
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise HttpError(f"reply larger than {MAX_BYTES // 1_000_000} MB")
+        if len(body) > most:
+            raise HttpError(f"reply larger than {most // 1_000_000} MB")
         deadline.remaining()
     return bytes(body)
 

@@ -1,6 +1,6 @@
-"""What can be set about the sources of papers: the table `[sources]` of `threadloom.toml`, or the environment."""
+"""What can be set about tools: tables of `threadloom.toml`, `[sources]` for papers and `[web]`, or the environment."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
@@ -37,6 +37,27 @@ class SourceSettings(LoomSettings):
     """Base addresses to use instead of the public ones: a mirror, or a server in a test."""
     deadline: float = Field(default=20.0, gt=0, le=600)
     """Seconds the search of one source may take."""
+
+
+SearchName = Literal["searxng", "tavily", "ddgs"]
+Hosts = Annotated[tuple[Annotated[str, Field(pattern=r"^[^\s/@?#]+$")], ...], NoDecode, BeforeValidator(_names)]
+
+
+class WebSettings(LoomSettings):
+    """Who searches the web, and which pages may be read, e.g. `THREADLOOM_SEARXNG_URL`."""
+
+    table: ClassVar[str] = "web"
+
+    web_search: SearchName | Literal["off"] | None = None
+    """By default the first that is configured: a SearxNG address, a Tavily key, else ddgs if it is installed."""
+    searxng_url: Url | None = None
+    """A SearxNG server whose settings.yml lists json under search.formats."""
+    tavily_key: SecretStr | None = None
+    tavily_url: Url = "https://api.tavily.com"
+    private_hosts: Hosts = ()
+    """`host` or `host:port` of private addresses that pages may be read from; with commas in the environment."""
+    only_hosts: Hosts = ()
+    """If there are any, pages are read from these and from `private_hosts` alone."""
 
 
 def load_source_settings() -> SourceSettings:

@@ -99,6 +99,20 @@ def test_doctor_says_which_model_would_answer_and_shows_no_secret(cli: Cli, monk
     assert "sk-secret" not in ended.out
 
 
+def test_doctor_says_who_would_search_the_web(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> tuple[bool, str]:
+        checks = {check["what"]: check for check in json.loads(cli("doctor", "--json").out)}
+        return checks["web search"]["ok"], checks["web search"]["says"]
+
+    assert found() == (True, "ddgs (not asked)")
+    monkeypatch.setenv("THREADLOOM_TAVILY_KEY", "tvly-secret")
+    assert found() == (True, "Tavily (not asked)")
+    monkeypatch.setenv("THREADLOOM_WEB_SEARCH", "searxng")
+    assert found() == (False, "settings: web.web_search: searxng needs THREADLOOM_SEARXNG_URL")
+    monkeypatch.setenv("THREADLOOM_WEB_SEARCH", "off")
+    assert found() == (False, "web search is not available: it is switched off")
+
+
 def test_wrong_settings_are_one_line(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "threadloom.toml").write_text('[run]\nstlye = "apa"\n')
     ended = cli("run", "research", QUESTION)

@@ -1,4 +1,4 @@
-"""`threadloom doctor`: what is configured, what is reachable, which model would answer."""
+"""`threadloom doctor`: what is configured, what is reachable, which model would answer, who would search the web."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -30,8 +30,8 @@ def doctor(
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what is configured, what is reachable, and which model would answer."""
-    checks = [_versions(), *_models(deadline), _database(db), *_sources(deadline)]
+    """Say what is configured, what is reachable, which model would answer and who would search the web."""
+    checks = [_versions(), *_models(deadline), _database(db), *_sources(deadline), _web_search()]
     if json:
         print_json([asdict(check) for check in checks])
         return
@@ -93,3 +93,16 @@ def _sources(deadline: float) -> list[Check]:
         )
         for report in reports
     ]
+
+
+def _web_search() -> Check:
+    """Which would be asked; it is not, since a search may cost money."""
+    from threadloom.models.settings import ConfigError
+    from threadloom.tools.settings import WebSettings
+    from threadloom.tools.web.catalogue import configured
+    from threadloom.tools.web.search import SearchError
+
+    try:
+        return Check("web search", True, f"{configured(WebSettings()).label} (not asked)")
+    except (ConfigError, SearchError) as error:
+        return Check("web search", False, one_line(error))

@@ -1,0 +1,1 @@
+"""Reading a page of the web: which addresses may be reached, how, and what its text is."""

@@ -1,0 +1,1 @@
+"""Files in one folder that a model may work in, and nothing outside it."""

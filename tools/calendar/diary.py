@@ -51,7 +51,7 @@ class Diary:
             agendas = list(pool.map(lambda name: self._agenda(name, *span), self.calendars))
         events = [event for agenda in agendas for event in agenda.events]
         return Agenda(
-            sorted(events, key=lambda event: (self.moments(event), event["title"])),
+            sorted(events, key=lambda event: (self.moments(event)[0], not event["all_day"], event["end"], event["title"])),
             [problem for agenda in agendas for problem in agenda.problems],
         )
 

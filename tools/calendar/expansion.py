@@ -59,14 +59,15 @@ def expand(data: bytes, start: datetime, end: datetime, zone: tzinfo) -> Iterato
 
 def _series(data: bytes) -> list[icalendar.Calendar]:
     """A calendar for each event with its exceptions, those that do not repeat first. Raises ValueError."""
+    begun, ended = (data.upper().count(word + b":VCALENDAR") for word in (b"BEGIN", b"END"))
+    if not begun or begun != ended:
+        raise ValueError("no calendar, or only the beginning of one")
     series: dict[object, icalendar.Calendar] = defaultdict(icalendar.Calendar)
     for number, calendar in enumerate(icalendar.Calendar.from_ical(data, multiple=True)):
         for event in calendar.walk("VEVENT"):
             part = series[number, str(event["UID"])] if "UID" in event else series[number, id(event)]
             part.add_component(event)
             part.update({key: calendar[key] for key in ("X-WR-TIMEZONE", "CALSCALE") if key in calendar})
-    if not series and b"BEGIN:VCALENDAR" not in data.upper():
-        raise ValueError("no calendar")
     return sorted(series.values(), key=lambda part: any("RRULE" in event for event in part.subcomponents))
 
 
@@ -138,7 +139,7 @@ def main(start: str, end: str, zone: str) -> None:
         for found in expand(sys.stdin.buffer.read(), *span, ZoneInfo(zone)):
             print(json.dumps(found), flush=True)  # noqa: T201 - this is how it answers
     except (ValueError, KeyError, IndexError, AttributeError, RecursionError, MemoryError):
-        print(json.dumps("it is no calendar that can be read"), flush=True)  # noqa: T201 - likewise
+        print(json.dumps("it is no calendar that can be read, or only the beginning of one"), flush=True)  # noqa: T201 - likewise
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Which tools act on the world: what they do cannot be taken back, so a person agrees before they run.
+"""Which tools act on the world: what they do cannot be taken back, so a person agrees first.
 
-A mark, no lock: a graph asks `acts(tool)` and puts an `interrupt` in front. Mark a tool of your own with `acting(tool)`.
+A mark, no lock: a graph asks `acts(tool)` and puts an `interrupt` in front. `acting(tool)` marks a tool of your own.
 """
 
 from langchain_core.tools import BaseTool
@@ -15,5 +15,5 @@ def acting(tool: BaseTool) -> BaseTool:
 
 
 def acts(tool: BaseTool) -> bool:
-    """Whether a tool is marked as one that acts. What comes from elsewhere (MCP, community) is, unless it was vouched for."""
+    """Whether a tool is marked as one that acts; what comes from elsewhere (MCP, community) is, unless vouched for."""
     return bool((tool.metadata or {}).get(_MARK))

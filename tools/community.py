@@ -1,4 +1,4 @@
-"""Tools of langchain-community, with our limits; the only place that imports that package, and only when it is asked for.
+"""Tools of langchain-community, with our limits; the only place that imports that package, and only when asked.
 
 The package is final: nobody mends it, and its tools were written with less caution than ours. One of them executes any
 SQL, another reads any address. So each counts as acting (see `acting`) unless it is vouched for, has a deadline, and
@@ -69,7 +69,7 @@ def bounded(tool: BaseTool, *, seconds: float = 30.0, reads: bool = False) -> Ba
 
 
 def schema_text(database: Database, tables: Sequence[str] = ()) -> str:
-    """Tables as CREATE statements with three rows each, by langchain-community's SQLDatabase: for prompts that expect it.
+    """Tables as CREATE statements with three rows each, by langchain-community's SQLDatabase, as some prompts expect.
 
     Raises CommunityError if the package or a table is missing.
     """

@@ -1,4 +1,4 @@
-"""A tool that comes from elsewhere, as a LangChain tool with our limits: bounded text, and short text where it fails."""
+"""A tool that comes from elsewhere, with our limits: bounded text, and short text where it fails."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from threadloom.tools.answer import bad_arguments, capped
 
 
 class ForeignTool(BaseTool):
-    """Answers with what `call` returns for the arguments, by name; a ToolException that it raises is text for the model.
+    """Answers with what `call` returns for the arguments by name; a ToolException it raises is text for the model.
 
     No StructuredTool: that one has parameters of its own, and a foreign tool may call one of its arguments `config`.
     """

@@ -65,10 +65,11 @@ def variables() -> str:
 
 if __name__ == "__main__":
     if sys.argv[1] == "stdio":
-        print("not for the protocol", file=sys.stderr)
+        sys.stderr.write("not for the protocol\n")
         server.run(transport="stdio")
     else:
         listening = socket.create_server(("127.0.0.1", 0))
-        print(listening.getsockname()[1], flush=True)
+        sys.stdout.write(f"{listening.getsockname()[1]}\n")
+        sys.stdout.flush()
         config = uvicorn.Config(server.streamable_http_app(), log_level="critical")
         uvicorn.Server(config).run(sockets=[listening])

@@ -29,7 +29,7 @@ class Script:
 
 
 class SmtpServer:
-    """Runs while it is entered; `script` says what it does and holds what it got. With a `tls` context it has STARTTLS."""
+    """Runs while it is entered; `script` says what it does and holds what it got. Has STARTTLS if it has `tls`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script = script = Script()

@@ -15,7 +15,8 @@ SECRET = "the-secret-in-a-file"
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _SHOP = (
     "CREATE TABLE customers (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL, joined DATE, balance DECIMAL(10, 2))",
-    "CREATE TABLE orders (id INT PRIMARY KEY, customer INT, note TEXT, FOREIGN KEY (customer) REFERENCES customers (id))",
+    "CREATE TABLE orders (id INT PRIMARY KEY, customer INT, note TEXT, "
+    "FOREIGN KEY (customer) REFERENCES customers (id))",
     "INSERT INTO customers VALUES (1, 'Ann', '2020-01-02', 10.50), (2, 'Böb', '2021-01-02', 20.25)",
     "INSERT INTO orders VALUES (1, 1, 'it''s paid'), (2, 1, NULL), (3, 2, 'late')",
     "CREATE VIEW rich AS SELECT id, name FROM customers WHERE balance > 15",
@@ -86,7 +87,8 @@ def everything(engine: Engine) -> dict[str, Any]:
             held["numbers"] = run("SELECT last_value, is_called FROM numbers").fetchall()
             held["large"] = run("SELECT count(*) FROM pg_largeobject_metadata").fetchall()
             held["locks"] = run(
-                "SELECT count(*) FROM pg_locks, pg_database d WHERE locktype = 'advisory' AND database = d.oid AND d.datname = current_database()"
+                "SELECT count(*) FROM pg_locks, pg_database d WHERE locktype = 'advisory' AND database = d.oid "
+                "AND d.datname = current_database()"
             ).fetchall()
         if engine.dialect.name == "mysql":
             held["numbers"] = run("SELECT next_not_cached_value FROM numbers").fetchall()

@@ -103,7 +103,11 @@ def test_what_ends_as_the_days_begin_is_not_on_them(tmp_path: Path) -> None:
             "UID:5\nSUMMARY:after\nDTSTART:20260312T000000Z\nDTEND:20260312T010000Z",
         )
     )
-    assert [title for title, *_ in told(path, (date(2026, 3, 11), date(2026, 3, 11)), "UTC")] == ["long", "into", "moment"]
+    assert [title for title, *_ in told(path, (date(2026, 3, 11), date(2026, 3, 11)), "UTC")] == [
+        "long",
+        "into",
+        "moment",
+    ]
 
 
 def test_a_zone_of_the_file_itself(tmp_path: Path) -> None:
@@ -136,7 +140,12 @@ def test_hostile_events_cost_themselves_only(tmp_path: Path) -> None:
     agenda = Diary({"work": str(path)}, "Europe/Berlin").events(*WEEK)
     assert "Lunch" in [event["title"] for event in agenda.events]
     problems = "\n".join(agenda.problems)
-    for late in ("every second since 1970", "a day that never comes", "never, by the second", "a count beyond counting"):
+    for late in (
+        "every second since 1970",
+        "a day that never comes",
+        "never, by the second",
+        "a count beyond counting",
+    ):
         assert f'calendar work: "{late}" is left out: when it happens takes too long to compute' in problems
     for broken in ("no date", "no start", "no rule"):
         assert f'calendar work: "{broken}" is left out: it cannot be read' in problems
@@ -176,7 +185,9 @@ def test_what_is_no_calendar_is_said(tmp_path: Path, content: bytes) -> None:
     assert Diary({"odd": str(path)}).events(*WEEK).problems == [problem]
 
 
-def test_nothing_is_imported_from_the_working_folder(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_imported_from_the_working_folder(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "icalendar.py").write_text("raise SystemExit('imported')")
     monkeypatch.chdir(tmp_path)
     assert Diary({"work": str(work)}).events(*WEEK).problems == []
@@ -204,7 +215,12 @@ def address(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_addresses_and_files_are_read_together(work: Path, address: str) -> None:
-    calendars = {"mine": str(work), "shared": f"{address}/work.ics?key=secret", "lost": f"{address}/lost", "gone": "gone.ics"}
+    calendars = {
+        "mine": str(work),
+        "shared": f"{address}/work.ics?key=secret",
+        "lost": f"{address}/lost",
+        "gone": "gone.ics",
+    }
     agenda = Diary(calendars, "Europe/Berlin").events(*WEEK)
     assert [event["calendar"] for event in agenda.events[:2]] == ["mine", "shared"]
     assert len(agenda.events) == 10

@@ -119,7 +119,8 @@ def test_nothing_else_imports_it() -> None:
         "import sys, pkgutil, importlib, threadloom.tools as t;"
         "[importlib.import_module(m.name) for m in pkgutil.walk_packages(t.__path__, t.__name__ + '.')"
         " if not m.name.endswith('expansion')];"
-        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'langchain_community', 'mcp', 'sqlglot', 'icalendar'}))"
+        "print(sorted({m.partition('.')[0] for m in sys.modules}"
+        " & {'langchain_community', 'mcp', 'sqlglot', 'icalendar'}))"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,6 +15,7 @@ from langchain_tests.unit_tests import ToolsUnitTests
 from sqlalchemy import Engine
 
 from tests.tools.databases import KINDS, SECRET, everything, shop, writer
+from tests.tools.hostile_sql import FILE, hostile_sql
 from threadloom.tools.database.errors import DatabaseReadError
 from threadloom.tools.database.reader import Database
 from threadloom.tools.database.schema import describe
@@ -52,14 +53,15 @@ QUESTIONS = [
     ("SELECT name FROM customers WHERE name LIKE '%n%'", [["Ann"]]),
     ("SELECT id, name FROM rich", [[2, "Böb"]]),
     ("SELECT COUNT(*), SUM(id) FROM orders", [[3, 6]]),
-    ("SELECT name, COUNT(o.id) FROM customers c JOIN orders o ON o.customer = c.id GROUP BY name ORDER BY name DESC", [["Böb", 1], ["Ann", 2]]),
+    ("SELECT name, COUNT(o.id) FROM customers c JOIN orders o ON o.customer = c.id GROUP BY name ORDER BY 2",
+     [["Böb", 1], ["Ann", 2]]),
     ("SELECT note FROM orders ORDER BY id LIMIT 1", [["it's paid"]]),
     ("SELECT id FROM orders ORDER BY id LIMIT 1 OFFSET 2", [[3]]),
-    ("WITH paid AS (SELECT * FROM orders WHERE note LIKE '%paid') SELECT id FROM paid -- a comment; DROP TABLE orders", [[1]]),
+    ("WITH x AS (SELECT * FROM orders WHERE note LIKE '%paid') SELECT id FROM x -- a comment; DROP TABLE x", [[1]]),
     ("SELECT 1 AS n UNION ALL SELECT 2 ORDER BY n DESC", [[2], [1]]),
     ("SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) FROM customers ORDER BY id", [[1, 2], [2, 1]]),
-    ("SELECT CASE WHEN id IN (SELECT customer FROM orders) THEN 'yes' ELSE 'no' END FROM customers WHERE id = 1", [["yes"]]),
-    ("SELECT COALESCE(note, 'none'), UPPER('a'), CAST('7' AS DECIMAL(3, 0)) FROM orders WHERE id = 2", [["none", "A", 7]]),
+    ("SELECT CASE WHEN id IN (SELECT customer FROM orders) THEN 'yes' END FROM customers WHERE id = 1", [["yes"]]),
+    ("SELECT COALESCE(note, 'none'), UPPER('a'), CAST('7' AS DECIMAL(3)) FROM orders WHERE id = 2", [["none", "A", 7]]),
     ("SELECT 'a''b', 'c\"d', '100%', '/* -- */'", [["a'b", 'c"d', "100%", "/* -- */"]]),
     ("(SELECT id FROM customers WHERE id = 2)", [[2]]),
     ("SELECT NULL", [[None]]),
@@ -85,54 +87,6 @@ def test_an_endless_query_is_ended(url: str) -> None:
     assert message == "the database gave no answer: not within 0.2 s; ask for less"
 
 
-HOSTILE = {
-    "every": [
-        "DELETE FROM orders", "DROP TABLE orders", "UPDATE orders SET note = 'x'", "INSERT INTO orders VALUES (9, 1, 'x')",
-        "SELECT 1; DROP TABLE orders", "SELECT 1; COMMIT; DELETE FROM orders", "COMMIT", "ROLLBACK", "BEGIN", "CREATE TABLE x (a INT)",
-        "CREATE TEMPORARY TABLE x (a INT)", "ALTER TABLE orders ADD COLUMN x INT", "SELECT touch()", "",
-        "SELECT 'a' REGEXP touch()", ";", "SELECT FROM WHERE", "TRUNCATE TABLE orders", "REPLACE INTO orders VALUES (1, 1, 'x')",
-    ],
-    "sqlite": [
-        "ATTACH 'stolen.db' AS other", "PRAGMA query_only = OFF", "PRAGMA writable_schema = ON", "VACUUM INTO 'copy.db'", "DETACH main",
-        "SELECT load_extension('x')", "SELECT fts3_tokenizer('simple')", "SELECT 'a' REGEXP '(a+)+$'", "SELECT randomblob(1000000000)",
-        "SELECT * FROM pragma_database_list", "INSERT INTO orders VALUES (9, 1, 'x') RETURNING id", "REINDEX", "ANALYZE",
-        "UPDATE sqlite_master SET sql = ''", "INSERT INTO notes (notes) VALUES ('delete-all')",
-    ],
-    "postgresql": [
-        "SELECT pg_read_file('{file}')", "SELECT * FROM pg_read_file('{file}')", "SELECT pg_catalog.pg_read_file('{file}')",
-        'SELECT "pg_read_file"(\'{file}\')', "SELECT pg_read_binary_file('{file}')", "SELECT pg_ls_dir('/')", "COPY orders TO '{file}'",
-        "COPY orders TO PROGRAM 'true'", "COPY (SELECT 1) TO STDOUT", "SELECT lo_import('{file}')", "SELECT lo_create(0)",
-        "SELECT set_config('transaction_read_only', 'off', false)", "SELECT nextval('numbers')", "SELECT setval('numbers', 9)",
-        "SELECT pg_sleep(1)", "SELECT pg_advisory_lock(1)", "SELECT pg_terminate_backend(1)", "SELECT pg_reload_conf()",
-        "SELECT dblink_exec('x', 'DROP TABLE orders')", "SELECT query_to_xml('DELETE FROM orders', true, true, '')",
-        "SELECT * INTO x FROM orders", "SELECT id FROM orders FOR UPDATE", "WITH x AS (DELETE FROM orders RETURNING *) SELECT * FROM x",
-        "SET TRANSACTION READ WRITE", "SELECT 1; SET TRANSACTION READ WRITE; DELETE FROM orders", "SELECT * FROM pg_authid",
-        "SELECT * FROM pg_catalog.pg_shadow", "SELECT * FROM PG_USER", 'SELECT * FROM "pg_user"', "SELECT * FROM information_schema.tables",
-        "DO $$ BEGIN DELETE FROM orders; END $$", "CALL touch()", "EXECUTE x", "PREPARE x AS DELETE FROM orders", "LISTEN x", "NOTIFY x",
-        "DECLARE c CURSOR FOR SELECT 1", "EXPLAIN ANALYZE DELETE FROM orders", "SHOW data_directory", "SELECT current_setting('data_directory')",
-        "VACUUM", "LOCK TABLE orders", "SELECT public.touch()", "SELECT (SELECT touch())", "SELECT E'\\'; DELETE FROM orders; --'",
-        "SELECT $x$ $x$; DELETE FROM orders; --", "SELECT ts_stat('DELETE FROM orders')", "SELECT repeat('x', 1000000000)",
-        "SELECT id FROM orders LIMIT (SELECT touch())", "SELECT txid_current()", "SELECT other.public.orders.id FROM other.public.orders",
-    ],
-    "mariadb": [
-        "SELECT LOAD_FILE('{file}')", "SELECT 'x' INTO OUTFILE '{file}2'", "SELECT 'x' INTO DUMPFILE '{file}2'", "SELECT note INTO @x FROM orders",
-        "SELECT @x := 1", "SELECT @@datadir", "SELECT @@GLOBAL.version", "SELECT SLEEP(1)", "SELECT BENCHMARK(100000000, MD5('x'))",
-        "SELECT GET_LOCK('x', 1)", "SELECT RELEASE_ALL_LOCKS()", "SELECT NEXTVAL(numbers)", "SELECT NEXT VALUE FOR numbers", "SELECT LASTVAL(numbers)",
-        "SELECT SETVAL(numbers, 9)", "SELECT id FROM orders FOR UPDATE", "SELECT id FROM orders LOCK IN SHARE MODE", "SELECT * FROM mysql.user",
-        "SELECT * FROM information_schema.tables", "SELECT /*! SLEEP(1), */ SLEEP(1)", "SELECT 1 /*! INTO OUTFILE '{file}2' */ FROM dual; DELETE FROM orders",
-        "SELECT /*M! LOAD_FILE('{file}') */", "LOAD DATA INFILE '{file}' INTO TABLE orders", "HANDLER orders OPEN", "CALL touch()", "DO SLEEP(1)", "SET @x = 1",
-        "SET GLOBAL max_connections = 1", "SHOW VARIABLES", "KILL 1", "FLUSH TABLES", "LOCK TABLES orders WRITE", "XA START 'x'", "DELIMITER //",
-        "SELECT 'a\\'; DELETE FROM orders; -- '", "PREPARE x FROM 'DELETE FROM orders'", "EXECUTE IMMEDIATE 'DELETE FROM orders'",
-        "BEGIN NOT ATOMIC DELETE FROM orders; END", "SELECT * FROM orders PROCEDURE ANALYSE()", "SELECT MASTER_GTID_WAIT('0-1-1', 1)", "WITH x AS (DELETE FROM orders) SELECT 1",
-    ],
-}  # fmt: skip
-
-
-def _hostile(database: Database) -> list[str]:
-    name = database.dialect.engine.dialect.name
-    return HOSTILE["every"] + HOSTILE["mariadb" if name == "mysql" else name]
-
-
 def test_nothing_but_reading(
     database: Database, admin: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,21 +95,31 @@ def test_nothing_but_reading(
     file.write_text(SECRET)
     tmp_path.chmod(0o777)
     before = everything(admin)
-    for sql in _hostile(database):
+    for sql in ["", *hostile_sql(database.dialect.engine.dialect.name)]:
         if "\\'; DELETE" in sql and database.dialect.engine.dialect.name == "mysql":
             assert database.query(sql)["rows"] == [["a'; DELETE FROM orders; -- "]]
             continue
-        assert SECRET not in refusal(database, sql.replace("{file}", str(file))), sql
+        assert SECRET not in refusal(database, sql.replace(FILE, str(file))), sql
     assert everything(admin) == before
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
-FRAGMENTS = [
-    "SELECT", "FROM", "orders", "customers", "WHERE", "1", "'", '"', "`", "\\", "--", "#", "/*", "*/", "/*!", "/*!50000", ";", "(", ")", ",", "=", "$$", "$x$",
-    "E'", "N'", "x'41'", "\0", "\n", "é", "UNION", "DELETE FROM orders", "DROP TABLE orders", "INSERT INTO orders VALUES (9,1,'x')", "INTO", "OUTFILE", "'x'", "COMMIT",
-    "SET TRANSACTION READ WRITE", "touch()", "nextval('numbers')", "NEXTVAL(numbers)", "pg_sleep(9)", "SLEEP(9)", "@x", ":=", "@@version", "FOR UPDATE", "AS", "WITH", "RETURNING *",
-    "ATTACH 'y.db' AS y", "PRAGMA user_version = 7", "LIMIT", "note", "id", "*", "::", "regclass", "?", "%s", "%", "{", "}", "LATERAL", "VALUES", "EXPLAIN", "BEGIN",
-]  # fmt: skip
+_WORDS = r"""
+SELECT FROM orders customers WHERE 1 ' " ` \ -- # /* */ /*! /*!50000 ; ( ) , = $$ $x$ E' N' x'41' é UNION INTO
+OUTFILE 'x' COMMIT touch() nextval('numbers') NEXTVAL(numbers) pg_sleep(9) SLEEP(9) @x := @@version AS WITH
+LIMIT note id * :: regclass ? %s % { } LATERAL VALUES EXPLAIN BEGIN
+"""
+_PHRASES = [
+    "DELETE FROM orders",
+    "DROP TABLE orders",
+    "INSERT INTO orders VALUES (9,1,'x')",
+    "SET TRANSACTION READ WRITE",
+    "FOR UPDATE",
+    "RETURNING *",
+    "ATTACH 'y.db' AS y",
+    "PRAGMA user_version = 7",
+]
+FRAGMENTS = [*_WORDS.split(), *_PHRASES, "\0", "\n"]
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=14), st.sampled_from(["", " "]))

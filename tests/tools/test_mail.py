@@ -1,6 +1,6 @@
 """Mail: a letter becomes exactly one message, drafts are files, and sending says what became of it."""
 
-import datetime
+import datetime as dt
 import ssl
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -31,7 +31,7 @@ LETTER = {"to": ["bob@example.org"], "cc": ["eve@example.com"], "subject": "Grü
 
 
 @pytest.fixture
-def server() -> Iterator[SmtpServer]:  # type: ignore[misc]  # not the one that speaks OpenAI's protocol
+def server() -> Iterator[SmtpServer]:
     with SmtpServer() as running:
         yield running
 
@@ -90,7 +90,12 @@ def test_a_draft_is_one_file_that_a_mail_program_opens(tmp_path: Path) -> None:
     (path,) = (tmp_path / "drafts").iterdir()
     assert told == f"Draft to bob@example.org written to {path.name}; it has not been sent."
     read = message_from_bytes(path.read_bytes(), policy=default)
-    assert (read["From"], read["To"], read["Cc"], read["Subject"]) == (SENDER, "bob@example.org", "eve@example.com", "Grüße")
+    assert (read["From"], read["To"], read["Cc"], read["Subject"]) == (
+        SENDER,
+        "bob@example.org",
+        "eve@example.com",
+        "Grüße",
+    )
     assert read["X-Unsent"] == "1"
     assert content(read) == LETTER["body"]
 
@@ -102,7 +107,17 @@ def test_a_draft_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert answer.content == "the draft could not be written: File exists"
 
 
-HEADERS = {"from", "to", "cc", "subject", "date", "message-id", "content-type", "content-transfer-encoding", "mime-version"}
+HEADERS = {
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "date",
+    "message-id",
+    "content-type",
+    "content-transfer-encoding",
+    "mime-version",
+}
 
 
 @given(st.text(max_size=80), st.text(max_size=400))
@@ -160,7 +175,10 @@ async def test_what_is_sent_arrives(sending: BaseTool, server: SmtpServer) -> No
 
 def test_a_key_tells_equal_letters_apart_and_the_same_one_again() -> None:
     letter, sender = Letter(**LETTER), sender_address(SENDER)  # type: ignore[arg-type]  # as a model gives it
-    ids = [message(letter, sender, key)["Message-ID"] for key in ("thread 1, step 4", "thread 1, step 9", "thread 1, step 4")]
+    ids = [
+        message(letter, sender, key)["Message-ID"]
+        for key in ("thread 1, step 4", "thread 1, step 9", "thread 1, step 4")
+    ]
     assert ids[0] == ids[2] != ids[1]
     assert ids[0].endswith("@example.org>")
 
@@ -182,7 +200,9 @@ def test_a_key_tells_equal_letters_apart_and_the_same_one_again() -> None:
         ),
     ],
 )
-def test_what_became_of_it_is_told_apart(sending: BaseTool, server: SmtpServer, command: str, answer: str, told: str) -> None:
+def test_what_became_of_it_is_told_apart(
+    sending: BaseTool, server: SmtpServer, command: str, answer: str, told: str
+) -> None:
     server.script.answers[command] = answer
     message = sending.invoke(call(**LETTER))
     assert (message.status, message.content) == ("error", told)
@@ -199,9 +219,11 @@ def certificate(folder: Path) -> Path:
     """A certificate for this machine, its own authority, with its key in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1))
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(days=1)
+        )
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("mail.test")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -220,7 +242,9 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
     real = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **kw: real("127.0.0.1" if host == "mail.test" else host, *rest, **kw))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **kw: real("127.0.0.1" if host == "mail.test" else host, *rest, **kw)
+    )
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -51,7 +51,9 @@ class Diary:
             agendas = list(pool.map(lambda name: self._agenda(name, *span), self.calendars))
         events = [event for agenda in agendas for event in agenda.events]
         return Agenda(
-            sorted(events, key=lambda event: (self.moments(event)[0], not event["all_day"], event["end"], event["title"])),
+            sorted(
+                events, key=lambda event: (self.moments(event)[0], not event["all_day"], event["end"], event["title"])
+            ),
             [problem for agenda in agendas for problem in agenda.problems],
         )
 
@@ -95,7 +97,15 @@ def _file(path: Path) -> bytes:
 def _expanded(data: bytes, start: datetime, end: datetime, zone: str) -> tuple[list[Event], list[str]]:
     """Events and problems, by a process that can be ended: see `expansion`."""
     # -P: whatever lies in the working folder is not imported.
-    command = [sys.executable, "-P", "-m", "threadloom.tools.calendar.expansion", start.isoformat(), end.isoformat(), zone]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "threadloom.tools.calendar.expansion",
+        start.isoformat(),
+        end.isoformat(),
+        zone,
+    ]
     late: list[str] = []
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603 - our own module
@@ -104,8 +114,8 @@ def _expanded(data: bytes, start: datetime, end: datetime, zone: str) -> tuple[l
             raise CalendarError("needs more packages: pip install 'threadloom[calendar]'")
     except subprocess.TimeoutExpired as error:
         output, failed = error.stdout or b"", True
-    found = [json.loads(line) for line in output.split(b"\n")[:-1]]
+    found: list[Event | str] = [json.loads(line) for line in output.split(b"\n")[:-1]]
     if failed:
         late = ["it could not be read to its end; it is too large or too involved"]
     problems = [*late, *(item for item in found if isinstance(item, str))]
-    return [item for item in found if isinstance(item, dict)], problems
+    return [item for item in found if not isinstance(item, str)], problems

@@ -18,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
-import recurring_ical_events
+import recurring_ical_events  # type: ignore[import-untyped]  # has annotations, and no py.typed
 
 from threadloom.tools.calendar.event import Event
 from threadloom.tools.text import clipped, text

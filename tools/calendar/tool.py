@@ -54,7 +54,7 @@ def calendar_tools(diary: Diary) -> list[BaseTool]:
         minutes: int = 30,
         day_start: time = time(9),
         day_end: time = time(17),
-        weekends: bool = False,  # noqa: FBT001, FBT002 - called by name, with what a model gave
+        weekends: bool = False,
     ) -> tuple[str, list[list[str]]]:
         agenda = diary.events(start, end)
         busy = [diary.moments(event) for event in agenda.events if event["busy"]]
@@ -75,7 +75,7 @@ def calendar_tools(diary: Diary) -> list[BaseTool]:
         tool_of(
             free_slots,
             name="calendar_free_slots",
-            description=f"When there is time: gaps of a given length in all calendars, within working hours, in {zone}.",
+            description=f"When there is time: gaps of some length in all calendars, within working hours, in {zone}.",
             arguments=FreeSlots,
         ),
     ]
@@ -89,7 +89,12 @@ def _listed(agenda: Agenda, zone: str) -> str:
 
 
 def _line(event: Event) -> str:
-    facts = {key: event[key] for key in ("start", "end", "title", "calendar")}  # type: ignore[literal-required]  # its keys
+    facts: dict[str, object] = {
+        "start": event["start"],
+        "end": event["end"],
+        "title": event["title"],
+        "calendar": event["calendar"],
+    }
     if event["location"]:
         facts["location"] = event["location"]
     if event["all_day"]:

@@ -52,8 +52,8 @@ class Dialect(ABC):
             raise DatabaseReadError(f"the database gave no answer: {first_line(error)}") from error
 
 
-def first_line(error: object) -> str:
+def first_line(error: BaseException | None) -> str:
     """What a driver says, without the hints below it; the number in front of it is for programs."""
-    args = getattr(error, "args", ())
+    args: tuple[object, ...] = error.args if error else ()
     said = args[1] if len(args) > 1 and isinstance(args[0], int) else error
     return " ".join(str(said).partition("\n")[0].split())[:300]

@@ -1,12 +1,12 @@
 """A database that can be read: one query at a time, or a description of what there is."""
 
-import datetime
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from typing_extensions import TypedDict
 
@@ -24,7 +24,12 @@ LARGEST = 2**63
 
 Cell = str | int | float | bool | None
 
-_DIALECTS = {"sqlite": SQLite, "postgresql": PostgreSQL, "mysql": MySQL, "mariadb": MySQL}
+_DIALECTS: dict[str, Callable[[URL], Dialect]] = {
+    "sqlite": SQLite,
+    "postgresql": PostgreSQL,
+    "mysql": MySQL,
+    "mariadb": MySQL,
+}
 
 
 class Rows(TypedDict):
@@ -39,8 +44,9 @@ class Rows(TypedDict):
 class Database:
     """A database to read from, by its SQLAlchemy URL (`sqlite:///file.db`, `postgresql://…`, `mysql://…`).
 
-    Nothing can be changed through it, nothing outside the database is read, and a query ends after `seconds`. Thread-safe;
-    every query has a connection of its own. Raises DatabaseReadError if the URL names no database that can be read here.
+    Nothing can be changed through it, nothing outside the database is read, and a query ends after `seconds`.
+    Thread-safe; every query has a connection of its own. Raises DatabaseReadError if the URL names no database that can
+    be read here.
     """
 
     def __init__(self, url: str, *, seconds: float = 10.0) -> None:
@@ -89,14 +95,17 @@ def _cells(rows: Iterable[Sequence[Any]], most: int) -> list[list[Cell]]:
 def _cell(value: Any, most: int) -> Cell:
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        return value if -LARGEST <= value < LARGEST else clipped(str(value), most)
-    if isinstance(value, Decimal) and value.as_tuple().exponent == 0:
-        return _cell(int(value), most)  # what PostgreSQL makes of sum(bigint)
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else str(value)
+    if isinstance(value, (int, float, Decimal)):
+        return _number(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"<{len(value)} bytes>"
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    return clipped(prose(str(value)[: 4 * most]), most)
+    told = value.isoformat() if isinstance(value, (dt.date, dt.time)) else str(value)
+    return clipped(prose(told[: 4 * most]), most)
+
+
+def _number(value: float | Decimal) -> Cell:
+    if isinstance(value, Decimal) and value.as_tuple().exponent == 0:
+        value = int(value)  # what PostgreSQL makes of sum(bigint)
+    if isinstance(value, int):
+        return value if -LARGEST <= value < LARGEST else str(value)
+    return value if isinstance(value, float) and abs(value) < float("inf") else str(value)

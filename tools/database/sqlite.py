@@ -26,22 +26,30 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _PRAGMAS = frozenset(
-    "data_version foreign_key_list index_info index_list index_xinfo table_info table_list table_xinfo".split()
+    {
+        "data_version",
+        "foreign_key_list",
+        "index_info",
+        "index_list",
+        "index_xinfo",
+        "table_info",
+        "table_list",
+        "table_xinfo",
+    }
 )
 """They describe; FTS5 asks for data_version while it reads."""
-_FUNCTIONS = frozenset(
-    """
-    abs acos acosh asin asinh atan atan2 atanh avg bm25 ceil ceiling char coalesce concat concat_ws cos cosh
-    count cume_dist date datetime degrees dense_rank exp first_value floor format glob group_concat hex highlight if
-    ifnull iif instr json json_array json_array_length json_each json_error_position json_extract json_group_array
-    json_group_object json_object json_patch json_pretty json_quote json_remove json_tree json_type json_valid julianday
-    lag last_value lead length like likelihood likely ln log log10 log2 lower ltrim match max median min mod nth_value
-    ntile nullif octet_length percent_rank percentile percentile_cont percentile_disc pi pow power printf quote radians
-    random rank replace round row_number rtrim sign sin sinh snippet soundex sqrt strftime string_agg subtype substr
-    substring sum tan tanh time timediff total trim trunc typeof unhex unicode unixepoch unlikely unistr upper
-    -> ->>
-    """.split()
-)
+_FUNCTIONS_LIST = """
+abs acos acosh asin asinh atan atan2 atanh avg bm25 ceil ceiling char coalesce concat concat_ws cos cosh
+count cume_dist date datetime degrees dense_rank exp first_value floor format glob group_concat hex highlight if
+ifnull iif instr json json_array json_array_length json_each json_error_position json_extract json_group_array
+json_group_object json_object json_patch json_pretty json_quote json_remove json_tree json_type json_valid julianday
+lag last_value lead length like likelihood likely ln log log10 log2 lower ltrim match max median min mod nth_value
+ntile nullif octet_length percent_rank percentile percentile_cont percentile_disc pi pow power printf quote radians
+random rank replace round row_number rtrim sign sin sinh snippet soundex sqrt strftime string_agg subtype substr
+substring sum tan tanh time timediff total trim trunc typeof unhex unicode unixepoch unlikely unistr upper
+-> ->>
+"""
+_FUNCTIONS = frozenset(_FUNCTIONS_LIST.split())
 """Those that compute. Not `load_extension` or `fts3_tokenizer`, nor `regexp`, which SQLAlchemy adds and which no clock
 interrupts."""
 _STEPS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})

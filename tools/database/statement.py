@@ -9,60 +9,59 @@ string (`/*! … */` on MariaDB) is something else to the server.
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from threadloom.tools.database.errors import DatabaseReadError
 
 if TYPE_CHECKING:
+    from sqlglot import Dialect
     from sqlglot.expressions import Expr, Query
 
 MOST_SQL = 10_000
 MOST_DEPTH = 40
 """Of parentheses; sqlglot tries several readings of each level."""
 
-_CLAUSES = frozenset(
-    """
-    select union except intersect subquery with cte from join where group having order ordered limit offset fetch window
-    windowspec distinct table tablealias alias aliases identifier star column columnposition values tuple lateral filter
-    withingroup ignorenulls respectnulls cube rollup groupingsets recursivewithsearch var datatype
-    datatypeparam interval intervalspan attimezone jsonpath jsonpathkey jsonpathroot jsonpathsubscript jsonpathwildcard
-    jsonpathslice jsonpathrecursive jsonkeyvalue jsonvalue literal null boolean hexstring bitstring rawstring national
-    pseudocolumn dot bracket slice paren all any
-    add sub mul div intdiv mod neg dpipe bitwiseand bitwiseor bitwisexor bitwisenot bitwiseleftshift bitwiserightshift
-    not eq neq nullsafeeq nullsafeneq gt gte lt lte is in between like ilike similarto escape glob overlaps
-    arraycontainsall arrayoverlaps distance collate
-    """.split()
-)
+_CLAUSES_LIST = """
+select union except intersect subquery with cte from join where group having order ordered limit offset fetch window
+windowspec distinct table tablealias alias aliases identifier star column columnposition values tuple lateral filter
+withingroup ignorenulls respectnulls cube rollup groupingsets recursivewithsearch var datatype
+datatypeparam interval intervalspan attimezone jsonpath jsonpathkey jsonpathroot jsonpathsubscript jsonpathwildcard
+jsonpathslice jsonpathrecursive jsonkeyvalue jsonvalue literal null boolean hexstring bitstring rawstring national
+pseudocolumn dot bracket slice paren all any
+add sub mul div intdiv mod neg dpipe bitwiseand bitwiseor bitwisexor bitwisenot bitwiseleftshift bitwiserightshift
+not eq neq nullsafeeq nullsafeneq gt gte lt lte is in between like ilike similarto escape glob overlaps
+arraycontainsall arrayoverlaps distance collate
+"""
+_CLAUSES = frozenset(_CLAUSES_LIST.split())
 """Keys of sqlglot's classes for the parts of a query."""
 
-_FUNCTIONS = frozenset(
-    """
-    avg corr count groupconcat jsonarrayagg json_arrayagg jsonb_agg jsonobjectagg arrayagg logicaland logicalor every
-    bitwiseandagg bitwiseoragg max min mode percentilecont percentiledisc stddev stddevpop stddevsamp sum variance
-    variancepop grouping
-    cumedist denserank firstvalue lag lastvalue lead nthvalue ntile percentrank rank rownumber
-    abs atan2 ceil conv cos degrees div exp floor greatest hex least ln log pi pow radians rand round sign sin sqrt tan
-    trunc widthbucket crc32
-    and or xor case cast coalesce exists field if nullif elt
-    ascii chr concat concatws find_in_set initcap left length octet_length lower md5 mid quote_literal replace reverse
-    right soundex splitpart startswith strcmp strposition substring substringindex translate trim upper numbertostr
-    tonumber similarity
-    regexpcount regexpilike regexpinstr regexplike regexp_match regexp_matches regexpreplace regexpsubstr matchagainst
-    plainto_tsquery to_tsquery to_tsvector ts_rank websearch_to_tsquery
-    addtime age clock_timestamp converttimezone currentdate currenttime currenttimestamp date dateadd datediff datesub
-    datetrunc day dayname dayofmonth dayofweek dayofyear extract from_days hour justifydays lastday localtime
-    localtimestamp make_date makedate makeinterval minute month now quarter second strtodate sysdate time timediff
-    timestampadd timestampdiff timestamptrunc timetostr tsordstodate tsordstotimestamp unix_timestamp unixtotime
-    utctimestamp week weekday weekofyear year yearweek
-    array arrayposition arraysize arraytostring cardinality explode explodinggenerateseries generateseries
-    stringtoarray unnest row
-    json_array json_array_elements json_array_elements_text json_array_length json_build_array json_build_object
-    json_contains json_each json_each_text json_length json_object_keys json_query json_typeof json_unquote json_valid
-    jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each
-    jsonb_each_text jsonb_extract_path_text jsonb_object_keys jsonb_typeof jsonbcontainstopkey jsonbextract
-    jsonbextractscalar jsonextract jsonextractscalar jsonkeys jsonobject row_to_json to_json to_jsonb
-    """.split()
-)
+_FUNCTIONS_LIST = """
+avg corr count groupconcat jsonarrayagg json_arrayagg jsonb_agg jsonobjectagg arrayagg logicaland logicalor every
+bitwiseandagg bitwiseoragg max min mode percentilecont percentiledisc stddev stddevpop stddevsamp sum variance
+variancepop grouping
+cumedist denserank firstvalue lag lastvalue lead nthvalue ntile percentrank rank rownumber
+abs atan2 ceil conv cos degrees div exp floor greatest hex least ln log pi pow radians rand round sign sin sqrt tan
+trunc widthbucket crc32
+and or xor case cast coalesce exists field if nullif elt
+ascii chr concat concatws find_in_set initcap left length octet_length lower md5 mid quote_literal replace reverse
+right soundex splitpart startswith strcmp strposition substring substringindex translate trim upper numbertostr
+tonumber similarity
+regexpcount regexpilike regexpinstr regexplike regexp_match regexp_matches regexpreplace regexpsubstr matchagainst
+plainto_tsquery to_tsquery to_tsvector ts_rank websearch_to_tsquery
+addtime age clock_timestamp converttimezone currentdate currenttime currenttimestamp date dateadd datediff datesub
+datetrunc day dayname dayofmonth dayofweek dayofyear extract from_days hour justifydays lastday localtime
+localtimestamp make_date makedate makeinterval minute month now quarter second strtodate sysdate time timediff
+timestampadd timestampdiff timestamptrunc timetostr tsordstodate tsordstotimestamp unix_timestamp unixtotime
+utctimestamp week weekday weekofyear year yearweek
+array arrayposition arraysize arraytostring cardinality explode explodinggenerateseries generateseries
+stringtoarray unnest row
+json_array json_array_elements json_array_elements_text json_array_length json_build_array json_build_object
+json_contains json_each json_each_text json_length json_object_keys json_query json_typeof json_unquote json_valid
+jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each
+jsonb_each_text jsonb_extract_path_text jsonb_object_keys jsonb_typeof jsonbcontainstopkey jsonbextract
+jsonbextractscalar jsonextract jsonextractscalar jsonkeys jsonobject row_to_json to_json to_jsonb
+"""
+_FUNCTIONS = frozenset(_FUNCTIONS_LIST.split())
 """Functions that compute from their arguments: names as written, or keys of sqlglot's classes.
 
 Missing on purpose: those that read files, settings or other servers, run SQL given as text, wait, lock, or make much
@@ -83,7 +82,7 @@ class Grammar:
 
 
 def rewritten(sql: str, grammar: Grammar, most: int) -> str:
-    """The SELECT to run for `sql`: the same, of at most `most` rows. Raises DatabaseReadError if it is anything else."""
+    """The SELECT to run for `sql`: the same, of at most `most` rows. Raises DatabaseReadError if it is none."""
     if len(sql) > MOST_SQL or _depth(sql) > MOST_DEPTH:
         raise DatabaseReadError(f"the query is too long or too deeply nested (at most {MOST_SQL:,} characters)")
     try:
@@ -170,8 +169,8 @@ def _limited(query: "Query", most: int) -> "Query":
 
 
 @cache
-def _writer(dialect: str) -> object:
-    """The dialect to write in: MariaDB has no REGEXP_LIKE, which sqlglot writes for REGEXP; both servers know REGEXP."""
+def _writer(dialect: str) -> "str | type[Dialect]":
+    """The dialect to write in. MariaDB has no REGEXP_LIKE, as which sqlglot writes REGEXP; both servers know REGEXP."""
     if dialect != "mysql":
         return dialect
     from sqlglot import exp
@@ -180,7 +179,7 @@ def _writer(dialect: str) -> object:
 
     class Writer(MySQL):
         class Generator(MySQLGenerator):
-            TRANSFORMS = {
+            TRANSFORMS: ClassVar = {
                 **MySQLGenerator.TRANSFORMS,
                 exp.RegexpLike: lambda self, node: f"({self.sql(node, 'this')} REGEXP {self.sql(node, 'expression')})",
             }

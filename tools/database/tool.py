@@ -57,7 +57,7 @@ def database_tools(database: Database, name: str = "database", about: str = "") 
         tool_of(
             query,
             name=f"query_{name}",
-            description=f"Run one SELECT (SQL of {kind}) and get its rows. Describe the database first. {about}".strip(),
+            description=f"Run one SELECT (SQL of {kind}), get its rows. Describe the database first. {about}".strip(),
             arguments=Query,
         ),
     ]

@@ -29,7 +29,7 @@ def draft_tool(folder: Path, sender: str) -> BaseTool:
 
 
 def write_draft(letter: Letter, folder: Path, sender: str) -> Path:
-    """Write the draft of a letter, whole or not at all; the same letter again is the same file. Raises ToolException."""
+    """Write the draft of a letter, whole or not at all; the same letter is the same file. Raises ToolException."""
     mail = message(letter, sender_address(sender))
     mail["X-Unsent"] = "1"  # for mail programs: open it to be edited
     slug = re.sub(r"[^a-z0-9]+", "-", letter.subject.lower()).strip("-")[:40] or "mail"

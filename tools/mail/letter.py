@@ -60,8 +60,8 @@ def sender_address(sender: str) -> Address:
 def message(letter: Letter, sender: Address, key: str = "") -> EmailMessage:
     """The message of a letter.
 
-    Its Message-ID follows from `key`, or from the letter itself: what is sent twice is recognised by whoever gets it, and
-    shown once by most. A run gives a key of its own, such as thread and step, so that two equal letters are two.
+    Its Message-ID follows from `key`, or from the letter itself: what is sent twice is recognised by whoever gets it,
+    and shown once by most. A run gives a key of its own, such as thread and step, so that two equal letters are two.
     """
     mail = EmailMessage(SMTP)
     mail["From"] = sender

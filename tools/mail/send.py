@@ -34,7 +34,7 @@ class UnknownOutcomeError(ToolException):
 class MailServer:
     """A server that takes mail, by URL: `smtp://user:password@host:587`, or `smtps://…` for TLS from the start.
 
-    `smtp` switches to TLS before anything else is said, except to this machine itself. Raises ValueError for another URL.
+    `smtp` switches to TLS before anything else is said, except to this machine. Raises ValueError for another URL.
     """
 
     def __init__(self, url: str) -> None:

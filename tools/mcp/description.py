@@ -1,4 +1,4 @@
-"""What a server says of its tools and their results, made fit for a model: it is text from outside, so clean and bounded."""
+"""What a server says of its tools and results, made fit for a model: text from outside, so cleaned and bounded."""
 
 import json
 import re

@@ -19,9 +19,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from threadloom.models.redaction import redact
 from threadloom.tools.acting import acting
+from threadloom.tools.foreign import ForeignTool
 from threadloom.tools.mcp.description import about, arguments, content, texts, tool_name
 from threadloom.tools.mcp.session import Session
-from threadloom.tools.foreign import ForeignTool
 from threadloom.tools.text import clipped, text
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A session with an MCP server, kept on an event loop of its own, so that any thread can use it and wait no longer than it likes."""
+"""A session with an MCP server, on an event loop of its own: any thread can use it, and waits as long as it likes."""
 
 import asyncio
 import threading
@@ -20,7 +20,9 @@ END_SECONDS = 6.0
 class Session:
     """Connects at once, in `connect` seconds; each answer may take `answer`. Raises TimeoutError, or what kept it."""
 
-    def __init__(self, opened: "Callable[[], AbstractAsyncContextManager[Client]]", connect: float, answer: float) -> None:
+    def __init__(
+        self, opened: "Callable[[], AbstractAsyncContextManager[Client]]", connect: float, answer: float
+    ) -> None:
         self._seconds = answer
         self._loop = asyncio.new_event_loop()
         # A daemon: a program that forgets to close must still be able to end.
@@ -29,7 +31,8 @@ class Session:
         self._ready: Future[Client] = Future()
         self._closing = asyncio.Event()
         self._life = asyncio.run_coroutine_threadsafe(self._live(opened), self._loop)
-        wait([self._ready, self._life], connect, FIRST_COMPLETED)
+        either: list[Future[Any]] = [self._ready, self._life]
+        wait(either, connect, FIRST_COMPLETED)
         if not self._ready.done():
             error = self._life.exception(0) if self._life.done() else TimeoutError()
             self.close()

@@ -205,7 +205,7 @@ def address(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(work.read_bytes() if found else b"no")
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

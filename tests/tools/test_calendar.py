@@ -16,6 +16,7 @@ from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
+from tests.tools.suite import Subject
 from threadloom.tools.calendar import diary as diary_module
 from threadloom.tools.calendar import expansion
 from threadloom.tools.calendar.diary import CalendarError, Diary
@@ -278,32 +279,19 @@ def test_free_is_what_nobody_took_and_all_of_it(events: list[tuple[int, int]], m
     assert found == [(start, end) for start, end in runs if end - start >= timedelta(minutes=minutes)]
 
 
-class Suite:
-    made: BaseTool
-
+class Suite(Subject):
     @pytest.fixture(autouse=True, params=[0, 1])
     def make(self, request: pytest.FixtureRequest, work: Path) -> None:
-        self.made = calendar_tools(Diary({"work": str(work)}))[request.param]
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self.made
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return {"start": "2026-03-23", "end": "2026-03-27"}
+        days = {"start": "2026-03-23", "end": "2026-03-27"}
+        self.made = calendar_tools(Diary({"work": str(work)}))[request.param], days
 
 
 class TestUnit(Suite, ToolsUnitTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 class TestIntegration(Suite, ToolsIntegrationTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 def call(tool: BaseTool, **args: object) -> dict[str, Any]:

@@ -12,38 +12,25 @@ from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
 from tests.tools.databases import KINDS, shop
+from tests.tools.suite import Subject
 from threadloom.tools.acting import acts
 from threadloom.tools.community import CommunityError, bounded, community_tool, schema_text
 from threadloom.tools.database.reader import Database
 
 
-class Suite:
-    made: BaseTool
-
+class Suite(Subject):
     @pytest.fixture(autouse=True)
     def make(self, tmp_path: Path) -> None:
         (tmp_path / "note.txt").write_text("hello")
-        self.made = community_tool("ReadFileTool", root_dir=str(tmp_path))
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self.made
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return {"file_path": "note.txt"}
+        self.made = community_tool("ReadFileTool", root_dir=str(tmp_path)), {"file_path": "note.txt"}
 
 
 class TestUnit(Suite, ToolsUnitTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 class TestIntegration(Suite, ToolsIntegrationTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 def called(made: BaseTool, **args: Any) -> Any:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 from sqlalchemy import Engine
 
 from tests.tools.databases import KINDS, SECRET, everything, shop, writer
 from tests.tools.hostile_sql import FILE, hostile_sql
+from tests.tools.suite import Subject
 from threadloom.tools.database.errors import DatabaseReadError
 from threadloom.tools.database.reader import Database
 from threadloom.tools.database.schema import describe
@@ -220,32 +220,20 @@ def test_a_server_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert refusal(Database(f"sqlite:///{tmp_path}/no.db"), "SELECT 1 FROM x").endswith("file is not a database")
 
 
-class Suite:
-    made: BaseTool
-
-    @pytest.fixture(autouse=True, params=[0, 1])
+class Suite(Subject):
+    @pytest.fixture(autouse=True, params=["describe", "query"])
     def make(self, request: pytest.FixtureRequest, database: Database) -> None:
-        self.made = database_tools(database)[request.param]
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self.made
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return {"sql": "SELECT 1"} if self.made.name.startswith("query") else {"tables": ["orders"]}
+        describing, querying = database_tools(database)
+        asked = (describing, {"tables": ["orders"]}), (querying, {"sql": "SELECT 1"})
+        self.made = asked[request.param == "query"]
 
 
 class TestUnit(Suite, ToolsUnitTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 class TestIntegration(Suite, ToolsIntegrationTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 async def test_what_a_model_is_shown(database: Database) -> None:

@@ -21,6 +21,7 @@ from langchain_tests.unit_tests import ToolsUnitTests
 from pydantic import ValidationError
 
 from tests.servers.smtp_server import HANG_UP, SmtpServer
+from tests.tools.suite import Subject
 from threadloom.tools.acting import acting, acts
 from threadloom.tools.mail.draft import draft_tool, write_draft
 from threadloom.tools.mail.letter import Letter, message, sender_address
@@ -50,32 +51,18 @@ def content(mail: Message) -> str:
     return str(mail.get_content()).replace("\r\n", "\n")
 
 
-class Suite:
-    made: BaseTool
-
+class Suite(Subject):
     @pytest.fixture(autouse=True, params=["draft", "send"])
     def make(self, request: pytest.FixtureRequest, sending: BaseTool, tmp_path: Path) -> None:
-        self.made = sending if request.param == "send" else draft_tool(tmp_path, SENDER)
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self.made
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return LETTER
+        self.made = (sending if request.param == "send" else draft_tool(tmp_path, SENDER)), LETTER
 
 
 class TestUnit(Suite, ToolsUnitTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 class TestIntegration(Suite, ToolsIntegrationTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 def test_only_what_acts_is_marked(sending: BaseTool, tmp_path: Path) -> None:

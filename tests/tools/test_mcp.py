@@ -13,6 +13,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
+from tests.tools.suite import Subject
 from threadloom.tools.acting import acts
 from threadloom.tools.mcp import server as server_module
 from threadloom.tools.mcp.description import arguments, tool_name
@@ -52,32 +53,18 @@ def called(tool: BaseTool, **args: Any) -> ToolMessage:
     return message
 
 
-class Suite:
-    made: BaseTool
-
+class Suite(Subject):
     @pytest.fixture(autouse=True)
     def make(self, tools: dict[str, BaseTool]) -> None:
-        self.made = tools["shop_add"]
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self.made
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return {"a": 1, "b": 2}
+        self.made = tools["shop_add"], {"a": 1, "b": 2}
 
 
 class TestUnit(Suite, ToolsUnitTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 class TestIntegration(Suite, ToolsIntegrationTests):
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made
+    pass
 
 
 async def test_calls(tools: dict[str, BaseTool]) -> None:

@@ -1,4 +1,4 @@
-"""What can be set about tools: the tables `[sources]`, `[web]` and `[tools]` of `threadloom.toml`, or the environment."""
+"""What can be set about tools: tables `[sources]`, `[web]`, `[tools]` of `threadloom.toml`, or the environment."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self

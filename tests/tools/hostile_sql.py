@@ -38,6 +38,10 @@ UPDATE sqlite_master SET sql = ''
 INSERT INTO notes (notes) VALUES ('delete-all')
 """
 _POSTGRESQL = r"""
+SELECT DATE_PART('YEAR FROM now()), pg_sleep(1), extract(year', now())
+SELECT DATE_PART('YEAR FROM now()), pg_read_file(''{file}''), extract(year', now())
+SELECT ROW_NUMBER() OVER (ORDER BY pg_sleep(1))
+SELECT ARRAY(SELECT pg_sleep(1))
 SELECT pg_read_file('{file}')
 SELECT * FROM pg_read_file('{file}')
 SELECT pg_catalog.pg_read_file('{file}')
@@ -91,6 +95,9 @@ SELECT txid_current()
 SELECT other.public.orders.id FROM other.public.orders
 """
 _MARIADB = r"""
+SELECT TIMESTAMPDIFF('day, 1, 2), SLEEP(1), (1', id, id) FROM orders
+SELECT CAST(note AS CHAR CHARACTER SET `latin1), SLEEP(1), (1`) FROM orders
+SELECT DATE_FORMAT(NOW(), CONCAT('%Y', SLEEP(1)))
 SELECT LOAD_FILE('{file}')
 SELECT 'x' INTO OUTFILE '{file}2'
 SELECT 'x' INTO DUMPFILE '{file}2'

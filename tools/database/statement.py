@@ -45,8 +45,8 @@ cumedist denserank firstvalue lag lastvalue lead nthvalue ntile percentrank rank
 abs atan2 ceil conv cos degrees div exp floor greatest hex least ln log pi pow radians rand round sign sin sqrt tan
 trunc widthbucket crc32
 and or xor case cast coalesce exists field if nullif elt
-ascii chr collate concat concatws find_in_set initcap left length octet_length lower md5 mid quote_literal replace reverse
-right soundex splitpart startswith strcmp strposition substring substringindex translate trim upper numbertostr
+ascii chr collate concat concatws find_in_set initcap left length octet_length lower md5 mid quote_literal replace
+reverse right soundex splitpart startswith strcmp strposition substring substringindex translate trim upper numbertostr
 tonumber similarity
 regexpcount regexpilike regexpinstr regexplike regexp_match regexp_matches regexpreplace regexpsubstr matchagainst
 plainto_tsquery to_tsquery to_tsvector ts_rank websearch_to_tsquery
@@ -55,8 +55,8 @@ datetrunc day dayname dayofmonth dayofweek dayofyear extract from_days hour just
 localtimestamp make_date makedate makeinterval minute month now quarter second strtodate sysdate time timediff
 timestampadd timestampdiff timestamptrunc timetostr tsordstodate tsordstotimestamp unix_timestamp unixtotime
 utctimestamp week weekday weekofyear year yearweek
-all array arraycontainsall arrayoverlaps arrayposition arraysize arraytostring cardinality explode explodinggenerateseries generateseries
-stringtoarray unnest row
+all array arraycontainsall arrayoverlaps arrayposition arraysize arraytostring cardinality explode
+explodinggenerateseries generateseries stringtoarray unnest row
 json_array json_array_elements json_array_elements_text json_array_length json_build_array json_build_object
 json_contains json_each json_each_text json_length json_object_keys json_query json_typeof json_unquote json_valid
 jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_a_file_names_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ({"mcp": {"x": {}}}, "settings: tools.mcp.x: "),
     ],
 )
-def test_what_cannot_be_had_is_said(values: dict[str, object], told: str) -> None:
+def test_what_cannot_be_had_is_said(values: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         configured(ToolSettings(**values))
     assert str(caught.value).startswith(told)

@@ -104,6 +104,16 @@ def test_nothing_but_reading(
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
+def test_the_database_itself_refuses_what_the_list_would_let_through(database: Database, admin: Engine) -> None:
+    """The transaction, or the file, is read-only whether or not the SQL was looked at."""
+    before = everything(admin)
+    for sql in ("DELETE FROM orders", "INSERT INTO orders VALUES (9, 1, 'x')", "CREATE TABLE x (a INT)"):
+        with pytest.raises(DatabaseReadError), database.dialect.reading(2) as connection:
+            connection.exec_driver_sql(sql)
+            connection.commit()
+    assert everything(admin) == before
+
+
 _WORDS = r"""
 SELECT FROM orders customers WHERE 1 ' " ` \ -- # /* */ /*! /*!50000 ; ( ) , = $$ $x$ E' N' x'41' é UNION INTO
 OUTFILE 'x' COMMIT touch() nextval('numbers') NEXTVAL(numbers) pg_sleep(9) SLEEP(9) @x := @@version AS WITH

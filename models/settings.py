@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 FILE = "threadloom.toml"
-TOP_LEVEL = ("model", "models", "roles", "run", "sources", "web")
+TOP_LEVEL = ("model", "models", "roles", "run", "sources", "tools", "web")
 EXTRACTIVE = "extractive"
 """Reserved name of the embedded model that needs no key and no network."""
 

@@ -1,8 +1,9 @@
-"""What can be set about tools: tables of `threadloom.toml`, `[sources]` for papers and `[web]`, or the environment."""
+"""What can be set about tools: tables `[sources]`, `[web]`, `[tools]` of `threadloom.toml`, or the environment."""
 
-from typing import Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from threadloom.models.settings import LoomSettings
@@ -58,6 +59,48 @@ class WebSettings(LoomSettings):
     """`host` or `host:port` of private addresses that pages may be read from; with commas in the environment."""
     only_hosts: Hosts = ()
     """If there are any, pages are read from these and from `private_hosts` alone."""
+
+
+class McpSettings(BaseModel):
+    """An MCP server: a `command` with its arguments, or a `url`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: tuple[str, ...] = ()
+    url: Url | None = None
+    env: dict[str, SecretStr] = Field(default_factory=dict)
+    """Added to the few harmless variables that a command gets."""
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Sent with every request to a url."""
+    reads: tuple[str, ...] = ()
+    """Tools, by the server's names, that only read; the others wait for a person."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("give either command or url")
+        return self
+
+
+class ToolSettings(LoomSettings):
+    """What tools work with, e.g. `THREADLOOM_READ_DATABASE`, `THREADLOOM_CALENDARS__WORK`."""
+
+    table: ClassVar[str] = "tools"
+
+    read_database: SecretStr | None = None
+    """SQLAlchemy URL of a database that tools may read."""
+    calendars: dict[str, str] = Field(default_factory=dict)
+    """By name, .ics files or addresses (https, webcal)."""
+    timezone: str = "UTC"
+    """In which times of calendars are given and days begin, as in "Europe/Berlin"."""
+    mail_from: str | None = None
+    """Who writes, as in "Ann Example <ann@example.org>"; without it there are no mail tools."""
+    drafts: Path = Path("drafts")
+    """Folder for drafts of mails."""
+    mail_server: SecretStr | None = None
+    """smtp://user:password@host:587; without it mails are only drafted."""
+    mcp: dict[str, McpSettings] = Field(default_factory=dict)
+    """MCP servers by the name that begins their tools' names."""
 
 
 def load_source_settings() -> SourceSettings:

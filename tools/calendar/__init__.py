@@ -1,0 +1,1 @@
+"""Calendars (.ics files and addresses): what is on, and when there is time."""

@@ -1,0 +1,1 @@
+"""Mail: drafts as .eml files, and sending, which is for after a person has agreed."""

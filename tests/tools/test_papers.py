@@ -12,10 +12,10 @@ from tests.servers.papers_server import Abort, Fault, Hang, PapersServer, Raw, W
 from tests.tools.conftest import SourceOf, works
 from threadloom.tools.http import Deadline, HttpClient, HttpError
 from threadloom.tools.papers.catalogue import KNOWN, REMOTE, configured
-from threadloom.tools.papers.record import text
 from threadloom.tools.papers.remote import RemoteSource
 from threadloom.tools.papers.source import PaperQuery, PartialAnswerError, SourceError
 from threadloom.tools.settings import SourceSettings
+from threadloom.tools.text import text
 
 NAMES = [source.name for source in REMOTE]
 JSON_NAMES = [name for name in NAMES if name != "arxiv"]

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadloom.tools.papers import record
+from threadloom.tools.text import LONGEST, text
 
 ANYTHING = st.text(st.characters()) | st.text("<>/&;ab1 =\"'[].:\ud800\x00\u00ad\u0301")
 
 
 @given(ANYTHING)
 def test_text_is_clean_and_stays(drawn: str) -> None:
-    clean = record.text(drawn)
-    assert record.text(clean) == clean
+    clean = text(drawn)
+    assert text(clean) == clean
     assert clean == clean.strip()
     clean.encode()
     assert not re.search(r"[\x00-\x1f\u00ad\u200b]|  ", clean)
@@ -127,7 +128,7 @@ def test_best_identifier_is_the_id() -> None:
         ("Tea <tex-math>x<tex-math>y", "Tea"),
         ("<h1>" + "w" * 201 + "</h1>", "w" * 201),
         ("<h1><i>Aims</i></h1>Tea.", "Aims: Tea."),
-        ("x" * 60_000, "x" * record.LONGEST),
+        ("x" * 60_000, "x" * LONGEST),
     ],
 )
 def test_markup_without_an_end_is_read_in_one_pass(markup: str, plain: str) -> None:

@@ -7,10 +7,11 @@ from lxml import etree
 
 from threadloom.state.papers import Paper, SourceName
 from threadloom.tools.http import Deadline, Pace
-from threadloom.tools.papers.record import arxiv_id_of, author_of, paper, text
+from threadloom.tools.papers.record import arxiv_id_of, author_of, paper
 from threadloom.tools.papers.remote import Ask, Page, Params, RemoteSource, parse_xml
 from threadloom.tools.papers.source import PaperQuery, SourceError
 from threadloom.tools.papers.wording import wordings
+from threadloom.tools.text import text
 
 NAMES = {
     "atom": "http://www.w3.org/2005/Atom",

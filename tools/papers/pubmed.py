@@ -6,10 +6,11 @@ from lxml import etree
 
 from threadloom.state.papers import Author, Paper, SourceName
 from threadloom.tools.http import Deadline, Pace
-from threadloom.tools.papers.record import paper, person, text
+from threadloom.tools.papers.record import paper, person
 from threadloom.tools.papers.remote import Ask, Page, Params, RemoteSource, parse_xml
 from threadloom.tools.papers.source import PaperQuery, SourceError
 from threadloom.tools.papers.wording import wordings
+from threadloom.tools.text import text
 
 
 class PubMed(RemoteSource):

@@ -5,18 +5,12 @@ Whatever a source sends where text should be, what comes out is text; what canno
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 from threadloom.state.papers import Author, Paper, SourceName
+from threadloom.tools.text import text
 
-LONGEST = 50_000
-"""Characters of a text; the longest abstracts have a tenth of that."""
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_INVISIBLE = re.compile("[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _TAG = re.compile(r"""</?([A-Za-z][\w:.-]*)(?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 # What is never closed goes on to the end or is no heading, else the search for each end would make them quadratic.
 _TEX = re.compile(r"<((?:jats:)?tex-math)\b[^<>]*>.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -37,18 +31,6 @@ _ORGANISATION = re.compile(
     r"|university|project|initiative|team|group)\b",
     re.IGNORECASE,
 )
-
-
-def text(value: object) -> str:
-    """`value` as one line of clean text: composed Unicode, single spaces, nothing invisible; '' if it is no text.
-
-    What is longer than LONGEST is cut.
-    """
-    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
-        return ""
-    # A lone surrogate is legal in JSON and cannot be stored or sent anywhere as UTF-8.
-    clean = _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", str(value)[:LONGEST]))
-    return " ".join(unicodedata.normalize("NFC", _CONTROL.sub(" ", clean)).split())
 
 
 def plain(value: object) -> str:

@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 from threadloom.state.papers import Paper, SourceName
 from threadloom.tools.http import Deadline, Pace
-from threadloom.tools.papers.record import author_of, inside, objects, paper, strings, text
+from threadloom.tools.papers.record import author_of, inside, objects, paper, strings
 from threadloom.tools.papers.remote import Ask, Page, Params, RemoteSource
 from threadloom.tools.papers.source import PaperQuery
 from threadloom.tools.papers.wording import bag, terms
+from threadloom.tools.text import text
 
 FIELDS = "title,abstract,year,venue,journal,authors,externalIds,publicationTypes,citationCount,fieldsOfStudy,url"
 KINDS = {"Conference": "paper-conference", "Book": "book", "BookSection": "chapter"}

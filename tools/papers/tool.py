@@ -1,21 +1,21 @@
 """A source of papers as a LangChain tool: a model searches it, and gets titles and abstracts to read."""
 
-import json
-
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from langchain_core.tools import BaseTool, ToolException
+from pydantic import ConfigDict, Field
 
 from threadloom.state.papers import Paper
+from threadloom.tools.answer import Arguments, shown, tool_of
 from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
+from threadloom.tools.text import clipped
 
 ABSTRACT = 1_500
 """Characters of an abstract that a model is shown; the artifact has all of it."""
 
 
-class PaperSearch(BaseModel):
+class PaperSearch(Arguments):
     """Arguments of every search tool."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     query: str = Field(min_length=1, max_length=500, description="What to look for: a few key words")
     year_from: int | None = Field(default=None, ge=1000, le=3000, description="First year of publication")
@@ -40,33 +40,23 @@ def paper_tool(source: PaperSource, deadline: float) -> BaseTool:
             papers, limits = error.papers, f"\nNote: {error}"
         except SourceError as error:
             raise ToolException(f"{source.label} gave no answer: {error}") from error
-        return json.dumps([_brief(paper) for paper in papers], ensure_ascii=False) + limits, papers
+        return shown([_brief(paper) for paper in papers]) + limits, papers
 
-    return StructuredTool.from_function(
+    return tool_of(
         search,
         name=f"search_{source.name}",
         description=f"Search {source.label} for scholarly papers; returns titles, authors, years and abstracts.",
-        args_schema=PaperSearch,
-        response_format="content_and_artifact",
-        handle_tool_error=True,
-        handle_validation_error=_bad_arguments,
+        arguments=PaperSearch,
     )
-
-
-def _bad_arguments(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return f"bad arguments: {error}"
-    return "bad arguments: " + "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
 def _brief(paper: Paper) -> dict[str, object]:
     names = [author["family"] for author in paper["authors"]]
-    abstract = paper["abstract"]
     return {
         "id": paper["id"],
         "title": paper["title"],
         "authors": names if len(names) <= 3 else [names[0], "et al."],
         "year": paper["year"],
         "venue": paper["venue"],
-        "abstract": abstract if len(abstract) <= ABSTRACT else abstract[: ABSTRACT - 1] + "…",
+        "abstract": clipped(paper["abstract"], ABSTRACT),
     }

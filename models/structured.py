@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel
 
 from threadloom.models.answers import answer_text, complaint, read_answer
-from threadloom.models.chain import Answer, Failure, ModelAnswerError, ask_in_turn, failure
+from threadloom.models.chain import Answer, Failure, ask_in_turn, failure
 from threadloom.models.roles import Models
 from threadloom.state.reducers import merge_usage
 from threadloom.state.usage import Usage

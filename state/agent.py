@@ -19,9 +19,7 @@ class AgentInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     messages: list[AnyMessage] = Field(min_length=1, description="The conversation, or what is new in it")
-    budget: dict[str, float] | None = Field(
-        default=None, description="Limits for this run: steps, model_calls, tokens, usd, seconds; never above the agent's own"
-    )
+    budget: Limits | None = Field(default=None, description="Limits of this run; those of the agent hold too")
 
 
 class Choice(TypedDict):
@@ -68,6 +66,9 @@ class AgentState(TypedDict):
 
     messages: Annotated[list[AnyMessage], add_messages]
     budget: NotRequired[Limits | None]
+    """What the caller allows."""
+    limits: NotRequired[Limits]
+    """What this run may spend: the narrower of the caller's and the agent's own, plus what a person added."""
     usage: Annotated[dict[str, Usage], merge_usage]
     """Model id to what it used."""
     work: Annotated[Work, add_work]

@@ -78,7 +78,7 @@ def no_work() -> Work:
 
 
 def add_work(left: Work | None, right: Work | None) -> Work:
-    """Reducer: steps are added; of the seconds those that were not yet counted, so that parallel branches count once."""
+    """Reducer: adds steps, and the seconds that were not yet counted, so that parallel branches count once."""
     a, b = left or no_work(), right or no_work()
     new = b["until"] - max(a["until"], b["until"] - b["seconds"])
     return Work(
@@ -125,6 +125,10 @@ def left(limits: Limits, usage: Mapping[str, Usage], work: Work | None) -> Limit
 def standing(limits: Limits, usage: Mapping[str, Usage], work: Work | None) -> Standing:
     """Whether there is room for another call of the model and its tools, for one last answer only, or for nothing."""
     rest = left(limits, usage, work)
+    if "usd" in limits and spent(usage, work)["usd"] is None:
+        return Standing(
+            "over", f"the budget of {limits['usd']:g} USD cannot be kept, the price of a model is not known"
+        )
     for name in MEASURES:
         if name in rest and rest[name] <= 0:
             return Standing("over", f"the budget of {limits[name]:g} {NAMES[name]} is used up")
@@ -136,13 +140,17 @@ def standing(limits: Limits, usage: Mapping[str, Usage], work: Work | None) -> S
 
 def narrower(own: Limits, given: Limits) -> Limits:
     """Both at once: what a sub-agent with limits of its own may spend of what it is given."""
-    both = {name: min(part[name] for part in (own, given) if name in part) for name in MEASURES if name in {**own, **given}}
+    both = {
+        name: min(part[name] for part in (own, given) if name in part) for name in MEASURES if name in {**own, **given}
+    }
     return cast("Limits", both)
 
 
 def share(rest: Limits, branches: int) -> Limits:
     """What each of so many parallel branches gets: together never more than `rest`, seconds undivided."""
-    parts = {name: rest[name] if name == "seconds" else _part(rest[name], branches) for name in MEASURES if name in rest}
+    parts = {
+        name: rest[name] if name == "seconds" else _part(rest[name], branches) for name in MEASURES if name in rest
+    }
     return cast("Limits", parts)
 
 

@@ -33,7 +33,7 @@ def display(question: dict[str, Any]) -> None:
 
 def ask(question: dict[str, Any]) -> dict[str, Any]:
     """Ask at the terminal, again until the answer fits; returns it in the shape the run expects."""
-    from threadloom.nodes.review import check
+    from threadloom.nodes.question import check
 
     display(question)
     while True:

@@ -31,6 +31,7 @@ FALL_BACK_ON = (ModelRateLimitError, ModelTimeoutError, ModelConnectionError, Mo
 
 _KINDS: tuple[tuple[type[ModelError], str], ...] = (
     (MalformedAnswerError, "unreadable answer"),
+    (CircuitOpenError, "not asked after repeated failures"),
     (ModelRateLimitError, "rate limited"),
     (ModelTimeoutError, "no answer in time"),
     (ModelConnectionError, "cannot be reached"),

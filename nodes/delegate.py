@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.errors import GraphBubbleUp
 
-from threadloom.state.budget import Limits, Work, no_work
+from threadloom.state.budget import Limits, Work, no_work, work_until_now
 from threadloom.state.usage import Usage
 
 
@@ -47,10 +47,11 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits) -> Outcome
         raise
     except Exception as error:  # noqa: BLE001 - a branch that fails is the caller's to deal with
         failed = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    done = last.get("work") or no_work()
     return Outcome(
         messages=last.get("messages", []),
         usage=last.get("usage", {}),
-        work=last.get("work") or no_work(),
+        work=work_until_now(done["steps"], done["seconds"]),
         stopped=last.get("stopped", ""),
         failed=failed,
     )

@@ -9,7 +9,7 @@ from threadloom.state.budget import NAMES, Limits, raised, spent, standing
 
 
 def ask_for_more(state: AgentState) -> dict[str, Any]:
-    """Raise the run's limits by what a person allows; nothing means that the agent has to end with what it has."""
+    """Raise the run's limits by what a person allows; one who allows nothing has the agent end with what it has."""
     limits, usage, work = state.get("limits", {}), state.get("usage", {}), state.get("work")
     used = spent(usage, work)
     lines = [f"- {NAMES[name]}: {used[name] or 0:g} of {limit:g}" for name, limit in limits.items()]  # type: ignore[index]  # the keys of Limits are measures
@@ -24,11 +24,10 @@ def ask_for_more(state: AgentState) -> dict[str, Any]:
             markdown="\n".join(lines),
             details={"limits": limits, "spent": used},
         )
-        higher = raised(limits, cast("Limits", answer.model_dump()))
+        higher = raised(limits, cast("Limits", answer.more()))
         after = standing(higher, usage, work)
-        declined = not any(answer.model_dump().values())
-        if after.phase != "open" and not declined:
+        if after.phase != "open" and not answer.stop:
             raise ValueError(f"that is not enough: {after.reason}")
     except ValueError as error:
         return {"refused": str(error)}
-    return {"refused": "", "limits": higher, "declined": declined}
+    return {"refused": "", "limits": higher, "declined": answer.stop}

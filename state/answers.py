@@ -54,15 +54,27 @@ class ProposalAnswer(BaseModel):
 
 
 class BudgetAnswer(BaseModel):
-    """How much more may be spent; an empty answer means no more: answer with what there is."""
+    """How much more may be spent, or that the agent has to answer with what it has."""
 
     model_config = ConfigDict(extra="forbid")
 
+    # Not an empty answer: LangGraph takes an empty resume for none.
+    stop: bool = Field(default=False, description="True allows nothing more")
     steps: int = Field(default=0, ge=0, description="More model and tool calls")
     model_calls: int = Field(default=0, ge=0, description="More model calls")
     tokens: int = Field(default=0, ge=0, description="More tokens")
     usd: float = Field(default=0, ge=0, allow_inf_nan=False, description="More US dollars")
     seconds: float = Field(default=0, ge=0, allow_inf_nan=False, description="More seconds of work")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> "BudgetAnswer":
+        if self.stop == any(self.more().values()):
+            raise ValueError("either stop, or more of something")
+        return self
+
+    def more(self) -> dict[str, float]:
+        """What may be spent in addition, by measure."""
+        return self.model_dump(exclude={"stop"})
 
 
 ANSWERS: Mapping[str, type[BaseModel]] = {

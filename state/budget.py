@@ -46,8 +46,9 @@ class Work(TypedDict):
 
     steps: int
     seconds: float
+    since: float
     until: float
-    """End of the work, in seconds since 1970: what overlaps with it was parallel and is not added again."""
+    """The latest stretch of work, in seconds since 1970: what overlaps with it was parallel and counts once."""
 
 
 class Standing(NamedTuple):
@@ -69,22 +70,32 @@ class Stopwatch:
 
     def work(self, steps: int) -> Work:
         """What the node adds to the state's work."""
-        return Work(steps=steps, seconds=self.seconds(), until=time())
+        return work_until_now(steps, self.seconds())
+
+
+def work_until_now(steps: int, seconds: float) -> Work:
+    """Work that has just ended and took so many seconds."""
+    now = time()
+    return Work(steps=steps, seconds=seconds, since=now - seconds, until=now)
 
 
 def no_work() -> Work:
     """What a run begins with."""
-    return Work(steps=0, seconds=0.0, until=0.0)
+    return Work(steps=0, seconds=0.0, since=0.0, until=0.0)
 
 
 def add_work(left: Work | None, right: Work | None) -> Work:
     """Reducer: adds steps, and the seconds that were not yet counted, so that parallel branches count once."""
     a, b = left or no_work(), right or no_work()
-    new = b["until"] - max(a["until"], b["until"] - b["seconds"])
+    both = min(a["until"], b["until"]) - max(a["since"], b["since"])
+    stretch = (min(a["since"], b["since"]), max(a["until"], b["until"]))
+    if both < 0:  # with a pause between them
+        stretch = max((a["since"], a["until"]), (b["since"], b["until"]))
     return Work(
         steps=a["steps"] + b["steps"],
-        seconds=a["seconds"] + min(max(new, 0.0), b["seconds"]),  # a clock that was set meanwhile changes nothing more
-        until=max(a["until"], b["until"]),
+        seconds=a["seconds"] + b["seconds"] - max(both, 0.0),
+        since=stretch[0],
+        until=stretch[1],
     )
 
 

@@ -8,10 +8,10 @@ import logging
 from asyncio import run as run_async
 from collections.abc import Mapping, Sequence
 from json import dumps
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.messages import ToolCall, ToolMessage
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
@@ -68,17 +68,29 @@ def run_tool(
 
 
 def by_name(tools: Sequence[BaseTool]) -> dict[str, BaseTool]:
-    """The tools by name. Raises ValueError when two have the same."""
+    """The tools by name. Raises ValueError when two have the same, or one wants more than its arguments."""
     names = [tool.name for tool in tools]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"tools: more than one is named {', '.join(twice)}; give each a name of its own")
+    for tool in tools:
+        if wanted := _wants(tool):
+            raise ValueError(f"tools: {tool.name} wants {wanted}, but a tool is given its arguments only")
     return {tool.name: tool for tool in tools}
+
+
+def _wants(tool: BaseTool) -> str:
+    """Which parameter LangGraph's own ToolNode would fill in from the state or the store; empty if there is none."""
+    full, shown = tool.args_schema, tool.tool_call_schema
+    if not (_is_model(full) and _is_model(shown)):
+        return ""
+    hidden = {name: field for name, field in full.model_fields.items() if name not in shown.model_fields}
+    return next((name for name, field in hidden.items() if InjectedToolCallId not in field.metadata), "")
 
 
 def faults(tool: BaseTool, args: Mapping[str, Any]) -> str:
     """What is wrong with the arguments, with the schema they should fit; empty when nothing is."""
     schema = tool.tool_call_schema
-    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+    if not _is_model(schema):
         return ""
     try:
         schema.model_validate(args)
@@ -86,6 +98,10 @@ def faults(tool: BaseTool, args: Mapping[str, Any]) -> str:
         wanted = convert_to_openai_tool(tool)["function"].get("parameters", {})
         return f"bad arguments: {complaint(error)}. {tool.name} takes: {dumps(wanted, ensure_ascii=False)}"
     return ""
+
+
+def _is_model(schema: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(schema, type) and issubclass(schema, BaseModel)
 
 
 def _unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]) -> ToolMessage | None:

@@ -1,10 +1,12 @@
 """Chat models behind any OpenAI-compatible endpoint, with every failure a typed error.
 
-langchain-openai takes a stream that ends early for a whole answer, lets unreadable JSON escape as JSONDecodeError, and
-loses a structured answer (and what it cost) when it was cut off. This subclass closes those three holes.
+langchain-openai takes a stream that ends early for a whole answer, lets unreadable JSON escape as JSONDecodeError,
+loses a structured answer (and what it cost) when it was cut off, and a whole answer when one of its tool calls has
+arguments that are JSON but no object. This subclass closes those four holes.
 """
 
 import atexit
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache, partial
@@ -129,6 +131,7 @@ class ChatCompatible(ChatOpenAI):
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
         with _readable():
+            _keep_odd_arguments(response)
             result = super()._create_chat_result(response, generation_info)
         if not result.generations:
             raise MalformedAnswerError("it holds no choices")
@@ -204,6 +207,22 @@ def _parse(schema: type[BaseModel], answer: dict[str, Any]) -> dict[str, Any]:
         return {**answer, "parsed": read_answer(schema, answer["raw"]), "parsing_error": None}
     except ValueError as error:
         return {**answer, "parsed": None, "parsing_error": error}
+
+
+def _keep_odd_arguments(response: Any) -> None:
+    """Make arguments that are JSON but no object unreadable, in place: an invalid call, as when streamed."""
+    for choice in getattr(response, "choices", None) or []:
+        for call in getattr(choice.message, "tool_calls", None) or []:
+            function = getattr(call, "function", None)
+            if function and _is_no_object(function.arguments):
+                function.arguments = f"not an object: {function.arguments}"
+
+
+def _is_no_object(arguments: str) -> bool:
+    try:
+        return not isinstance(json.loads(arguments), (dict, type(None)))
+    except (ValueError, RecursionError):
+        return False  # langchain-openai finds out by itself
 
 
 def _require(ended: bool) -> None:

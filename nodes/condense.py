@@ -49,7 +49,7 @@ def condensed(models: Models, state: AgentState, tokens: int | None) -> Shown:
     if not gone:
         return Shown(messages, summary)
     try:
-        answer = reply(models, ROLE, prompt(TASK, *_material(summary, gone)))
+        answer = reply(models, ROLE, prompt(TASK, *_material(summary, gone)), aside=True)
     except ModelAnswerError as error:
         return Shown(kept, summary, {"notes": {"summary": f"earlier messages were left out: {error}"}}, error.usage)
     text = answer.value.text

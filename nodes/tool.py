@@ -55,14 +55,13 @@ def run_tool(
 
     def run(state: CallTask) -> dict[str, Any]:
         watch, call = Stopwatch(), state["call"]
-        tool, decision = known.get(call["name"]), state["decision"]
+        tool = known.get(call["name"])
         emit("tool_started", tool=call["name"], id=call["id"], args=call["args"])
-        message = _unable(state, tool, known) or _carried_out(known[call["name"]], state, timeout)
-        message = _bounded(message, call, most)
+        refusal = _unable(state, tool, known)
+        message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout), call, most)
         emit("tool_ended", tool=call["name"], id=call["id"], status=message.status, seconds=round(watch.seconds(), 3))
-        done = tool is not None and acts(tool) and message.status == "success" and not _stands_in(decision)
-        act = [Act(call_id=str(call["id"]), tool=call["name"], args=_args(state), result=message.text[:BRIEF])]
-        return {"messages": [message], "work": watch.work(1), "acts": act if done else []}
+        acted = tool is not None and acts(tool) and refusal is None
+        return {"messages": [message], "work": watch.work(1), "acts": [_act(state, message)] if acted else []}
 
     return run
 
@@ -175,8 +174,15 @@ def _args(state: CallTask) -> dict[str, Any]:
     return {**state["call"]["args"], **changed}
 
 
-def _stands_in(decision: Decision | None) -> bool:
-    return decision is not None and decision["action"] == "respond"
+def _act(state: CallTask, message: ToolMessage) -> Act:
+    call = state["call"]
+    return Act(
+        call_id=str(call["id"]),
+        tool=call["name"],
+        args=_args(state),
+        status=message.status,
+        result=message.text[:BRIEF],
+    )
 
 
 def _said(call: ToolCall, text: str, *, bad: bool = False) -> ToolMessage:

@@ -43,11 +43,13 @@ class Decision(TypedDict):
 
 
 class Act(TypedDict):
-    """Something that a tool did to the world; in the order in which it happened."""
+    """Something that a tool did to the world, or may have done; in the order of the calls."""
 
     call_id: str
     tool: str
     args: dict[str, Any]
+    status: Literal["success", "error"]
+    """After an error nobody knows how far it came."""
     result: str
     """What the tool said of it, in brief."""
 

@@ -78,6 +78,19 @@ def test_one_that_fails_hangs_or_does_not_exist_does_not_keep_the_others_from_th
     assert state["messages"][-1].text == "Lima is sunny."
 
 
+@pytest.mark.parametrize("raw", ["[1]", '"Lima"', "5", "null", "", '{"city": NaN}', '{"city": "Li', "[" * 9_999])
+@pytest.mark.parametrize("stream", [False, True])
+def test_nonsense_arguments_are_explained_and_the_other_call_runs(server: OpenAIServer, raw: str, stream: bool) -> None:
+    server.reply(Reply(calls=(("weather", raw), ("weather", {"city": "Oslo"}))), Reply("Sun."))
+    agent = build(models=models(server), tools=[weather]).compile()
+    events: list[Any] = list(agent.stream(ASKED, stream_mode=["messages", "values"] if stream else ["values"]))
+    state = events[-1][1]
+    assert "Oslo: sunny" in results(state)
+    [other] = [text for text in results(state) if text != "Oslo: sunny"]
+    assert other.startswith(("bad arguments: ", "The arguments are not a JSON object: ", "Li: sunny"))
+    assert state["messages"][-1].text == "Sun."
+
+
 def test_a_tool_that_is_asynchronous_only(server: OpenAIServer, run: Run) -> None:
     async def later(city: str) -> str:
         """Weather of a city."""

@@ -88,7 +88,9 @@ def test_acts_are_taken_back_in_reverse_and_what_stands_is_said() -> None:
             raise OSError("no line")
         log.append(act["call_id"])
 
-    acts = [Act(call_id=str(n), tool="book" if n < 4 else "pay", args={}, result="") for n in range(1, 5)]
+    acts = [
+        Act(call_id=str(n), tool="book" if n < 4 else "pay", args={}, status="success", result="") for n in range(1, 5)
+    ]
     assert undo(acts, {"book": cancel}) == [
         "pay (4) stands: nothing is known that would take it back",
         "book (2) stands: no line",

@@ -56,7 +56,7 @@ def _reason(messages: Sequence[BaseMessage]) -> str:
     unknown = [message.name for part in rounds for message in part if _is_unknown(message)]
     if unknown and unknown.count(unknown[-1]) > 1:
         return f"there is no tool {unknown[-1]!r}, as was said before"
-    return stalled([_mark(part) for part in rounds])
+    return stalled([_mark(part) for part in rounds[-2 * max(PERIODS) :]])
 
 
 def _mark(part: Sequence[BaseMessage]) -> str:

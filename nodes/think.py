@@ -14,7 +14,8 @@ from threadloom.models.chain import Answer
 from threadloom.models.prompts import element
 from threadloom.models.reply import reply
 from threadloom.models.roles import Models
-from threadloom.nodes.choose import Chooser, Pick
+from threadloom.models.settings import EXTRACTIVE
+from threadloom.nodes.choose import Chooser
 from threadloom.nodes.condense import Shown, condensed
 from threadloom.nodes.emit import emit
 from threadloom.nodes.history import with_system
@@ -75,7 +76,7 @@ def think(
         except TooSlowError:
             return {"work": watch.work(1)}  # which uses up the seconds, so that the run ends here
         return {
-            "messages": [_message(answer, state["messages"], name, final=final, models=models(), pick=pick)],
+            "messages": [_message(answer, state["messages"], name, final=final)],
             "usage": merge_usage(shown.usage, answer.usage),
             "work": watch.work(1),
             "choices": [Choice(node=node, role=pick.role, model=answer.model, reason=pick.reason)],
@@ -106,19 +107,18 @@ def _notes(shown: Shown, answer: Answer[AIMessage]) -> dict[str, Any]:
     return {**shown.update, "notes": notes}
 
 
-def _message(
-    answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str, *, final: bool, models: Models, pick: Pick
-) -> AIMessage:
+def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str, *, final: bool) -> AIMessage:
     """The model's message as the state keeps it: with ids of its own, and without calls that nobody may carry out."""
-    message = answer.value
+    message, known = answer.value, {one.id for one in before}
     calls = [] if final else _numbered(message.tool_calls, before)
     broken = [] if final else _numbered(message.invalid_tool_calls, before)
-    text = message.text or str(message.additional_kwargs.get("refusal") or "")
-    if models.is_extractive(pick.role) and not calls:
-        text = f"{text}\n\n{EXTRACTIVE_NOTE}"
-    known = {one.id for one in before}
+    content = message.content if calls == message.tool_calls else message.text
+    if refusal := message.additional_kwargs.get("refusal"):
+        content = message.text or str(refusal)
+    if answer.model == EXTRACTIVE and not calls:
+        content = f"{message.text}\n\n{EXTRACTIVE_NOTE}"
     return AIMessage(
-        content=text,
+        content=content,
         tool_calls=calls,
         invalid_tool_calls=broken,
         name=name or None,

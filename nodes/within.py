@@ -23,6 +23,8 @@ def within(seconds: float | None, work: Callable[[], T]) -> T:
     """
     if seconds is None:
         return work()
+    if seconds <= 0:
+        raise TooSlowError("no time is left")
     outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
 
     def run() -> None:
@@ -33,7 +35,7 @@ def within(seconds: float | None, work: Callable[[], T]) -> T:
 
     Thread(target=copy_context().run, args=(run,), daemon=True).start()
     try:
-        value, error = outcome.get(timeout=max(seconds, 0))
+        value, error = outcome.get(timeout=seconds)
     except Empty:
         raise TooSlowError(f"no answer within {seconds:.3g} s") from None
     if error is not None:

@@ -130,6 +130,13 @@ def test_the_next_model_answers_when_the_first_cannot(server: OpenAIServer, seco
     assert state["messages"][-1].text == "Sun."
 
 
+def test_an_answer_without_a_language_model_says_so_also_after_a_fall(server: OpenAIServer, run: Run) -> None:
+    server.reply(error(503))
+    state = run(models=Models({"m": entry(server)}, {"default": ("m", "extractive")}))
+    assert "no language model" in state["messages"][-1].text
+    assert state["choices"][0]["model"] == "extractive"
+
+
 def test_a_run_without_a_model_fails_and_goes_on_when_there_is_one(server: OpenAIServer, run: Run) -> None:
     server.reply(looks("Lima"), error(401))
     with pytest.raises(ModelAnswerError, match="the key was refused"):

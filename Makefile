@@ -20,7 +20,7 @@ lint: $(VENV)/.dev ## Check style, types and imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy threadloom tests bench
+	$(BIN)/mypy threadloom tests bench examples
 	$(BIN)/pyright
 
 format: $(VENV)/.dev ## Format the code and fix what can be fixed

@@ -7,7 +7,7 @@ does what it was asked.
 from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -25,6 +25,16 @@ def read_answer(schema: type[T], message: AIMessage) -> T:
         raise ValueError("it holds no JSON object" if text else "it is empty")
     # From the first brace to the last: what is around it (fences, a preamble) is not part of the answer.
     return schema.model_validate_json(text[text.index("{") : text.rfind("}") + 1])
+
+
+def complaint(error: ValueError) -> str:
+    """What is wrong with an answer or with arguments, in one line: `name: Field required; …`."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}".removeprefix(": ")
+        for problem in error.errors(include_url=False)[:5]
+    )
 
 
 def answer_text(message: AIMessage) -> str:

@@ -22,11 +22,16 @@ class MalformedAnswerError(ModelAPIError):
     """The server's answer ended too early or cannot be read as the protocol: the server's fault, so the next may do."""
 
 
+class CircuitOpenError(ModelConnectionError):
+    """The endpoint was not asked, because it has failed several times in a row."""
+
+
 FALL_BACK_ON = (ModelRateLimitError, ModelTimeoutError, ModelConnectionError, ModelAPIError)
 """Another model may still answer after these. After any other error it would fail too, or hide a mistake of ours."""
 
 _KINDS: tuple[tuple[type[ModelError], str], ...] = (
     (MalformedAnswerError, "unreadable answer"),
+    (CircuitOpenError, "not asked after repeated failures"),
     (ModelRateLimitError, "rate limited"),
     (ModelTimeoutError, "no answer in time"),
     (ModelConnectionError, "cannot be reached"),
@@ -41,6 +46,14 @@ _KINDS: tuple[tuple[type[ModelError], str], ...] = (
 def kind(error: ModelError) -> str:
     """What went wrong, in a few words."""
     return next((text for of, text in _KINDS if isinstance(error, of)), "failed")
+
+
+def passing(error: Exception) -> bool:
+    """For LangGraph's `retry_on`: whether to try again what the provider's SDK has not tried again by itself.
+
+    LangGraph's own default repeats refused requests, since it does not know these types.
+    """
+    return isinstance(error, MalformedAnswerError) or isinstance(error.__cause__, MalformedAnswerError)
 
 
 def describe(error: ModelError, key: str = "") -> str:

@@ -1,12 +1,14 @@
 """Chat models behind any OpenAI-compatible endpoint, with every failure a typed error.
 
-langchain-openai takes a stream that ends early for a whole answer, lets unreadable JSON escape as JSONDecodeError, and
-loses a structured answer (and what it cost) when it was cut off. This subclass closes those three holes.
+langchain-openai takes a stream that ends early for a whole answer, lets unreadable JSON escape as JSONDecodeError,
+loses a structured answer (and what it cost) when it was cut off, and a whole answer when one of its tool calls has
+arguments that are JSON but no object. This subclass closes those four holes.
 """
 
 import atexit
+import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from json import JSONDecodeError
 from time import monotonic
@@ -20,9 +22,10 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai import ChatOpenAI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from threadloom.models.answers import read_answer
+from threadloom.models.breaker import Breaker
 from threadloom.models.errors import MalformedAnswerError
 from threadloom.models.redaction import redact
 from threadloom.models.settings import ModelEntry
@@ -40,6 +43,9 @@ class ChatCompatible(ChatOpenAI):
     structured_output: Method = "json_schema"
     """How `with_structured_output` asks unless told. Servers can decode under a JSON schema whatever the model, while
     tool calling depends on it (Ollama refuses tools for many models); a few providers have only tools."""
+
+    breaker: Breaker | None = Field(default=None, exclude=True, repr=False)
+    """Shared by the models of an endpoint; none for a model that is to be asked whatever happened before."""
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -73,30 +79,36 @@ class ChatCompatible(ChatOpenAI):
         return self.bind(ls_structured_output_format=traced, **wanted, **kwargs)
 
     def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        with _typed_errors():
+        with self._faults():
             result = super()._generate(*args, **kwargs)
         return self._named(result, kwargs)
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        with _typed_errors():
+        with self._faults():
             result = await super()._agenerate(*args, **kwargs)
         return self._named(result, kwargs)
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         ended = False
-        with _typed_errors():
+        with self._faults():
             for chunk in super()._stream(*args, **kwargs):
                 ended = self._ends(chunk, kwargs) or ended
                 yield chunk
-        _require(ended)
+            _require(ended)
 
     async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
         ended = False
-        with _typed_errors():
+        with self._faults():
             async for chunk in super()._astream(*args, **kwargs):
                 ended = self._ends(chunk, kwargs) or ended
                 yield chunk
-        _require(ended)
+            _require(ended)
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """What goes wrong inside is typed, and counted against the endpoint."""
+        with self.breaker.guard() if self.breaker else nullcontext(), _typed_errors():
+            yield
 
     def _ends(self, chunk: ChatGenerationChunk, kwargs: dict[str, Any]) -> bool:
         """Whether the server says with this chunk that the answer is complete; if so, write down who gave it."""
@@ -119,6 +131,7 @@ class ChatCompatible(ChatOpenAI):
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
         with _readable():
+            _keep_odd_arguments(response)
             result = super()._create_chat_result(response, generation_info)
         if not result.generations:
             raise MalformedAnswerError("it holds no choices")
@@ -129,7 +142,7 @@ class ChatCompatible(ChatOpenAI):
             return super()._convert_chunk_to_generation_chunk(*args, **kwargs)
 
 
-def chat_model(entry: ModelEntry, *, max_retries: int) -> ChatCompatible:
+def chat_model(entry: ModelEntry, *, max_retries: int, breaker: Breaker | None = None) -> ChatCompatible:
     """The chat model of a complete entry (see ModelSettings.entries).
 
     `max_retries` holds unless the entry has its own; the SDK spends them on 408, 409, 429, 5xx, timeouts and broken
@@ -146,6 +159,7 @@ def chat_model(entry: ModelEntry, *, max_retries: int) -> ChatCompatible:
         temperature=entry.temperature,
         stream_usage=True,
         structured_output=entry.structured_output,
+        breaker=breaker,
         # Reasoning models refuse the parameter, and a forced tool call is a single one anyway.
         disabled_params={"parallel_tool_calls": None},
     )
@@ -193,6 +207,22 @@ def _parse(schema: type[BaseModel], answer: dict[str, Any]) -> dict[str, Any]:
         return {**answer, "parsed": read_answer(schema, answer["raw"]), "parsing_error": None}
     except ValueError as error:
         return {**answer, "parsed": None, "parsing_error": error}
+
+
+def _keep_odd_arguments(response: Any) -> None:
+    """Make arguments that are JSON but no object unreadable, in place: an invalid call, as when streamed."""
+    for choice in getattr(response, "choices", None) or []:
+        for call in getattr(choice.message, "tool_calls", None) or []:
+            function = getattr(call, "function", None)
+            if function and _is_no_object(function.arguments):
+                function.arguments = f"not an object: {function.arguments}"
+
+
+def _is_no_object(arguments: str) -> bool:
+    try:
+        return not isinstance(json.loads(arguments), (dict, type(None)))
+    except (ValueError, RecursionError):
+        return False  # langchain-openai finds out by itself
 
 
 def _require(ended: bool) -> None:

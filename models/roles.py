@@ -1,11 +1,12 @@
 """Who does what: roles (planner, reader, writer, …) and the chains of models that play them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 
+from threadloom.models.breaker import Breaker
 from threadloom.models.errors import FALL_BACK_ON
 from threadloom.models.settings import EXTRACTIVE, ModelEntry, ModelSettings
 
@@ -22,15 +23,27 @@ class Models:
     """Chat models by role. A role without a chain of its own is played by `default`.
 
     `entries` are complete (endpoint and key filled in), `chains` name them, first choice first; the name "extractive"
-    is the embedded model, and it alone plays every role when nothing is given.
+    is the embedded model, and it alone plays every role when nothing is given. `chats` are ready chat models, of any
+    provider, that chains name too; their prices are not known.
     """
 
     def __init__(
-        self, entries: Mapping[str, ModelEntry] | None = None, chains: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        entries: Mapping[str, ModelEntry] | None = None,
+        chains: Mapping[str, tuple[str, ...]] | None = None,
+        chats: Mapping[str, BaseChatModel] | None = None,
     ) -> None:
         self._entries = dict(entries or {})
         self._chains = {"default": (EXTRACTIVE,), **(chains or {})}
+        self._chats = dict(chats or {})
+        self._breakers: dict[str | None, Breaker] = {}
         self._players: dict[str, list[tuple[str, BaseChatModel]]] = {}
+
+    @classmethod
+    def of(cls, chat: BaseChatModel) -> Self:
+        """One ready chat model for every role."""
+        name = str(getattr(chat, "model_name", "") or getattr(chat, "model", "") or chat._llm_type)  # noqa: SLF001 - what every chat model has
+        return cls(chains={"default": (name,)}, chats={name: chat})
 
     def chat(self, role: str) -> "ChatChain":
         """The role's chat model; one with others behind it falls to them on the errors of FALL_BACK_ON.
@@ -78,8 +91,8 @@ class Models:
         """USD for these tokens of the entry's model; None when its price is not known, 0 for the embedded one."""
         if name == EXTRACTIVE:
             return 0.0
-        entry = self._entries[name]
-        if entry.input_price is None or entry.output_price is None:
+        entry = self._entries.get(name)
+        if entry is None or entry.input_price is None or entry.output_price is None:
             return None
         return (input_tokens * entry.input_price + output_tokens * entry.output_price) / 1_000_000
 
@@ -93,13 +106,17 @@ class Models:
         return self._chains.get(role) or self._chains["default"]
 
     def _model(self, name: str, max_retries: int) -> BaseChatModel:
+        if name in self._chats:
+            return self._chats[name]
         if name == EXTRACTIVE:
             from threadloom.models.extractive.chat import ChatExtractive
 
             return ChatExtractive()
         from threadloom.models.openai import chat_model
 
-        return chat_model(self._entries[name], max_retries=max_retries)
+        entry = self._entries[name]
+        breaker = self._breakers.setdefault(entry.base_url, Breaker())
+        return chat_model(entry, max_retries=max_retries, breaker=breaker)
 
 
 def load_models(settings: ModelSettings | None = None) -> Models:

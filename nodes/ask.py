@@ -5,8 +5,9 @@ from typing import TypeVar
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 
+from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models
-from threadloom.models.structured import ModelAnswerError, ask
+from threadloom.models.structured import ask
 from threadloom.state.reducers import merge_usage
 from threadloom.state.usage import Usage
 

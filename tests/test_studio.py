@@ -45,6 +45,25 @@ async def test_schemas_are_there_for_studios_forms(client: LangGraphClient) -> N
     assert {"plan", "search", "extract", "finish"} <= {node["id"] for node in drawn["nodes"]}
 
 
+async def test_an_agent_runs_and_its_tokens_are_streamed(client: LangGraphClient) -> None:
+    [assistant] = await client.assistants.search(graph_id="react")
+    schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
+    assert schemas["input_schema"]["required"] == ["messages"]
+    assert {"messages", "usage", "choices", "stopped"} <= schemas["state_schema"]["properties"].keys()
+    thread = await client.threads.create(thread_id=str(uuid4()))
+    given: Any = {"messages": [{"role": "user", "content": QUESTION}]}
+    said = [
+        part.data
+        async for part in client.runs.stream(
+            thread["thread_id"], "react", input=given, stream_mode=["messages-tuple", "custom"]
+        )
+    ]
+    assert {"tool_started", "tool_ended"} <= {part["event"] for part in said if "event" in part}
+    state: Any = await client.threads.get_state(thread["thread_id"])
+    assert [message["type"] for message in state["values"]["messages"]] == ["human", "ai", "tool", "ai"]
+    assert "no language model" in state["values"]["messages"][-1]["content"]
+
+
 async def test_run_pause_edit_resume_and_history(client: LangGraphClient, saver: SQLSaver) -> None:
     thread = await client.threads.create(thread_id=str(uuid4()))
     given: Any = {"question": QUESTION, "review": True}

@@ -11,10 +11,15 @@ NAME_WEIGHT = 2
 LEAST = 2
 """Score from which a request asks for a tool: one word of its name, or two of its description and arguments."""
 _WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|content|body|instruction", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
+_LOOKUP = re.compile(r"\b(search|look up|find|retrieve)", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\?\s*$|^\W*(who|what|when|where|why|which|how|is|are|do|does|did|can|tell|explain|describe)\b", re.IGNORECASE
+)
+_NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
 _FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
+_SUM = re.compile(r"\d\s*[*/+^]\s*[\d(]|\d\)?\s+[-%]\s+[\d(]")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 
 Tool = Mapping[str, Any]
@@ -24,6 +29,16 @@ def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Too
     """Tools the request asks for and that have not answered yet, in the order given."""
     open_ = [tool for tool in tools if tool["name"] not in done]
     return [tool for tool in open_ if score(request, tool) >= LEAST and arguments(request, tool) is not None]
+
+
+def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
+    """Where no tool is asked for by its words: one that works out a sum, else one that looks a question up."""
+    for tool in tools if _SUM.search(request) else ():
+        if any(map(_is_formula, _properties(tool))) and arguments(request, tool) is not None:
+            return [tool]
+    lookups = [tool for tool in tools if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
+    lookups = [tool for tool in lookups if arguments(request, tool) is not None]
+    return [best(request, lookups)] if lookups and _ASKS.search(request) else []
 
 
 def score(request: str, tool: Tool) -> float:
@@ -63,6 +78,10 @@ def _properties(tool: Tool) -> Mapping[str, Any]:
     return properties
 
 
+def _is_formula(name: str) -> bool:
+    return re.search(r"expression|formula|equation|sum", name, re.IGNORECASE) is not None
+
+
 def _spaced(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", name)
 
@@ -94,7 +113,7 @@ class _Pool:
         return None
 
     def _string(self, name: str, *, needed: bool) -> str | None:
-        if re.search(r"expression|formula|equation|sum", name, re.IGNORECASE):
+        if _is_formula(name):
             found = _FORMULA.search(self.request)
             return found[0].strip() if found else None
         if re.search(r"date|day|when", name, re.IGNORECASE):

@@ -104,7 +104,11 @@ class ChatExtractive(BaseChatModel):
         if structured:
             schema = tools[0].get("parameters", {})
             return "", [_call(tools[0]["name"], fill(schema, material), messages)]
-        made = [_call(name, args, messages) for name, args in _chosen(material.question, tools, tool_choice, messages)]
+        chosen = _chosen(material.question, tools, tool_choice, messages)
+        if not chosen and tool_choice in (None, "auto") and not any(text.strip() for text in material.texts()):
+            likely = calls.likely(material.question, tools)
+            chosen = [(tool["name"], calls.arguments(material.question, tool) or {}) for tool in likely]
+        made = [_call(name, args, messages) for name, args in chosen]
         return ("", made) if made else (_cut(answer(material), stop or self.stop or []), [])
 
 

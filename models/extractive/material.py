@@ -69,7 +69,7 @@ def read(messages: Sequence[BaseMessage]) -> Material:
 
 
 def _result(message: ToolMessage) -> str:
-    """What a tool said; JSON objects as "key: value"."""
+    """What a tool said; a JSON object as "key: value", of a list of them the sentences."""
     text = message.text.strip()
     try:
         value = loads(text)
@@ -77,7 +77,17 @@ def _result(message: ToolMessage) -> str:
         value = text
     if isinstance(value, dict):
         text = ", ".join(f"{key}: {part}" for key, part in value.items())
+    elif isinstance(value, list):
+        text = "\n\n".join(map(_told, value))
     return text if message.status != "error" else f"The tool {message.name or ''} failed: {text}".replace("  ", " ")
+
+
+def _told(item: object) -> str:
+    """The text of an item of a list: of an object its values in words, which leaves out ids and addresses."""
+    if not isinstance(item, dict):
+        return str(item)
+    said = [part.strip() for part in item.values() if isinstance(part, str) and " " in part.strip()]
+    return "\n".join(part if part[-1] in ".!?" else f"{part}." for part in said)
 
 
 def parse(text: str) -> list[Element]:

@@ -5,8 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.servers.openai_server import Answer, OpenAIServer, Reply
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.slow
@@ -19,3 +24,22 @@ def test_a_run_killed_at_any_write_ends_as_an_undisturbed_one(case: str, tmp_pat
     kills = [json.loads(line) for line in done.stdout.splitlines()]
     assert sum(kill["died"] for kill in kills) >= 20
     assert [kill for kill in kills if kill["different"]] == []
+
+
+@pytest.mark.slow
+def test_an_agent_killed_at_any_write_repeats_no_call_that_had_ended(server: OpenAIServer, tmp_path: Path) -> None:
+    def scenario(body: dict[str, Any]) -> Answer:
+        done = sum(message["role"] == "tool" for message in body["messages"])
+        looks = (("look", {"city": "Lima"}), ("look", {"city": "Oslo"}))
+        return {0: Reply(calls=looks), 2: Reply(calls=(("send", {"to": "Ann"}),))}.get(done, Reply("Ann knows."))
+
+    server.scenario = scenario
+    command = [sys.executable, "-m", "tests.graphs.agent_crash", str(tmp_path), server.url]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kills = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum(kill["died"] for kill in kills) >= 20
+    assert [kill for kill in kills if kill["different"]] == []
+    # Only a kill between a call and the record of its result repeats it.
+    assert [kill for kill in kills if kill["after"] and "send Ann" in kill["again"]] == []
+    assert sum("send Ann" in kill["again"] for kill in kills) <= 1

@@ -223,6 +223,11 @@ def calls(message: Any) -> dict[str, Any]:
                 "read_calendar": {"date": "2026-11-22"},
             },
         ),
+        ("What is 2 * (3 + 4)?", {"calculator": {"expression": "2 * (3 + 4)"}}),
+        (
+            "How well do vaccines against Covid-19 work?",
+            {"search_web": {"query": "How well do vaccines against Covid-19 work?"}},
+        ),
         ("Good morning!", {}),
     ],
 )
@@ -230,6 +235,19 @@ def test_tools_are_called_when_plainly_asked_for(
     model: ChatExtractive, request_: str, expected: dict[str, Any]
 ) -> None:
     assert calls(model.bind_tools(TOOLS).invoke(request_)) == expected
+
+
+def test_what_is_there_already_is_not_looked_up(model: ChatExtractive) -> None:
+    messages = prompt("Answer.", element("question", QUESTION), element("document", DOCUMENT))
+    assert calls(model.bind_tools(TOOLS).invoke(messages)) == {}
+
+
+def test_a_list_of_records_is_read_as_sentences(model: ChatExtractive) -> None:
+    made = AIMessage("", tool_calls=[{"name": "search_web", "args": {}, "id": "1"}])
+    found = '[{"id": "x:1", "title": "Llamas", "snippet": "Llamas live in the Andes"}, {"snippet": "They hum."}]'
+    result = ToolMessage(found, tool_call_id="1", name="search_web")
+    said = model.bind_tools(TOOLS).invoke([HumanMessage("Search the web for llamas"), made, result])
+    assert said.text == "Llamas live in the Andes. They hum."
 
 
 def test_a_tool_that_answered_is_not_called_again(model: ChatExtractive) -> None:

@@ -53,13 +53,20 @@ def chat(url: str, name: str = "first", *, max_retries: int = 0, timeout: float 
 
 
 @cache
-def chain(first: str, second: str, timeout: float = 5) -> Any:
-    """Two servers' models as a role has them."""
+def pair(first: str, second: str, timeout: float) -> Models:
     entries = {
         name: ModelEntry.model_validate({"model": name, "base_url": url, "api_key": "none", "timeout": timeout})
         for name, url in (("first", first), ("second", second))
     }
-    return Models(entries, {"default": ("first", "second")}).chat("anything")
+    return Models(entries, {"default": ("first", "second")})
+
+
+def chain(first: str, second: str, timeout: float = 5) -> Any:
+    """Two servers' models as a role has them, whose endpoints have not failed yet."""
+    models = pair(first, second, timeout)
+    for breaker in models._breakers.values():
+        breaker._failed = 0
+    return models.chat("anything")
 
 
 async def invoke(model: Any) -> Any:

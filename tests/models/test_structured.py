@@ -14,9 +14,10 @@ from typing_extensions import TypedDict
 
 from tests.servers.openai_server import Answer, OpenAIServer, Raw, Reply, error, structured
 from threadloom.models.answers import read_answer
+from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models
 from threadloom.models.settings import ModelEntry
-from threadloom.models.structured import ModelAnswerError, ask
+from threadloom.models.structured import ask
 from threadloom.state.drafts import FindingDraft, FindingsDraft, PlanDraft
 from threadloom.state.usage import Usage
 

@@ -30,7 +30,8 @@ class Reply:
     """What the model says: text, tool calls (name, arguments) or a refusal."""
 
     text: str = ""
-    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    calls: tuple[tuple[str, Mapping[str, Any] | str], ...] = ()
+    """Arguments that are text are sent as they are, JSON or not."""
     refusal: str | None = None
     finish_reason: str = ""
     usage: tuple[int, int] | None = (11, 7)
@@ -170,6 +171,21 @@ def obliging(body: dict[str, Any]) -> Reply:
     return Reply("Certainly, here it is.")
 
 
+def unpaired(messages: list[dict[str, Any]]) -> str:
+    """What the API says of tool calls without results right behind them, or results without calls; empty if all fit."""
+    open_: list[str] = []
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in open_:
+                return f"messages with role 'tool' must follow their call: {message['tool_call_id']}"
+            open_.remove(message["tool_call_id"])
+        elif open_:
+            break
+        else:
+            open_ = [call["id"] for call in message.get("tool_calls") or []]
+    return f"tool_call_ids did not have response messages: {open_}" if open_ else ""
+
+
 def sample(schema: Mapping[str, Any], hint: str = "", defs: Mapping[str, Any] | None = None) -> Any:
     """A value that fits a JSON schema; numbers and quoted words are taken from the hint."""
     known: Mapping[str, Any] = schema.get("$defs", {}) if defs is None else defs
@@ -198,8 +214,8 @@ def _obliging_calls(body: dict[str, Any], hint: str) -> Iterator[tuple[str, dict
             yield function["name"], sample(function.get("parameters", {"type": "object"}), hint)
 
 
-def _call(n: int, name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = json.dumps(args, ensure_ascii=False)
+def _call(n: int, name: str, args: Mapping[str, Any] | str) -> dict[str, Any]:
+    arguments = args if isinstance(args, str) else json.dumps(args, ensure_ascii=False)
     return {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
@@ -262,6 +278,8 @@ class _Handler(BaseHTTPRequestHandler):
             (REQUEST if self.path == CHAT else RESPONSES_REQUEST).validate_python(body)
         except ValidationError as problem:
             return error(400, str(problem))
+        if complaint := unpaired(body.get("messages", [])):
+            return error(400, complaint)
         answer = self.owner.scenario(body)
         if not isinstance(answer, Reply):
             return answer

@@ -33,17 +33,28 @@ def display(question: dict[str, Any]) -> None:
 
 def ask(question: dict[str, Any]) -> dict[str, Any]:
     """Ask at the terminal, again until the answer fits; returns it in the shape the run expects."""
-    from threadloom.nodes.review import check
+    from threadloom.nodes.question import check
 
     display(question)
     while True:
-        answer = _ask_papers(question["papers"]) if question["kind"] == "papers" else _ask_report()
         try:
+            answer = _asked(question)
             check(question, answer)
         except ValueError as error:
             err.print(f"That does not fit: {error}", style="red", markup=False)
         else:
             return answer
+
+
+def _asked(question: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValueError for what is not JSON, where it is asked for as JSON."""
+    if question["kind"] == "papers":
+        return _ask_papers(question["papers"])
+    if question["kind"] == "report":
+        return _ask_report()
+    out.print(question["prompt"], style="bold", markup=False)
+    answer: dict[str, Any] = json.loads(typer.prompt("Answer, as JSON", default=json.dumps(question["example"])))
+    return answer
 
 
 def _papers(papers: list[dict[str, Any]]) -> Table:

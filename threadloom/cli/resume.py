@@ -47,7 +47,7 @@ def _command(question: dict[str, Any], text: str | None, *, at_terminal: bool) -
     """The Command that answers the question, or None to meet the same pause again and have it shown."""
     from langgraph.types import Command
 
-    from threadloom.nodes.review import check
+    from threadloom.nodes.question import check
 
     if text is None and not at_terminal:
         return None

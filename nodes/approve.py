@@ -1,0 +1,79 @@
+"""Approval by a person: approve, edit, reject or respond, for tool calls and for drafts in the state.
+
+One proposal a visit: graphs come back until nothing waits, and after an answer that did not fit.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from threadloom.models.answers import complaint
+from threadloom.nodes.calls import awaiting
+from threadloom.nodes.node import Node
+from threadloom.nodes.question import ask_person
+from threadloom.nodes.tool import faults
+from threadloom.state.agent import AgentState, Decision
+from threadloom.state.answers import ProposalAnswer
+
+EXAMPLE = {"action": "approve"}
+
+
+def approve_call(tools: Sequence[BaseTool]) -> Node[AgentState]:
+    """Node factory: asks about the first call of one of these tools; the decision goes to `decisions` under its id."""
+    known = {tool.name: tool for tool in tools}
+
+    def approve(state: AgentState) -> dict[str, Any]:
+        call = awaiting(state, tools)
+        if call is None:
+            return {"refused": ""}
+        said = f"Call `{call['name']}` with:\n\n```json\n{json.dumps(call['args'], indent=2, ensure_ascii=False)}\n```"
+        details = {"tool": call["name"], "args": call["args"], "call_id": call["id"]}
+        prompt = f"May {call['name']} be called like this?"
+        try:
+            answer = ask_person(
+                ProposalAnswer, "call", prompt, state.get("refused", ""), EXAMPLE, markdown=said, details=details
+            )
+            if answer.action == "edit" and (problem := faults(known[call["name"]], {**call["args"], **answer.args})):
+                raise ValueError(problem)
+        except ValueError as error:
+            return {"refused": str(error)}
+        return {"refused": "", "decisions": {str(call["id"]): cast("Decision", answer.model_dump())}}
+
+    return approve
+
+
+def approve_draft(key: str, *, prompt: str, shape: type[BaseModel] | None = None) -> Node[Any]:
+    """Node factory for anything else: `state[key]`, text or a JSON object, waits for a person.
+
+    An edit of an object changes its parts by name, checked against `shape`; one of text is `{"text": "…"}`. The
+    decision goes to `decisions` under `key`; a response is feedback: what to do with it is the graph's.
+    """
+
+    def approve(state: Any) -> dict[str, Any]:
+        draft = state[key]
+        shown = draft if isinstance(draft, str) else f"```json\n{json.dumps(draft, indent=2, ensure_ascii=False)}\n```"
+        try:
+            answer = ask_person(
+                ProposalAnswer, "draft", prompt, state.get("refused", ""), EXAMPLE, markdown=shown, details={key: draft}
+            )
+            edited = _edited(draft, answer.args, shape) if answer.action == "edit" else draft
+        except ValueError as error:
+            return {"refused": str(error)}
+        return {"refused": "", key: edited, "decisions": {key: cast("Decision", answer.model_dump())}}
+
+    return approve
+
+
+def _edited(draft: Any, args: dict[str, Any], shape: type[BaseModel] | None) -> Any:
+    whole = {**({"text": draft} if isinstance(draft, str) else draft), **args}
+    if unknown := sorted(whole.keys() - ({"text"} if isinstance(draft, str) else draft.keys())):
+        raise ValueError(f"args: there is no {', '.join(unknown)} to edit")
+    if isinstance(draft, str):
+        return TypeAdapter(str).validate_python(whole["text"])
+    try:
+        return whole if shape is None else shape.model_validate(whole).model_dump(mode="json")
+    except ValidationError as error:
+        raise ValueError(f"args: {complaint(error)}") from None

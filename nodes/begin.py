@@ -1,0 +1,51 @@
+"""Where a run of an agent begins: with a budget, and without what the run before it on the thread left."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langgraph.types import Overwrite
+
+from threadloom.models.roles import Models
+from threadloom.nodes.node import Node
+from threadloom.state.agent import AgentState
+from threadloom.state.budget import Limits, checked, narrower, no_work
+
+
+def begin(limits: Limits, models: Callable[[], Models], roles: Sequence[str]) -> Node[AgentState]:
+    """Node factory. Raises ValueError on a budget that is none, or is in dollars while a price is not known."""
+
+    def start(state: AgentState) -> dict[str, Any]:
+        # A share of somebody else's budget may well be 0: then the run ends at once and says so.
+        allowed = narrower(limits, checked(state.get("budget") or {}, least=0))
+        if "usd" in allowed:
+            require_prices(models(), roles)
+        return {**fresh(), "limits": allowed}
+
+    return start
+
+
+def require_prices(models: Models, roles: Sequence[str]) -> None:
+    """Raises ValueError if the price of a model that plays one of the roles is not known."""
+    names = {name for role in roles for name, _ in models.players(role)}
+    if unknown := sorted(models.id(name) for name in names if models.cost(name, 0, 0) is None):
+        raise ValueError(
+            f"budget: usd cannot be kept, the price of {', '.join(unknown)} is not known; "
+            "set input_price and output_price, or limit tokens"
+        )
+
+
+def fresh() -> dict[str, Any]:
+    """What every run begins with, whatever an earlier one on the thread left; the conversation stays."""
+    return {
+        "usage": Overwrite({}),
+        "work": Overwrite(no_work()),
+        "choices": Overwrite([]),
+        "interventions": Overwrite([]),
+        "decisions": Overwrite({}),
+        "acts": Overwrite([]),
+        "notes": Overwrite({}),
+        "refused": "",
+        "declined": False,
+        "stopped": "",
+        "finished_at": None,
+    }

@@ -1,0 +1,54 @@
+"""From a model's tool calls to one task each: which may run, and with how much of the budget."""
+
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, ToolCall
+from langchain_core.tools import BaseTool
+from langgraph.types import Send
+
+from threadloom.nodes.history import unanswered
+from threadloom.nodes.tool import CallTask, faults
+from threadloom.state.agent import AgentState
+from threadloom.state.budget import left
+
+
+def to_calls(state: AgentState, node: str) -> list[Send]:
+    """One `Send` to the tool node for every open call, in their order; those the budget does not cover say so.
+
+    A step is kept for the answer that follows, so that parallel calls never spend it.
+    """
+    message = unanswered(state["messages"])
+    if message is None:
+        return []
+    rest = left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+    tasks = _tasks(message, state)
+    allowed = max(rest["steps"] - 1, 0) if "steps" in rest else len(tasks)
+    for task in tasks[allowed:]:
+        task["complaint"] = f"Not carried out: the budget leaves room for {allowed} tool calls."
+    for task in tasks:
+        task["seconds"] = rest.get("seconds")
+    return [Send(node, task) for task in tasks]
+
+
+def awaiting(state: AgentState, reviewed: Sequence[BaseTool]) -> ToolCall | None:
+    """The first open call of one of these tools that nobody has decided of; calls that would fail anyway are passed."""
+    message = unanswered(state["messages"])
+    wanted = {tool.name: tool for tool in reviewed}
+    for call in message.tool_calls if message else []:
+        tool = wanted.get(call["name"])
+        if tool and call["id"] not in state.get("decisions", {}) and not faults(tool, call["args"]):
+            return call
+    return None
+
+
+def _tasks(message: AIMessage, state: AgentState) -> list[CallTask]:
+    decisions = state.get("decisions", {})
+    tasks = [
+        CallTask(call=call, complaint="", decision=decisions.get(call["id"] or ""), seconds=None)
+        for call in message.tool_calls
+    ]
+    for broken in message.invalid_tool_calls:
+        call = ToolCall(name=broken["name"] or "", args={}, id=broken["id"], type="tool_call")
+        said = f"The arguments are not a JSON object: {(broken['args'] or '')[:200]}"
+        tasks.append(CallTask(call=call, complaint=said, decision=None, seconds=None))
+    return tasks

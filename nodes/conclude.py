@@ -1,0 +1,30 @@
+"""Where a run of an agent ends: with the model's answer, or with the orchestrator's word on why there is none."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from threadloom.nodes.history import paired, unanswered
+from threadloom.state.agent import AgentState
+from threadloom.state.budget import standing
+
+
+def conclude(state: AgentState) -> dict[str, Any]:
+    """Set `finished_at`, answer calls that were not carried out, and see to it that the last message says something."""
+    messages = state["messages"]
+    reason = state.get("stopped", "")
+    if not reason and not _answered(messages):
+        reason = standing(state.get("limits", {}), state.get("usage", {}), state.get("work")).reason
+        reason = reason or "no progress: the answer was empty"
+    added: list[BaseMessage] = []
+    if open_ := unanswered(messages):
+        added += [one.model_copy(update={"content": f"Not carried out: {reason}."}) for one in paired([open_])[1:]]
+    if not _answered([*messages, *added]):
+        added.append(AIMessage(f"The run was stopped without an answer: {reason}."))
+    return {"messages": added, "stopped": reason, "finished_at": datetime.now(UTC).isoformat()}
+
+
+def _answered(messages: list[Any]) -> bool:
+    last = messages[-1]
+    return isinstance(last, AIMessage) and bool(last.text.strip()) and unanswered(messages) is None

@@ -1,0 +1,139 @@
+"""The agent's turn: the model is shown the conversation and answers or calls tools, within budget and while it gets on.
+
+At the end of the budget, or after it got nowhere three times, it is asked once more, without tools.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import BaseTool
+
+from threadloom.models.chain import Answer
+from threadloom.models.prompts import element
+from threadloom.models.reply import reply
+from threadloom.models.roles import Models
+from threadloom.models.settings import EXTRACTIVE
+from threadloom.nodes.choose import Chooser
+from threadloom.nodes.condense import Shown, condensed
+from threadloom.nodes.emit import emit
+from threadloom.nodes.history import with_system
+from threadloom.nodes.node import Node
+from threadloom.nodes.stall import astray
+from threadloom.nodes.within import TooSlowError, within
+from threadloom.state.agent import AgentState, Choice, Intervention
+from threadloom.state.budget import Standing, Stopwatch, left, standing
+from threadloom.state.reducers import merge_usage
+
+EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the tools' results, selected by vocabulary)"
+TOLD = {
+    "nudge": "Note: {reason}. Do something else, or answer with what you have.",
+    "replan": (
+        "Note: once more, {reason}. What you are doing does not work. Say in a sentence what you know and what is "
+        "missing, make a different plan, and follow it; if there is none, answer with what you have."
+    ),
+    "stop": "Note: {reason}. No more tools can be called. Answer now with what you have, and say what is missing.",
+}
+LAST = "Note: {reason}. No more tools can be called. Answer now with what you have, and say what is missing."
+
+
+def think(
+    models: Callable[[], Models],
+    choose: Chooser,
+    prompt: str,
+    tools: Sequence[BaseTool],
+    *,
+    node: str = "model",
+    name: str = "",
+    window: int | None = None,
+    asks: bool = False,
+) -> Node[AgentState]:
+    """Node factory. `name` signs the agent's messages, `window` is about how many tokens it is shown.
+
+    With `asks` it leaves its last answer until a person has declined to raise the budget.
+    Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here.
+    """
+
+    def turn(state: AgentState) -> dict[str, Any]:
+        watch = Stopwatch()
+        limits, usage, work = state.get("limits", {}), state.get("usage", {}), state.get("work")
+        stand, rest = standing(limits, usage, work), left(limits, usage, work)
+        if stand.phase == "over" or (stand.phase == "last" and asks and not state.get("declined")):
+            return {}  # the graph ends the run, or asks for more
+        step, pick = astray(state["messages"], state.get("interventions", [])), choose(state)
+        final = stand.phase == "last" or (step is not None and step["kind"] == "stop")
+        if step:
+            emit("intervention", **step)
+
+        def ask() -> tuple[Shown, Answer[AIMessage]]:
+            shown = condensed(models(), state, window)
+            messages = with_system(_told(prompt, shown.summary, stand, step), shown.messages)
+            return shown, reply(models(), pick.role, messages, () if final else tools)
+
+        try:
+            shown, answer = within(rest.get("seconds"), ask)
+        except TooSlowError:
+            return {"work": watch.work(1)}  # which uses up the seconds, so that the run ends here
+        return {
+            "messages": [_message(answer, state["messages"], name, final=final)],
+            "usage": merge_usage(shown.usage, answer.usage),
+            "work": watch.work(1),
+            "choices": [Choice(node=node, role=pick.role, model=answer.model, reason=pick.reason)],
+            "interventions": [step] if step else [],
+            "stopped": _why(stand, step) if final else "",
+            **_notes(shown, answer),
+        }
+
+    return turn
+
+
+def _told(prompt: str, summary: str, stand: Standing, step: Intervention | None) -> str:
+    """The system message: the prompt, what was said before, and what the orchestrator has to say."""
+    parts = [prompt, f"What was said before:\n{element('summary', summary)}" if summary else ""]
+    if stand.phase == "last":
+        parts.append(LAST.format(reason=stand.reason))
+    elif step:
+        parts.append(TOLD[step["kind"]].format(reason=step["reason"]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _why(stand: Standing, step: Intervention | None) -> str:
+    return stand.reason if stand.phase == "last" or step is None else f"no progress: {step['reason']}"
+
+
+def _notes(shown: Shown, answer: Answer[AIMessage]) -> dict[str, Any]:
+    notes = {**shown.update.get("notes", {}), **({"model": answer.note} if answer.note else {})}
+    return {**shown.update, "notes": notes}
+
+
+def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str, *, final: bool) -> AIMessage:
+    """The model's message as the state keeps it: with ids of its own, and without calls that nobody may carry out."""
+    message, known = answer.value, {one.id for one in before}
+    calls = [] if final else _numbered(message.tool_calls, before)
+    broken = [] if final else _numbered(message.invalid_tool_calls, before)
+    content = message.content if calls == message.tool_calls else message.text
+    if refusal := message.additional_kwargs.get("refusal"):
+        content = message.text or str(refusal)
+    if answer.model == EXTRACTIVE and not calls:
+        content = f"{message.text}\n\n{EXTRACTIVE_NOTE}"
+    return AIMessage(
+        content=content,
+        tool_calls=calls,
+        invalid_tool_calls=broken,
+        name=name or None,
+        id=message.id if message.id and message.id not in known else str(uuid4()),
+        usage_metadata=message.usage_metadata,
+        response_metadata=message.response_metadata,
+    )
+
+
+def _numbered(calls: Sequence[Any], before: Sequence[BaseMessage]) -> list[Any]:
+    """Calls under ids that no other has: some servers count anew in every message, and approvals are kept by id."""
+    known = {call["id"] for one in before if isinstance(one, AIMessage) for call in one.tool_calls}
+    numbered = []
+    for call in calls:
+        own = call["id"] if call["id"] and call["id"] not in known else f"call_{uuid4().hex}"
+        known.add(own)
+        numbered.append({**call, "id": own})
+    return numbered

@@ -1,0 +1,190 @@
+"""Carrying out one tool call: whatever happens, its result is a message that the model can act on.
+
+Each call of a model's message is a task of its own (a `Send`): they run at once, the results keep the calls' order, and
+a run that is cut off repeats only those that had not ended.
+"""
+
+import logging
+from asyncio import run as run_async
+from collections.abc import Mapping, Sequence
+from json import dumps
+from typing import Any, TypeGuard
+
+from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.errors import GraphBubbleUp
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypedDict
+
+from threadloom.models.answers import complaint
+from threadloom.models.redaction import redact
+from threadloom.nodes.emit import emit
+from threadloom.nodes.node import Node
+from threadloom.nodes.stall import UNKNOWN
+from threadloom.nodes.within import TooSlowError, within
+from threadloom.state.agent import Act, Decision
+from threadloom.state.budget import Stopwatch
+from threadloom.tools.acting import acts
+from threadloom.tools.answer import MOST, capped
+
+SECONDS = 60.0
+"""How long a call may take, unless told."""
+BRIEF = 300
+
+log = logging.getLogger(__name__)
+
+
+class CallTask(TypedDict):
+    """What one tool task is sent."""
+
+    call: ToolCall
+    complaint: str
+    """Why the call is not carried out; empty when it is."""
+    decision: Decision | None
+    """What a person decided of it, where one was asked."""
+    seconds: float | None
+    """What the budget leaves for it."""
+
+
+def run_tool(
+    tools: Sequence[BaseTool], *, timeout: float | Mapping[str, float] = SECONDS, most: int = MOST
+) -> Node[CallTask]:
+    """Node factory. `timeout` is in seconds, for all tools or by name; a result is cut to `most` characters."""
+    known = by_name(tools)
+
+    def run(state: CallTask) -> dict[str, Any]:
+        watch, call = Stopwatch(), state["call"]
+        tool = known.get(call["name"])
+        emit("tool_started", tool=call["name"], id=call["id"], args=call["args"])
+        refusal = _unable(state, tool, known)
+        message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout), call, most)
+        emit("tool_ended", tool=call["name"], id=call["id"], status=message.status, seconds=round(watch.seconds(), 3))
+        acted = tool is not None and acts(tool) and refusal is None
+        return {"messages": [message], "work": watch.work(1), "acts": [_act(state, message)] if acted else []}
+
+    return run
+
+
+def by_name(tools: Sequence[BaseTool]) -> dict[str, BaseTool]:
+    """The tools by name. Raises ValueError when two have the same, or one wants more than its arguments."""
+    names = [tool.name for tool in tools]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"tools: more than one is named {', '.join(twice)}; give each a name of its own")
+    for tool in tools:
+        if wanted := _wants(tool):
+            raise ValueError(f"tools: {tool.name} wants {wanted}, but a tool is given its arguments only")
+    return {tool.name: tool for tool in tools}
+
+
+def _wants(tool: BaseTool) -> str:
+    """Which parameter LangGraph's own ToolNode would fill in from the state or the store; empty if there is none."""
+    full, shown = tool.args_schema, tool.tool_call_schema
+    if not (_is_model(full) and _is_model(shown)):
+        return ""
+    hidden = {name: field for name, field in full.model_fields.items() if name not in shown.model_fields}
+    return next((name for name, field in hidden.items() if InjectedToolCallId not in field.metadata), "")
+
+
+def faults(tool: BaseTool, args: Mapping[str, Any]) -> str:
+    """What is wrong with the arguments, with the schema they should fit; empty when nothing is."""
+    schema = tool.tool_call_schema
+    if not _is_model(schema):
+        return ""
+    try:
+        schema.model_validate(args)
+    except ValidationError as error:
+        wanted = convert_to_openai_tool(tool)["function"].get("parameters", {})
+        return f"bad arguments: {complaint(error)}. {tool.name} takes: {dumps(wanted, ensure_ascii=False)}"
+    return ""
+
+
+def _is_model(schema: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(schema, type) and issubclass(schema, BaseModel)
+
+
+def _unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]) -> ToolMessage | None:
+    """The result of a call that is not carried out, by the tool's absence, its arguments, a person or the budget."""
+    call, decision = state["call"], state["decision"]
+    if tool is None:
+        message = _said(
+            call, f"There is no tool {call['name']!r}. The tools are: {', '.join(known) or 'none'}.", bad=True
+        )
+        message.additional_kwargs["error"] = UNKNOWN
+        return message
+    if problem := state["complaint"] or faults(tool, _args(state)):
+        return _said(call, problem, bad=True)
+    if decision and decision["action"] == "reject":
+        return _said(call, f"A person refused this call. {decision['text']}".strip(), bad=True)
+    if decision and decision["action"] == "respond":
+        return _said(call, decision["text"])
+    return None
+
+
+def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, float]) -> ToolMessage:
+    call = ToolCall({**state["call"], "args": _args(state), "type": "tool_call"})
+    seconds = timeout if isinstance(timeout, int | float) else timeout.get(tool.name, SECONDS)
+    left = state["seconds"]
+    try:
+        result = within(seconds if left is None else min(seconds, left), lambda: _invoke(tool, call))
+    except GraphBubbleUp:
+        raise
+    except TooSlowError as error:
+        doubt = "; whether it was carried out is not known" if acts(tool) else ""
+        return _said(call, f"{tool.name} gave {error}{doubt}.", bad=True)
+    except Exception as error:
+        log.warning("tool %s failed", tool.name, exc_info=True)
+        return _said(call, redact(f"{tool.name} failed: {type(error).__name__}: {error}"[: 4 * BRIEF]), bad=True)
+    message = result if isinstance(result, ToolMessage) else _said(call, str(result))
+    return _edited(message, state["decision"])
+
+
+def _invoke(tool: BaseTool, call: ToolCall) -> Any:
+    """The tool's result; one that is asynchronous only gets an event loop of its own."""
+    if isinstance(tool, StructuredTool) and tool.func is None:
+        return run_async(tool.ainvoke(call))
+    return tool.invoke(call)
+
+
+def _edited(message: ToolMessage, decision: Decision | None) -> ToolMessage:
+    if decision is None or decision["action"] != "edit":
+        return message
+    said = f"A person changed the arguments: {dumps(decision['args'], ensure_ascii=False)}\n{message.text}"
+    return message.model_copy(update={"content": said})
+
+
+def _bounded(message: ToolMessage, call: ToolCall, most: int) -> ToolMessage:
+    """A result that any model and any checkpoint can take: text of some length, and a small JSON artifact or none."""
+    content = message.content if isinstance(message.content, str) else dumps(message.content, default=str)
+    update = {"content": capped(content, most), "artifact": _small(message.artifact, most), "name": call["name"]}
+    return message.model_copy(update=update)
+
+
+def _small(artifact: Any, most: int) -> Any:
+    try:
+        return artifact if len(dumps(artifact)) <= most else None
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _args(state: CallTask) -> dict[str, Any]:
+    """The arguments, as a person may have changed them."""
+    decision = state["decision"]
+    changed = decision["args"] if decision and decision["action"] == "edit" else {}
+    return {**state["call"]["args"], **changed}
+
+
+def _act(state: CallTask, message: ToolMessage) -> Act:
+    call = state["call"]
+    return Act(
+        call_id=str(call["id"]),
+        tool=call["name"],
+        args=_args(state),
+        status=message.status,
+        result=message.text[:BRIEF],
+    )
+
+
+def _said(call: ToolCall, text: str, *, bad: bool = False) -> ToolMessage:
+    status = "error" if bad else "success"
+    return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status=status)

@@ -1,0 +1,32 @@
+"""Fixtures of the tests of graphs."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.graphs.agents import ASKED, THREAD, Run, models, weather
+from tests.servers.openai_server import OpenAIServer
+from threadloom.checkpoints import SQLSaver
+from threadloom.graphs.react import build
+
+
+@pytest.fixture
+def saver() -> Iterator[SQLSaver]:
+    with SQLSaver("sqlite://") as saver:
+        yield saver
+
+
+@pytest.fixture(params=["sync", "async"])
+def run(request: pytest.FixtureRequest, server: OpenAIServer, saver: SQLSaver) -> Run:
+    """Runs an agent on thread `t`, through `invoke` or `ainvoke`."""
+
+    def call(given: Any = ASKED, *, tools: Any = (weather,), **options: Any) -> Any:
+        options.setdefault("models", models(server))
+        agent = build(tools=list(tools), **options).compile(checkpointer=saver)
+        if request.param == "async":
+            return asyncio.run(agent.ainvoke(given, THREAD))
+        return agent.invoke(given, THREAD)
+
+    return call

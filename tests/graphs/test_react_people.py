@@ -1,0 +1,91 @@
+"""People in an agent's loop: what acts waits for them, whatever they answer."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langgraph.types import Command
+
+from tests.graphs.agents import MAIL, Run, pause, results, sending, sent, weather
+from tests.servers.openai_server import OpenAIServer, Reply
+from threadloom.nodes.history import LOST
+
+
+@pytest.mark.parametrize(
+    ("answer", "log", "told"),
+    [
+        ({"action": "approve"}, ["ann: hello"], "sent to ann"),
+        (
+            {"action": "edit", "args": {"to": "bob"}},
+            ["bob: hello"],
+            'A person changed the arguments: {"to": "bob"}\nsent to bob',
+        ),
+        ({"action": "reject", "text": "Not now."}, [], "A person refused this call. Not now."),
+        ({"action": "respond", "text": "She knows."}, [], "She knows."),
+    ],
+)
+def test_a_tool_that_acts_waits_for_a_person(
+    server: OpenAIServer, run: Run, answer: dict[str, Any], log: list[str], told: str
+) -> None:
+    done: list[str] = []
+    tools = [sending(done), weather]
+    server.reply(MAIL, Reply("Done."))
+    question = pause(run(tools=tools))
+    assert (question["kind"], question["details"]["args"], done) == ("call", {"to": "ann", "text": "hello"}, [])
+    state = run(Command(resume=answer), tools=tools)
+    assert (done, results(state)) == (log, [told, "Lima: sunny"])
+    assert [act["args"]["to"] for act in state["acts"]] == [line.split(":")[0] for line in log]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("yes", "an answer is a JSON object"),
+        ({"action": "maybe"}, "action: Input should be 'approve', 'edit', 'reject' or 'respond'"),
+        ({"action": "approve", "args": {"to": "bob"}}, "args belong to edit"),
+        ({"action": "edit", "args": {"to": 5}}, "bad arguments: to: Input should be a valid string"),
+        ({"action": "respond"}, "a response needs text"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_asked_again(server: OpenAIServer, run: Run, answer: Any, why: str) -> None:
+    done: list[str] = []
+    tools = [sending(done), weather]
+    server.reply(MAIL, Reply("Done."))
+    run(tools=tools)
+    again = pause(run(Command(resume=answer), tools=tools))
+    assert why in again["refused"]
+    run(Command(resume={"action": "approve"}), tools=tools)
+    assert done == ["ann: hello"]
+
+
+def test_each_call_is_approved_by_itself_though_the_server_repeats_its_ids(server: OpenAIServer, run: Run) -> None:
+    done: list[str] = []
+    tools = [sending(done)]
+    mail = [Reply(calls=(("send", {"to": to}),)) for to in ("ann", "bob")]
+    server.reply(Reply(calls=(*mail[0].calls, *mail[1].calls)), mail[1], Reply("Done."))
+    assert pause(run(tools=tools))["details"]["args"] == {"to": "ann"}
+    assert pause(run(Command(resume={"action": "approve"}), tools=tools))["details"]["args"] == {"to": "bob"}
+    assert done == []
+    third = pause(run(Command(resume={"action": "reject"}), tools=tools))
+    assert (third["details"]["args"], done) == ({"to": "bob"}, ["ann: "])
+    state = run(Command(resume={"action": "reject"}), tools=tools)
+    assert done == ["ann: "]
+    calls = [call["id"] for m in state["messages"] if isinstance(m, AIMessage) for call in m.tool_calls]
+    assert len(set(calls)) == 3
+
+
+def test_a_call_nobody_could_carry_out_needs_no_approval(server: OpenAIServer, run: Run) -> None:
+    server.reply(Reply(calls=(("send", {"whom": "ann"}),)), Reply("Oh."))
+    assert "bad arguments" in results(run(tools=[sending([])]))[0]
+
+
+def test_a_new_question_while_one_waits_leaves_no_call_dangling(server: OpenAIServer, run: Run) -> None:
+    done: list[str] = []
+    tools = [sending(done), weather]
+    server.reply(MAIL, Reply("Never mind."))
+    run(tools=tools)
+    state = run({"messages": [{"role": "user", "content": "Forget it."}]}, tools=tools)
+    assert state["messages"][-1].text == "Never mind."
+    assert [message["content"] for message in sent(server) if message["role"] == "tool"] == [LOST, LOST]
+    assert done == []

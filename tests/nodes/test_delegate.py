@@ -1,0 +1,123 @@
+"""Sub-agents: they spend only their share, what they used comes back in any case, their questions pause the run."""
+
+import threading
+from typing import Annotated, Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+from langchain_core.tools import StructuredTool, tool
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, Send
+from typing_extensions import TypedDict
+
+from tests.servers.openai_server import Answer, OpenAIServer, Reply, error
+from threadloom.checkpoints import SQLSaver
+from threadloom.graphs.react import build
+from threadloom.models.roles import Models
+from threadloom.models.settings import ModelEntry
+from threadloom.nodes.delegate import delegate
+from threadloom.state.budget import Limits, Work, add_work, left, share, spent
+from threadloom.state.reducers import merge_keys, merge_usage
+from threadloom.state.usage import Usage
+
+THREAD: Any = {"configurable": {"thread_id": "t"}}
+
+
+class Team(TypedDict):
+    limits: Limits
+    usage: Annotated[dict[str, Usage], merge_usage]
+    work: Annotated[Work, add_work]
+    answers: Annotated[dict[str, str], merge_keys]
+
+
+class Task(TypedDict):
+    topic: str
+    budget: Limits
+
+
+def team(server: OpenAIServer, tools: list[Any], topics: list[str], saver: SQLSaver) -> Any:
+    """A graph that gives each topic to an agent of its own, all at once."""
+    entry = ModelEntry.model_validate({"model": "m", "base_url": server.url, "api_key": "none", "max_retries": 0})
+    agent = build(models=Models({"m": entry}, {"default": ("m",)}), tools=tools).compile()
+
+    def fan_out(state: Team) -> list[Send]:
+        part = share(left(state["limits"], state.get("usage", {}), state.get("work")), len(topics))
+        return [Send("work", Task(topic=topic, budget=part)) for topic in topics]
+
+    def work(state: Task) -> dict[str, Any]:
+        outcome = delegate(agent, [HumanMessage(state["topic"])], state["budget"])
+        return {"answers": {state["topic"]: outcome.failed or outcome.stopped or outcome.answer}, **outcome.charges()}
+
+    graph: Any = StateGraph(Team)
+    graph.add_node("work", work)
+    graph.add_conditional_edges(START, fan_out, ["work"])
+    return graph.compile(checkpointer=saver)
+
+
+@tool
+def weather(city: str) -> str:
+    """Weather of a city."""
+    return f"{city}: sunny"
+
+
+def topic(body: dict[str, Any]) -> str:
+    return next(str(message["content"]) for message in body["messages"] if message["role"] == "user")
+
+
+def test_parallel_agents_spend_their_shares_and_the_whole_is_charged(server: OpenAIServer) -> None:
+    lock, number = threading.Lock(), iter(range(99))
+
+    def endless(body: dict[str, Any]) -> Answer:
+        with lock:
+            return Reply(calls=(("weather", {"city": str(next(number))}),)) if "tools" in body else Reply("Enough.")
+
+    server.scenario = endless
+    with SQLSaver("sqlite://") as saver:
+        state = team(server, [weather], ["a", "b", "c"], saver).invoke(
+            {"limits": Limits(model_calls=7, steps=60)}, THREAD
+        )
+    assert len(server.requests) == 6  # two each: a third of seven, and nobody spends another's
+    assert spent(state["usage"], state["work"])["model_calls"] == 6
+    assert state["work"]["steps"] == 6 + 3
+    assert set(state["answers"].values()) == {"the budget of 2 model calls is nearly used up"}
+
+
+def test_an_agent_that_fails_is_charged_and_leaves_the_others_alone(server: OpenAIServer) -> None:
+    def scenario(body: dict[str, Any]) -> Answer:
+        if body["messages"][-1]["role"] != "tool":
+            return Reply(calls=(("weather", {"city": topic(body)}),))
+        return error(401) if topic(body) == "Oslo" else Reply("Sunny.")
+
+    server.scenario = scenario
+    with SQLSaver("sqlite://") as saver:
+        state = team(server, [weather], ["Lima", "Oslo"], saver).invoke({"limits": Limits(model_calls=20)}, THREAD)
+    assert state["answers"]["Lima"] == "Sunny."
+    assert "the key was refused" in state["answers"]["Oslo"]
+    assert state["usage"]["m"]["calls"] == 3  # the refused one was not answered, so it cost nothing
+
+
+@pytest.mark.parametrize("topics", [["ann"], ["ann", "bob"]])
+def test_a_question_of_a_sub_agent_pauses_the_run_and_is_answered(server: OpenAIServer, topics: list[str]) -> None:
+    log: list[str] = []
+
+    def send(to: str) -> str:
+        """Send a message."""
+        log.append(to)
+        return f"sent to {to}"
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        done = body["messages"][-1]["role"] == "tool"
+        return Reply(f"{topic(body)} knows.") if done else Reply(calls=(("send", {"to": topic(body)}),))
+
+    server.scenario = scenario
+    tools = [StructuredTool.from_function(send, metadata={"acts": True})]
+    with SQLSaver("sqlite://") as saver:
+        graph = team(server, tools, topics, saver)
+        paused = graph.invoke({"limits": Limits(model_calls=20)}, THREAD)
+        waiting = {one.id: one.value["details"]["args"]["to"] for one in paused["__interrupt__"]}
+        assert sorted(waiting.values()) == topics
+        state = graph.invoke(Command(resume={key: {"action": "approve"} for key in waiting}), THREAD)
+    assert sorted(log) == topics
+    assert state["answers"] == {to: f"{to} knows." for to in topics}
+    assert state["usage"]["m"]["calls"] == 2 * len(topics)
+    assert len(server.requests) == 2 * len(topics)

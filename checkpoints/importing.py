@@ -1,0 +1,110 @@
+"""Copies threads out of the databases of LangGraph's own savers, each whole or not at all.
+
+A thread is copied to another name first, `importing-…`, and in one transaction to its own when all of it is there. So
+one that is in the target is complete, and a later import leaves it as it is. What a killed import left is deleted by the
+one that brings the thread in, and not earlier: it could belong to one that is still at work.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from uuid import uuid4
+
+from threadloom.checkpoints.errors import ThreadExistsError
+from threadloom.checkpoints.sources.source import Source
+from threadloom.checkpoints.transfer import Transfer
+from threadloom.checkpoints.verify import Problem
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints.saver import SQLSaver
+
+PREFIX = "importing-"
+
+Status = Literal["imported", "present", "failed"]
+
+
+class Imported(NamedTuple):
+    """What became of a thread.
+
+    Args:
+        status: "present" was there already; "failed" was left out because of its problems.
+        checkpoints, writes: how many were read.
+        problems: what could not be restored here, each class in a channel once, with the oldest checkpoint.
+    """
+
+    thread_id: str
+    status: Status
+    checkpoints: int = 0
+    writes: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+def is_unfinished(thread_id: str) -> bool:
+    """Whether it is what a thread is called until all of it is there."""
+    return thread_id.startswith(PREFIX)
+
+
+def import_threads(
+    source: Source,
+    target: "SQLSaver",
+    thread_ids: Iterable[str] | None,
+    *,
+    dry_run: bool,
+    progress: Callable[[], object],
+) -> Iterator[Imported]:
+    """See `SQLSaver.import_threads`; the target has to take checkpoints in any order."""
+    leftovers = [] if dry_run else _unfinished(target)
+    for thread_id in source.threads() if thread_ids is None else thread_ids:
+        if _is_present(target, thread_id):
+            result = Imported(thread_id, "present")
+        elif dry_run:
+            result = _read(source, target, thread_id, None, progress)
+        else:
+            result = _import(source, target, thread_id, progress)
+        if result.status != "failed":
+            for leftover in leftovers:
+                if leftover.startswith(_name_of(thread_id)):
+                    target.delete_thread(leftover)
+        yield result
+
+
+def _import(source: Source, target: "SQLSaver", thread_id: str, progress: Callable[[], object]) -> Imported:
+    name = f"{_name_of(thread_id)}{uuid4().hex}"
+    try:
+        result = _read(source, target, thread_id, name, progress)
+        if result.status == "imported":
+            target.copy_thread(name, thread_id)
+        # Another import that was faster has deleted what was under way here.
+        return Imported(thread_id, "present") if result.problems and _is_present(target, thread_id) else result
+    except ThreadExistsError:
+        return Imported(thread_id, "present")
+    finally:
+        target.delete_thread(name)
+
+
+def _read(
+    source: Source, target: "SQLSaver", thread_id: str, name: str | None, progress: Callable[[], object]
+) -> Imported:
+    transfer = Transfer(thread_id, target, name)
+    with source.snapshot(thread_id) as stored:
+        transfer.run(stored, progress)
+    problems = tuple(transfer.problems.values())
+    return Imported(thread_id, "failed" if problems else "imported", transfer.checkpoints, transfer.writes, problems)
+
+
+def _name_of(thread_id: str) -> str:
+    return f"{PREFIX}{blake2b(thread_id.encode(errors='surrogatepass'), digest_size=8).hexdigest()}-"
+
+
+def _is_present(target: "SQLSaver", thread_id: str) -> bool:
+    return next(target.timeline(thread_id, limit=1), None) is not None
+
+
+def _unfinished(target: "SQLSaver") -> list[str]:
+    """What imports left behind, or are at work on."""
+    found: list[str] = []
+    page = target.threads(limit=1000)
+    while page:
+        found += [thread.thread_id for thread in page if is_unfinished(thread.thread_id)]
+        page = target.threads(limit=1000, before=page[-1])
+    return found

@@ -1,8 +1,8 @@
 """Copies threads out of the databases of LangGraph's own savers, each whole or not at all.
 
 A thread is copied to another name first, `importing-…`, and in one transaction to its own when all of it is there. So
-one that is in the target is complete, and a later import leaves it as it is. What a killed import left is deleted by the
-one that brings the thread in, and not earlier: it could belong to one that is still at work.
+one that is in the target is complete, and a later import leaves it as it is. What a killed import left is deleted by
+the one that brings the thread in, and not earlier: it could belong to one that is still at work.
 """
 
 from collections.abc import Callable, Iterable, Iterator

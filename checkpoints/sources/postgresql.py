@@ -59,10 +59,9 @@ class PostgresSnapshot(Snapshot):
         """Every checkpoint, its stored values as far as their versions are not those of the one before."""
         table = _checkpoints.c
         names = (table.checkpoint_ns, table.checkpoint_id, table.parent_checkpoint_id)
+        columns = (*names, table.checkpoint, table.notes)
         before: tuple[str, Versions] = ("", {})
-        for ns, checkpoint_id, parent_id, document, notes in self.stream(
-            _checkpoints, *names, table.checkpoint, table.notes
-        ):
+        for ns, checkpoint_id, parent_id, document, notes in self.stream(_checkpoints, *columns):
             if not isinstance(document, dict) or not isinstance(document.get("channel_versions"), dict):
                 raise ValueError("it is no checkpoint")
             known = before[1] if before[0] == ns else {}

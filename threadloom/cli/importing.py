@@ -107,8 +107,9 @@ def _print(result: "Imported") -> None:
 
 
 def _summary(counts: dict[str, int], *, dry_run: bool) -> str:
-    imported = "could be imported" if dry_run else "imported"
-    return f"threads {imported}: {counts['imported']:,}, there already: {counts['present']:,}, left out: {counts['failed']:,}"
+    imported, present, failed = counts.values()
+    what = "could be imported" if dry_run else "imported"
+    return f"threads {what}: {imported:,}, there already: {present:,}, left out: {failed:,}"
 
 
 def _remedy(type_names: Iterable[str]) -> None:

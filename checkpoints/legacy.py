@@ -29,7 +29,7 @@ def read_json(data: bytes, allowed: Collection[TypeName]) -> Any:
     """
 
     def revive(value: dict[str, Any]) -> Any:
-        if value.get("lc") not in (1, 2) or not isinstance(value.get("id"), list):
+        if not _is_object(value):
             return value
         module, name = ".".join(map(str, value["id"][:-1])), str(value["id"][-1])
         try:
@@ -45,6 +45,12 @@ def read_json(data: bytes, allowed: Collection[TypeName]) -> Any:
         return json.loads(data, object_hook=revive)
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
+
+
+def _is_object(value: dict[str, Any]) -> bool:
+    kinds = {1: ("constructor", "secret", "not_implemented"), 2: ("constructor",)}
+    names = value.get("id")
+    return value.get("type") in kinds.get(value.get("lc"), ()) and isinstance(names, list) and bool(names)
 
 
 def _core(value: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ one was that is not.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, func, inspect, literal, select
@@ -54,13 +54,14 @@ class Snapshot:
     Args:
         connection: in a transaction that sees one moment.
         thread_id: which thread.
+        results: closes those that were not read to their end, before the connection is.
     """
 
     tables: ClassVar[tuple[Table, ...]]
     """That of checkpoints first, that of writes last."""
 
-    def __init__(self, connection: Connection, thread_id: str) -> None:
-        self.connection, self.thread_id = connection, thread_id
+    def __init__(self, connection: Connection, thread_id: str, results: ExitStack) -> None:
+        self.connection, self.thread_id, self._results = connection, thread_id, results
 
     def checkpoints(self) -> Iterator[StoredCheckpoint]:
         """Namespace by namespace, oldest first; raises ValueError at a row that cannot be read."""
@@ -84,7 +85,7 @@ class Snapshot:
     def stream(self, table: Table, *columns: Any) -> Iterator[Any]:
         """The rows of the thread in the order of the table's key, read as the caller goes on."""
         query = select(*columns).where(table.c.thread_id == self.thread_id).order_by(*table.primary_key)
-        yield from self.connection.execute(query, execution_options={"yield_per": PAGE})
+        yield from self._results.enter_context(self.connection.execute(query, execution_options={"yield_per": PAGE}))
 
 
 class Source:
@@ -151,8 +152,8 @@ class Source:
     @contextmanager
     def snapshot(self, thread_id: str) -> Iterator[Snapshot]:
         """One thread, as of now however long reading takes."""
-        with self._connection() as connection:
-            yield self.kind(connection, thread_id)
+        with self._connection() as connection, ExitStack() as results:
+            yield self.kind(connection, thread_id, results)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

@@ -100,9 +100,13 @@ def converse(compiled: Any, thread: str = "t") -> None:
     say(compiled, "and then?", thread)
 
 
+def _extend(old: list[str], new: Any) -> list[str]:
+    return [*old, *(item for items in new for item in items)]
+
+
 class Deltas(TypedDict, total=False):
-    often: Annotated[list[str], DeltaChannel(lambda old, new: [*old, *sum(new, [])], snapshot_frequency=3)]
-    seldom: Annotated[list[str], DeltaChannel(lambda old, new: [*old, *sum(new, [])], snapshot_frequency=50)]
+    often: Annotated[list[str], DeltaChannel(_extend, snapshot_frequency=3)]
+    seldom: Annotated[list[str], DeltaChannel(_extend, snapshot_frequency=50)]
     last: str
 
 

@@ -117,4 +117,5 @@ def _remedy(type_names: Iterable[str]) -> None:
     names = sorted({":".join(name.rsplit(".", 1)) for name in type_names if name})
     if names:
         options = " ".join(f"--allow {name}" for name in names)
-        err.print(f"If these classes are yours, run it again with {options}", markup=False, highlight=False)
+        words = f"If these classes are yours, run it again with {options}"
+        err.print(words, markup=False, highlight=False, soft_wrap=True)

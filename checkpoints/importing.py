@@ -57,10 +57,9 @@ def import_threads(
     for thread_id in source.threads() if thread_ids is None else thread_ids:
         if _is_present(target, thread_id):
             result = Imported(thread_id, "present")
-        elif dry_run:
-            result = _read(source, target, thread_id, None, progress)
         else:
-            result = _import(source, target, thread_id, progress)
+            name = None if dry_run else f"{_name_of(thread_id)}{uuid4().hex}"
+            result = _import(source, target, thread_id, name, progress)
         if result.status != "failed":
             for leftover in leftovers:
                 if leftover.startswith(_name_of(thread_id)):
@@ -68,27 +67,22 @@ def import_threads(
         yield result
 
 
-def _import(source: Source, target: "SQLSaver", thread_id: str, progress: Callable[[], object]) -> Imported:
-    name = f"{_name_of(thread_id)}{uuid4().hex}"
-    try:
-        result = _read(source, target, thread_id, name, progress)
-        if result.status == "imported":
-            target.copy_thread(name, thread_id)
-        # Another import that was faster has deleted what was under way here.
-        return Imported(thread_id, "present") if result.problems and _is_present(target, thread_id) else result
-    except ThreadExistsError:
-        return Imported(thread_id, "present")
-    finally:
-        target.delete_thread(name)
-
-
-def _read(
+def _import(
     source: Source, target: "SQLSaver", thread_id: str, name: str | None, progress: Callable[[], object]
 ) -> Imported:
     transfer = Transfer(thread_id, target, name)
-    with source.snapshot(thread_id) as stored:
-        transfer.run(stored, progress)
+    try:
+        with source.snapshot(thread_id) as stored:
+            transfer.run(stored, progress)
+        transfer.finish()
+    except ThreadExistsError:
+        return Imported(thread_id, "present")
+    finally:
+        if name:
+            target.delete_thread(name)
     problems = tuple(transfer.problems.values())
+    if problems and _is_present(target, thread_id):  # a faster import has deleted what was under way here
+        return Imported(thread_id, "present")
     return Imported(thread_id, "failed" if problems else "imported", transfer.checkpoints, transfer.writes, problems)
 
 

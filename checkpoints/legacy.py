@@ -48,7 +48,7 @@ def read_json(data: bytes, allowed: Collection[TypeName]) -> Any:
 
 
 def _is_object(value: dict[str, Any]) -> bool:
-    kinds = {1: ("constructor", "secret", "not_implemented"), 2: ("constructor",)}
+    kinds: dict[Any, tuple[str, ...]] = {1: ("constructor", "secret", "not_implemented"), 2: ("constructor",)}
     names = value.get("id")
     return value.get("type") in kinds.get(value.get("lc"), ()) and isinstance(names, list) and bool(names)
 

@@ -87,6 +87,15 @@ class Transfer:
             if isinstance(exc, CheckpointError):
                 raise
             self._note("damaged", str(exc))
+        else:
+            if not self.checkpoints:
+                self._note("missing", "there is no checkpoint of it in the source")
+
+    def finish(self) -> None:
+        """Give it its own name, if all of it is there; raises ThreadExistsError if another has that meanwhile."""
+        if self._name and not self.problems:
+            with self._blaming():
+                self._target.copy_thread(self._name, self._thread_id)
 
     def _copy_checkpoint(self, item: StoredCheckpoint, numbering: Numbering) -> None:
         self.checkpoints += 1
@@ -154,7 +163,7 @@ class Transfer:
         return None
 
     @contextmanager
-    def _blaming(self, ns: str, checkpoint_id: str) -> Iterator[None]:
+    def _blaming(self, ns: str = "", checkpoint_id: str = "") -> Iterator[None]:
         """What is refused for what it is, is a problem of this thread; whatever else fails would fail for all."""
         try:
             yield

@@ -9,24 +9,25 @@ from langgraph.checkpoint.serde.types import TASKS
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, Text, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 
-from threadloom.checkpoints.sources.source import Encoded, Snapshot, Source, StoredCheckpoint
+from threadloom.checkpoints.sources.source import Encoded, Snapshot, Source, StoredCheckpoint, as_dict, as_id
 from threadloom.checkpoints.versions import next_version
 
+# Ids have no type: the LangGraph server's tables have UUIDs where the saver's have text, and PostgreSQL finds out.
 _metadata = MetaData()
 _checkpoints = Table(
     "checkpoints",
     _metadata,
-    Column("thread_id", Text, primary_key=True),
+    Column("thread_id", primary_key=True),
     Column("checkpoint_ns", Text, primary_key=True),
-    Column("checkpoint_id", Text, primary_key=True),
-    Column("parent_checkpoint_id", Text),
+    Column("checkpoint_id", primary_key=True),
+    Column("parent_checkpoint_id"),
     Column("checkpoint", JSONB),
     Column("metadata", JSONB, key="notes"),
 )
 _blobs = Table(
     "checkpoint_blobs",
     _metadata,
-    Column("thread_id", Text, primary_key=True),
+    Column("thread_id", primary_key=True),
     Column("checkpoint_ns", Text, primary_key=True),
     Column("channel", Text, primary_key=True),
     Column("version", Text, primary_key=True),
@@ -36,10 +37,10 @@ _blobs = Table(
 _writes = Table(
     "checkpoint_writes",
     _metadata,
-    Column("thread_id", Text, primary_key=True),
+    Column("thread_id", primary_key=True),
     Column("checkpoint_ns", Text, primary_key=True),
-    Column("checkpoint_id", Text, primary_key=True),
-    Column("task_id", Text, primary_key=True),
+    Column("checkpoint_id", primary_key=True),
+    Column("task_id", primary_key=True),
     Column("idx", Integer, primary_key=True),
     Column("task_path", Text),
     Column("channel", Text),
@@ -62,15 +63,13 @@ class PostgresSnapshot(Snapshot):
         columns = (*names, table.checkpoint, table.notes)
         before: tuple[str, Versions] = ("", {})
         for ns, checkpoint_id, parent_id, document, notes in self.stream(_checkpoints, *columns):
-            if not isinstance(document, dict) or not isinstance(document.get("channel_versions"), dict):
-                raise ValueError("it is no checkpoint")
             known = before[1] if before[0] == ns else {}
-            versions = document["channel_versions"]
+            versions = as_dict(as_dict(document).get("channel_versions"))
             fresh = {c: v for c, v in versions.items() if known.get(c) != v or type(known.get(c)) is not type(v)}
-            inline = {c: _plain(value) for c, value in (document.pop("channel_values", None) or {}).items()}
+            inline = {c: _plain(value) for c, value in as_dict(document.pop("channel_values", None)).items()}
             values = inline | self._blobs(ns, fresh) | self._sends(document, parent_id)
             before = ns, versions
-            yield StoredCheckpoint(ns, checkpoint_id, parent_id, _plain(document), values, notes)
+            yield StoredCheckpoint(ns, str(checkpoint_id), as_id(parent_id), _plain(document), values, notes)
 
     def _blobs(self, ns: str, versions: Versions) -> dict[str, Encoded]:
         """The values with these versions that are stored by themselves; an empty channel has none."""
@@ -84,7 +83,7 @@ class PostgresSnapshot(Snapshot):
 
     def _sends(self, document: dict[str, Any], parent_id: str | None) -> dict[str, Encoded]:
         """Before version 4 of the format what to send was a write on the parent; since then it is a channel's value."""
-        if document.get("v", 0) >= 4 or not parent_id:
+        if not parent_id or document.get("v", 0) not in range(4):
             return {}
         table = _writes.c
         query = select(table.type, table.data).where(
@@ -94,7 +93,10 @@ class PostgresSnapshot(Snapshot):
         if not sends:
             return {}
         versions = document["channel_versions"]
-        versions[TASKS] = max(versions.values()) if versions else next_version(None)
+        try:
+            versions[TASKS] = max(versions.values()) if versions else next_version(None)
+        except TypeError as exc:
+            raise ValueError(f"its versions cannot be compared ({exc})") from exc
         return {TASKS: _together([(kind, data) for kind, data in sends])}
 
 

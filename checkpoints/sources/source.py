@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, inspect, literal, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, func, inspect, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from threadloom.checkpoints.dialects import dialect_named
@@ -73,7 +73,7 @@ class Snapshot:
         names = (table.checkpoint_ns, table.checkpoint_id, table.task_id, self.task_path, table.idx, table.channel)
         for row in self.stream(self.tables[-1], *names, table.type, table.data):
             ns, checkpoint_id, task_id, task_path, idx, channel, *value = row
-            yield StoredWrite(ns, checkpoint_id, task_id, task_path, idx, channel, tuple(value))
+            yield StoredWrite(ns, str(checkpoint_id), str(task_id), task_path, idx, channel, tuple(value))
 
     @property
     def task_path(self) -> ColumnElement[str]:
@@ -137,9 +137,9 @@ class Source:
     def threads(self, beginning: str = "") -> Iterator[str]:
         """The ids of threads, of those that begin so; read one by one, so that a million take no room."""
         thread_id = self.kind.tables[0].c.thread_id
-        query = select(func.min(thread_id))
+        query = select(thread_id).order_by(thread_id).limit(1)
         if beginning:
-            query = query.where(func.substr(thread_id, 1, len(beginning)) == beginning)
+            query = query.where(func.substr(cast(thread_id, Text), 1, len(beginning)) == beginning)
         found: str | None = None
         while True:
             with self._connection() as connection:
@@ -147,7 +147,7 @@ class Source:
                 found = connection.execute(following).scalar()
             if found is None:
                 return
-            yield found
+            yield str(found)
 
     @contextmanager
     def snapshot(self, thread_id: str) -> Iterator[Snapshot]:
@@ -174,3 +174,17 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """What has to be a dict, or None for an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("it is no checkpoint")
+    return value
+
+
+def as_id(value: Any) -> str | None:
+    """An id that may be missing."""
+    return None if value is None else str(value)

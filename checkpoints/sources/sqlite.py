@@ -7,16 +7,16 @@ from typing import Any
 import ormsgpack
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, Text
 
-from threadloom.checkpoints.sources.source import Encoded, Snapshot, Source, StoredCheckpoint
+from threadloom.checkpoints.sources.source import Encoded, Snapshot, Source, StoredCheckpoint, as_dict, as_id
 
 _metadata = MetaData()
 _checkpoints = Table(
     "checkpoints",
     _metadata,
-    Column("thread_id", Text, primary_key=True),
+    Column("thread_id", primary_key=True),
     Column("checkpoint_ns", Text, primary_key=True),
-    Column("checkpoint_id", Text, primary_key=True),
-    Column("parent_checkpoint_id", Text),
+    Column("checkpoint_id", primary_key=True),
+    Column("parent_checkpoint_id"),
     Column("type", Text),
     Column("checkpoint", LargeBinary),
     Column("metadata", LargeBinary, key="notes"),
@@ -24,10 +24,10 @@ _checkpoints = Table(
 _writes = Table(
     "writes",
     _metadata,
-    Column("thread_id", Text, primary_key=True),
+    Column("thread_id", primary_key=True),
     Column("checkpoint_ns", Text, primary_key=True),
-    Column("checkpoint_id", Text, primary_key=True),
-    Column("task_id", Text, primary_key=True),
+    Column("checkpoint_id", primary_key=True),
+    Column("task_id", primary_key=True),
     Column("idx", Integer, primary_key=True),
     Column("task_path", Text),
     Column("channel", Text),
@@ -48,10 +48,11 @@ class SqliteSnapshot(Snapshot):
         columns = (*names, table.type, table.checkpoint, table.notes)
         for ns, checkpoint_id, parent_id, kind, data, notes in self.stream(_checkpoints, *columns):
             document = _opened(kind, data)
-            found = document.pop("channel_values", None) or {}
+            found = as_dict(document.pop("channel_values", None))
             values = {channel: _closed(kind, value) for channel, value in found.items()}
             metadata = {} if notes is None else json.loads(notes)
-            yield StoredCheckpoint(ns, checkpoint_id, parent_id, _closed(kind, document), values, metadata)
+            rest = _closed(kind, document)
+            yield StoredCheckpoint(ns, str(checkpoint_id), as_id(parent_id), rest, values, metadata)
 
 
 class SqliteSource(Source):
@@ -76,9 +77,7 @@ def _opened(kind: str | None, data: Any) -> dict[str, Any]:
             raise ValueError(f"it was stored as {kind!r}, by another serializer than LangGraph's default one")
     except (TypeError, RecursionError) as exc:
         raise ValueError(f"the stored bytes cannot be read ({exc})") from exc
-    if not isinstance(found, dict):
-        raise ValueError("it is no checkpoint")
-    return found
+    return as_dict(found)
 
 
 def _closed(kind: str, part: Any) -> Encoded:

@@ -78,6 +78,26 @@ def test_a_schema_of_its_own_is_named_in_the_url() -> None:
             assert listed(saver) == listed(theirs)
 
 
+def test_ids_that_are_uuids_as_in_the_tables_of_the_server_are_read_as_text(tmp_path: Path) -> None:
+    thread = "1f1e9a9b-eb5f-6801-bffe-f67c8c3c3563"
+    with official("postgresql", tmp_path) as (theirs, url), SQLSaver("sqlite://") as saver:
+        converse(graph(theirs), thread)
+        expected = listed(theirs, thread)
+        for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes"):
+            services.execute(url, f"ALTER TABLE {table} ALTER COLUMN thread_id TYPE uuid USING thread_id::uuid")
+        for table, column in (
+            ("checkpoints", "checkpoint_id"),
+            ("checkpoints", "parent_checkpoint_id"),
+            ("checkpoint_writes", "checkpoint_id"),
+            ("checkpoint_writes", "task_id"),
+        ):
+            services.execute(url, f"ALTER TABLE {table} ALTER COLUMN {column} TYPE uuid USING {column}::uuid")
+        with open_source(url) as source:
+            assert (list(source.threads("1f1e")), list(source.threads("2"))) == ([thread], [])
+        assert imported(saver, url) == {thread: "imported"}
+        assert listed(saver, thread) == expected
+
+
 def test_a_database_can_be_imported_into_itself(tmp_path: Path) -> None:
     for kind in KINDS:
         with official(kind, tmp_path) as (theirs, url):
@@ -110,7 +130,7 @@ def test_sends_of_the_format_before_4_are_taken_from_the_parent(tmp_path: Path) 
             assert stored
             child = stored.checkpoint | {"id": empty_checkpoint()["id"], "v": 2, "channel_values": {"a": [1]}}
             child["channel_versions"] = {"a": stored.checkpoint["channel_versions"]["a"]}
-            at = theirs.put(at, child, stored.metadata, {})  # type: ignore[arg-type]  # it is one
+            at = theirs.put(at, child, stored.metadata, {})
         assert imported(saver, url) == {"t": "imported"}
         ours, expected = listed(saver), listed(theirs)
         sends = [checkpoint["channel_values"].get("__pregel_tasks") for checkpoint, *_ in ours.values()]

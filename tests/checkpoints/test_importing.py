@@ -26,6 +26,8 @@ from threadloom.checkpoints.sources import open_source
 
 Official = tuple[BaseCheckpointSaver[str], str]
 
+DELTA = {"d": [1, 1]}  # a DeltaChannel that is rebuilt from what came before
+
 
 @pytest.fixture(params=KINDS)
 def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Official]:
@@ -52,7 +54,8 @@ def test_an_open_question_is_answered_with_the_same_end(other: Official, saver: 
     theirs, url = other
     converse(graph(theirs))
     imported(saver, url)
-    for answer in (Command(resume="because"), {"messages": [("user", "bye")]}):
+    answers: list[Any] = [Command(resume="because"), {"messages": [("user", "bye")]}]
+    for answer in answers:
         ends = [graph(each).invoke(answer, config()) for each in (saver, theirs)]
         assert [m.content for m in ends[0]["messages"]] == [m.content for m in ends[1]["messages"]]
         assert ends[0]["notes"] == ends[1]["notes"]
@@ -127,8 +130,18 @@ def test_what_is_there_already_stays_as_it_is(other: Official, saver: SQLSaver) 
     assert imported(saver, url) == {"t": "present"}
     assert listed(saver) == before
     saver.delete_thread("t")
-    assert imported(saver, url, thread_ids=["t", "none"], dry_run=True) == {"t": "imported", "none": "imported"}
+    assert imported(saver, url, thread_ids=["t", "none"], dry_run=True) == {"t": "imported", "none": "failed"}
     assert listed(saver, None) == {}
+
+
+def test_a_name_that_the_target_cannot_have_keeps_no_other_thread(saver: SQLSaver, tmp_path: Path) -> None:
+    with official("sqlite", tmp_path) as (theirs, url):
+        for thread in ("x" * 600, "y"):
+            put(theirs, config(thread), {"a": [1]})
+        found = imported(saver, url)
+        assert found["y"] == "imported"
+        assert found["x" * 600] in ("imported", "failed")  # MySQL limits names
+        assert {thread for thread, *_ in listed(saver, None)} == {t for t, s in found.items() if s == "imported"}
 
 
 def test_an_import_that_is_interrupted_leaves_nothing(other: Official, saver: SQLSaver) -> None:
@@ -210,21 +223,18 @@ def test_indexes_of_writes_stay_so_that_storing_them_again_adds_nothing(other: O
 def test_a_pruned_thread_and_one_with_clocks_askew(other: Official, saver: SQLSaver) -> None:
     theirs, url = other
     root = put(theirs, config("pruned"), {"a": [1], "b": 2})
-    at = {"configurable": root["configurable"] | {"checkpoint_id": "gone"}}
+    at = config("pruned", checkpoint_id="gone")
     kept = theirs.get_tuple(root)
     assert kept
-    theirs.put(at, kept.checkpoint | {"id": "~"}, kept.metadata, {})  # type: ignore[typeddict-item]  # it is one
+    theirs.put(at, kept.checkpoint | {"id": "~"}, kept.metadata, {})
     parent = put(theirs, config("askew"), {"a": [1]}, "2")
-    put(theirs, parent, {"b": [1]}, "1", counters_since_delta_snapshot={"d": [1, 1]})
-    put(theirs, {"configurable": at["configurable"] | {"thread_id": "lost"}}, {}, "1", **DELTA)
+    put(theirs, parent, {"b": [1]}, "1", counters_since_delta_snapshot=DELTA)
+    put(theirs, config("lost", checkpoint_id="gone"), {}, "1", counters_since_delta_snapshot=DELTA)
     with open_source(url) as source:
         found = {r.thread_id: [p.kind for p in r.problems] for r in saver.import_threads(source)}
     assert found == {"askew": [], "lost": ["missing"], "pruned": []}
     theirs.delete_thread("lost")
     assert listed(saver, None) == listed(theirs, None)
-
-
-DELTA = {"counters_since_delta_snapshot": {"d": [1, 1]}}
 
 
 class _Numbers:
@@ -234,11 +244,11 @@ class _Numbers:
         return (current or 0) + 1
 
 
-class NumberedSqlite(_Numbers, SqliteSaver):  # type: ignore[misc]  # other versions are the point
+class NumberedSqlite(_Numbers, SqliteSaver):
     pass
 
 
-class NumberedPostgres(_Numbers, PostgresSaver):  # type: ignore[misc]  # other versions are the point
+class NumberedPostgres(_Numbers, PostgresSaver):
     pass
 
 
@@ -266,7 +276,7 @@ def test_values_without_a_version_are_kept(saver: SQLSaver, tmp_path: Path) -> N
         stored = theirs.get_tuple(at)
         assert stored
         stored.checkpoint["channel_values"]["default"] = []
-        theirs.put(at, stored.checkpoint | {"id": "~"}, stored.metadata, {})  # type: ignore[typeddict-item]  # it is one
+        theirs.put(at, stored.checkpoint | {"id": "~"}, stored.metadata, {})
         imported(saver, url)
         [latest, _] = saver.list(config())
         assert latest.checkpoint["channel_values"] == {"a": [1], "default": []}

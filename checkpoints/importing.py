@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import uuid4
 
-from threadloom.checkpoints.errors import ThreadExistsError
+from threadloom.checkpoints.errors import InvalidRequestError, ThreadExistsError
 from threadloom.checkpoints.sources.source import Source
 from threadloom.checkpoints.transfer import Transfer
 from threadloom.checkpoints.verify import Problem
@@ -91,7 +91,10 @@ def _name_of(thread_id: str) -> str:
 
 
 def _is_present(target: "SQLSaver", thread_id: str) -> bool:
-    return next(target.timeline(thread_id, limit=1), None) is not None
+    try:
+        return next(target.timeline(thread_id, limit=1), None) is not None
+    except InvalidRequestError:  # it cannot be there under that name
+        return False
 
 
 def _unfinished(target: "SQLSaver") -> list[str]:

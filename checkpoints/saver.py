@@ -309,7 +309,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
             dry_run: read everything and store nothing.
             progress: called for every checkpoint that was read.
         """
-        unguarded = copy.copy(self)
+        unguarded: Any = copy.copy(self)  # checkers know this class by two names, with the house's folders and without
         unguarded._guard = Guard(enabled=False)  # noqa: SLF001  # history is stored in any order
         return importing.import_threads(source, unguarded, thread_ids, dry_run=dry_run, progress=progress)
 

@@ -9,7 +9,7 @@ from langgraph.checkpoint.serde.types import TASKS
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, Text, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 
-from threadloom.checkpoints.sources.source import Encoded, Snapshot, Source, StoredCheckpoint, as_dict, as_id
+from threadloom.checkpoints.sources.source import Encoded, Snapshot, Source, StoredCheckpoint, as_dict, as_id, untyped
 from threadloom.checkpoints.versions import next_version
 
 # Ids have no type: the LangGraph server's tables have UUIDs where the saver's have text, and PostgreSQL finds out.
@@ -76,7 +76,7 @@ class PostgresSnapshot(Snapshot):
         table = _blobs.c
         wanted = tuple_(table.channel, table.version).in_([(c, str(v)) for c, v in versions.items()])
         query = select(table.channel, table.type, table.data).where(
-            table.thread_id == self.thread_id, table.checkpoint_ns == ns, wanted
+            table.thread_id == untyped(self.thread_id), table.checkpoint_ns == ns, wanted
         )
         found = self.connection.execute(query) if versions else ()
         return {channel: (kind, data) for channel, kind, data in found if kind != "empty"}
@@ -87,7 +87,9 @@ class PostgresSnapshot(Snapshot):
             return {}
         table = _writes.c
         query = select(table.type, table.data).where(
-            table.thread_id == self.thread_id, table.checkpoint_id == parent_id, table.channel == TASKS
+            table.thread_id == untyped(self.thread_id),
+            table.checkpoint_id == untyped(parent_id),
+            table.channel == TASKS,
         )
         sends = self.connection.execute(query.order_by(self.task_path, table.task_id, table.idx)).all()
         if not sends:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, func, inspect, literal, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import NULLTYPE
 
 from threadloom.checkpoints.dialects import dialect_named
 from threadloom.checkpoints.errors import NotASourceError
@@ -84,7 +85,7 @@ class Snapshot:
 
     def stream(self, table: Table, *columns: Any) -> Iterator[Any]:
         """The rows of the thread in the order of the table's key, read as the caller goes on."""
-        query = select(*columns).where(table.c.thread_id == self.thread_id).order_by(*table.primary_key)
+        query = select(*columns).where(table.c.thread_id == untyped(self.thread_id)).order_by(*table.primary_key)
         yield from self._results.enter_context(self.connection.execute(query, execution_options={"yield_per": PAGE}))
 
 
@@ -132,7 +133,7 @@ class Source:
         with self._connection() as connection:
             if thread_ids is None:
                 return connection.execute(query).scalar_one()
-            return sum(connection.execute(query.where(table.thread_id == t)).scalar_one() for t in thread_ids)
+            return sum(connection.execute(query.where(table.thread_id == untyped(t))).scalar_one() for t in thread_ids)
 
     def threads(self, beginning: str = "") -> Iterator[str]:
         """The ids of threads, of those that begin so; read one by one, so that a million take no room."""
@@ -143,7 +144,7 @@ class Source:
         found: str | None = None
         while True:
             with self._connection() as connection:
-                following = query if found is None else query.where(thread_id > found)
+                following = query if found is None else query.where(thread_id > untyped(found))
                 found = connection.execute(following).scalar()
             if found is None:
                 return
@@ -174,6 +175,11 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def untyped(value: Any) -> ColumnElement[Any]:
+    """A parameter whose type the database finds out from what it is compared with."""
+    return literal(value, NULLTYPE)
 
 
 def as_dict(value: Any) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def test_sends_of_the_format_before_4_are_taken_from_the_parent(tmp_path: Path) 
             theirs.put_writes(at, [("__pregel_tasks", Send("n", [at["configurable"]["checkpoint_id"]]))] * 2, "task")
             stored = theirs.get_tuple(at)
             assert stored
-            child = stored.checkpoint | {"id": empty_checkpoint()["id"], "v": 2, "channel_values": {"a": [1]}}
+            child: Any = stored.checkpoint | {"id": empty_checkpoint()["id"], "v": 2, "channel_values": {"a": [1]}}
             child["channel_versions"] = {"a": stored.checkpoint["channel_versions"]["a"]}
             at = theirs.put(at, child, stored.metadata, {})
         assert imported(saver, url) == {"t": "imported"}

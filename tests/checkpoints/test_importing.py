@@ -226,7 +226,7 @@ def test_a_pruned_thread_and_one_with_clocks_askew(other: Official, saver: SQLSa
     at = config("pruned", checkpoint_id="gone")
     kept = theirs.get_tuple(root)
     assert kept
-    theirs.put(at, kept.checkpoint | {"id": "~"}, kept.metadata, {})
+    theirs.put(at, cast("Any", kept.checkpoint | {"id": "~"}), kept.metadata, {})
     parent = put(theirs, config("askew"), {"a": [1]}, "2")
     put(theirs, parent, {"b": [1]}, "1", counters_since_delta_snapshot=DELTA)
     put(theirs, config("lost", checkpoint_id="gone"), {}, "1", counters_since_delta_snapshot=DELTA)
@@ -276,7 +276,7 @@ def test_values_without_a_version_are_kept(saver: SQLSaver, tmp_path: Path) -> N
         stored = theirs.get_tuple(at)
         assert stored
         stored.checkpoint["channel_values"]["default"] = []
-        theirs.put(at, stored.checkpoint | {"id": "~"}, stored.metadata, {})
+        theirs.put(at, cast("Any", stored.checkpoint | {"id": "~"}), stored.metadata, {})
         imported(saver, url)
         [latest, _] = saver.list(config())
         assert latest.checkpoint["channel_values"] == {"a": [1], "default": []}

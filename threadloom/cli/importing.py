@@ -36,7 +36,7 @@ def import_threads(
     json: JsonOption = False,
 ) -> None:
     """Copy threads of LangGraph's own savers into the database; those that are there already stay as they are."""
-    counts = dict.fromkeys(("imported", "present", "failed"), 0)
+    counts: dict[str, int] = {"imported": 0, "present": 0, "failed": 0}
     listed: list[dict[str, Any]] = []
     with _opened_source(source) as found, _target(db, dry_run=dry_run) as saver:
         wider = cast("SQLSaver", saver.with_allowlist([type_name(text) for text in allow or ()]))

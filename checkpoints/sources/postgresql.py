@@ -86,11 +86,8 @@ class PostgresSnapshot(Snapshot):
         if not parent_id or document.get("v", 0) not in range(4):
             return {}
         table = _writes.c
-        query = select(table.type, table.data).where(
-            table.thread_id == untyped(self.thread_id),
-            table.checkpoint_id == untyped(parent_id),
-            table.channel == TASKS,
-        )
+        mine, on_parent = table.thread_id == untyped(self.thread_id), table.checkpoint_id == untyped(parent_id)
+        query = select(table.type, table.data).where(mine, on_parent, table.channel == TASKS)
         sends = self.connection.execute(query.order_by(self.task_path, table.task_id, table.idx)).all()
         if not sends:
             return {}

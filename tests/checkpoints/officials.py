@@ -110,11 +110,15 @@ class Deltas(TypedDict, total=False):
     last: str
 
 
+def _step(name: str) -> Any:
+    return lambda state: {"often": [name + state["last"]], "seldom": [name]}
+
+
 def deltas(saver: BaseCheckpointSaver[Any]) -> Any:
     """Two nodes that write to DeltaChannels at once; the one channel is written whole often, the other never."""
     built = StateGraph(Deltas)
     for name in ("left", "right"):
-        built.add_node(name, lambda state, name=name: {"often": [name + state["last"]], "seldom": [name]})
+        built.add_node(name, _step(name))
         built.add_edge(START, name)
     return built.compile(checkpointer=saver)
 

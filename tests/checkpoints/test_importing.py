@@ -35,6 +35,13 @@ def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Official]:
         yield found
 
 
+@pytest.fixture
+def target() -> Iterator[SQLSaver]:
+    """Where it does not matter on which database."""
+    with SQLSaver("sqlite://") as saver:
+        yield saver
+
+
 def imported(saver: SQLSaver, url: str, **options: Any) -> dict[str, str]:
     """What became of each thread."""
     with open_source(url) as source:
@@ -122,16 +129,16 @@ def test_classes_that_are_not_allowed_are_all_named_and_keep_no_other_thread(oth
     assert listed(cast("SQLSaver", saver.with_allowlist(names)), None) == listed(theirs, None)
 
 
-def test_what_is_there_already_stays_as_it_is(other: Official, saver: SQLSaver) -> None:
+def test_what_is_there_already_stays_as_it_is(other: Official, target: SQLSaver) -> None:
     theirs, url = other
     say(graph(theirs), "theirs")
-    say(graph(saver), "ours")
-    before = listed(saver)
-    assert imported(saver, url) == {"t": "present"}
-    assert listed(saver) == before
-    saver.delete_thread("t")
-    assert imported(saver, url, thread_ids=["t", "none"], dry_run=True) == {"t": "imported", "none": "failed"}
-    assert listed(saver, None) == {}
+    say(graph(target), "ours")
+    before = listed(target)
+    assert imported(target, url) == {"t": "present"}
+    assert listed(target) == before
+    target.delete_thread("t")
+    assert imported(target, url, thread_ids=["t", "none"], dry_run=True) == {"t": "imported", "none": "failed"}
+    assert listed(target, None) == {}
 
 
 def test_a_name_that_the_target_cannot_have_keeps_no_other_thread(saver: SQLSaver, tmp_path: Path) -> None:
@@ -144,19 +151,19 @@ def test_a_name_that_the_target_cannot_have_keeps_no_other_thread(saver: SQLSave
         assert {thread for thread, *_ in listed(saver, None)} == {t for t, s in found.items() if s == "imported"}
 
 
-def test_an_import_that_is_interrupted_leaves_nothing(other: Official, saver: SQLSaver) -> None:
+def test_an_import_that_is_interrupted_leaves_nothing(other: Official, target: SQLSaver) -> None:
     theirs, url = other
     converse(graph(theirs))
     seen = count()
 
     def stop() -> None:
         if next(seen) == 7:
-            assert any(is_unfinished(thread.thread_id) for thread in saver.threads())
+            assert any(is_unfinished(thread.thread_id) for thread in target.threads())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        imported(saver, url, progress=stop)
-    assert (saver.threads(), saver.sizes()) == ([], [])
+        imported(target, url, progress=stop)
+    assert (target.threads(), target.sizes()) == ([], [])
 
 
 KILLED = """
@@ -200,12 +207,12 @@ def test_of_two_imports_at_once_the_slower_gives_way(other: Official, saver: SQL
     assert listed(saver, None) == listed(theirs, None)
 
 
-def test_a_thread_that_goes_on_is_read_as_of_one_moment(other: Official, saver: SQLSaver) -> None:
+def test_a_thread_that_goes_on_is_read_as_of_one_moment(other: Official, target: SQLSaver) -> None:
     theirs, url = other
     converse(graph(theirs))
     before, seen = listed(theirs), count()
-    imported(saver, url, progress=lambda: next(seen) == 3 and say(graph(theirs), "more"))
-    assert listed(saver) == before != listed(theirs)
+    imported(target, url, progress=lambda: next(seen) == 3 and say(graph(theirs), "more"))
+    assert listed(target) == before != listed(theirs)
 
 
 def test_indexes_of_writes_stay_so_that_storing_them_again_adds_nothing(other: Official, saver: SQLSaver) -> None:
@@ -252,35 +259,35 @@ class NumberedPostgres(_Numbers, PostgresSaver):
     pass
 
 
-def test_numbers_as_versions_become_usual_ones_with_which_a_thread_goes_on(other: Official, saver: SQLSaver) -> None:
+def test_numbers_as_versions_become_usual_ones_with_which_a_thread_goes_on(other: Official, target: SQLSaver) -> None:
     plain, url = other
     theirs: Any = (NumberedSqlite if isinstance(plain, SqliteSaver) else NumberedPostgres)(plain.conn)  # type: ignore[attr-defined]  # both have one
     converse(graph(theirs))
-    assert imported(saver, url) == {"t": "imported"}
-    ours, expected = listed(saver), listed(theirs)
+    assert imported(target, url) == {"t": "imported"}
+    ours, expected = listed(target), listed(theirs)
     assert ours.keys() == expected.keys()
     for key, (checkpoint, *rest) in expected.items():
         assert ours[key][0]["channel_values"] == checkpoint["channel_values"]
         versions = {channel: int(v.split(".")[0]) for channel, v in ours[key][0]["channel_versions"].items()}
         assert versions == checkpoint["channel_versions"]
         assert list(ours[key][1:]) == rest
-    graph(saver).invoke(Command(resume="because"), config())
-    end = say(graph(saver), "bye")
-    assert graph(saver).get_state(config()).next == ()
+    graph(target).invoke(Command(resume="because"), config())
+    end = say(graph(target), "bye")
+    assert graph(target).get_state(config()).next == ()
     assert end["messages"][-3].content.startswith("because")
 
 
-def test_values_without_a_version_are_kept(saver: SQLSaver, tmp_path: Path) -> None:
+def test_values_without_a_version_are_kept(target: SQLSaver, tmp_path: Path) -> None:
     with official("sqlite", tmp_path) as (theirs, url):
         at = put(theirs, config(), {"a": [1]})
         stored = theirs.get_tuple(at)
         assert stored
         stored.checkpoint["channel_values"]["default"] = []
         theirs.put(at, cast("Any", stored.checkpoint | {"id": "~"}), stored.metadata, {})
-        imported(saver, url)
-        [latest, _] = saver.list(config())
+        imported(target, url)
+        [latest, _] = target.list(config())
         assert latest.checkpoint["channel_values"] == {"a": [1], "default": []}
-        assert saver.get_next_version("", None).startswith(f"{1:032}.")
+        assert target.get_next_version("", None).startswith(f"{1:032}.")
 
 
 MOVES = st.lists(

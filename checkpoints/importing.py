@@ -52,7 +52,21 @@ def import_threads(
     dry_run: bool,
     progress: Callable[[], object],
 ) -> Iterator[Imported]:
-    """See `SQLSaver.import_threads`; the target has to take checkpoints in any order."""
+    """Copy threads, one after another as the caller goes on.
+
+    A thread that is there already stays as it is. One with something that could not be restored here is left out, with
+    all that is wrong with it; the others are not kept from coming.
+
+    Args:
+        source: what `open_source` opened.
+        target: has to take checkpoints in any order.
+        thread_ids: these only; None for all.
+        dry_run: read everything and store nothing.
+        progress: called for every checkpoint that was read.
+
+    Raises:
+        DatabaseError: source or target fail as a whole.
+    """
     leftovers = [] if dry_run else _unfinished(target)
     for thread_id in source.threads() if thread_ids is None else thread_ids:
         if _is_present(target, thread_id):

@@ -298,17 +298,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
         dry_run: bool = False,
         progress: Callable[[], object] = lambda: None,
     ) -> Iterator[Imported]:
-        """Copy threads of one of LangGraph's own savers, one after another as the caller goes on.
-
-        A thread that is here already stays as it is. One with something that could not be restored here is left out,
-        with all that is wrong with it; the others are not kept from coming.
-
-        Args:
-            source: what `open_source` opened.
-            thread_ids: these only.
-            dry_run: read everything and store nothing.
-            progress: called for every checkpoint that was read.
-        """
+        """Copy threads of one of LangGraph's own savers as the caller goes on; see `importing.import_threads`."""
         unguarded: Any = copy.copy(self)  # checkers know this class by two names, with the house's folders and without
         unguarded._guard = Guard(enabled=False)  # noqa: SLF001  # history is stored in any order
         return importing.import_threads(source, unguarded, thread_ids, dry_run=dry_run, progress=progress)

@@ -210,8 +210,14 @@ def test_of_two_imports_at_once_the_slower_gives_way(other: Official, saver: SQL
 def test_a_thread_that_goes_on_is_read_as_of_one_moment(other: Official, target: SQLSaver) -> None:
     theirs, url = other
     converse(graph(theirs))
-    before, seen = listed(theirs), count()
-    imported(target, url, progress=lambda: next(seen) == 3 and say(graph(theirs), "more"))
+    before, seen, [head] = listed(theirs), count(), list(theirs.list(config(), limit=1))
+
+    def go_on() -> None:
+        if next(seen) == 3:
+            theirs.put_writes(head.config, [("late", 1)], "late")
+            say(graph(theirs), "more")
+
+    imported(target, url, progress=go_on)
     assert listed(target) == before != listed(theirs)
 
 

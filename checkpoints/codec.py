@@ -201,3 +201,18 @@ _BUILDERS: dict[int, Callable[[Any, Any], Any]] = {
 _CODES = {*_BUILDERS, jsonplus.EXT_NUMPY_ARRAY, jsonplus.EXT_DELTA_SNAPSHOT}
 # How an extension of 1, 2, 4, 8 or 16 bytes begins, or one with a length of 1, 2 or 4 bytes.
 _EXTENSION_HEADS = tuple(bytes([head]) for head in (*range(0xD4, 0xD9), *range(0xC7, 0xCA)))
+
+
+def refused_names(data: bytes, allowed: frozenset[TypeName]) -> list[tuple[str, str]]:
+    """All classes in one msgpack document that are not allowed, as ("module.name", reason); builds none of them."""
+    reader, found = Reader(allowed), dict[str, str]()
+
+    def look(code: int, payload: bytes) -> None:
+        content = reader.unpack(payload, look)
+        if code not in (jsonplus.EXT_NUMPY_ARRAY, jsonplus.EXT_DELTA_SNAPSHOT):
+            module, name = content[:2]
+            if (module, name) not in SAFE_MSGPACK_TYPES and (module, name) not in allowed:
+                found[f"{module}.{name}"] = "is not in the allow-list"
+
+    reader.unpack(data, look)
+    return list(found.items())

@@ -32,6 +32,10 @@ class ClosedError(CheckpointError):
     """This saver is closed; create a new SQLSaver."""
 
 
+class NotASourceError(CheckpointError, ValueError):
+    """This is no database of langgraph-checkpoint-sqlite or langgraph-checkpoint-postgres."""
+
+
 class ThreadExistsError(CheckpointError):
     """The target thread already has checkpoints; choose a new id or delete it first."""
 

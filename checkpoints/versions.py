@@ -10,5 +10,5 @@ def next_version(current: str | float | None) -> str:
     are counted on. The random part tells apart what two forks of one checkpoint write.
     """
     # str() of a float such as 3.0 starts with its whole part, as the string form does.
-    counter = 0 if current is None else int(str(current).split(".", maxsplit=1)[0])
+    counter = 0 if current in (None, "") else int(str(current).split(".", maxsplit=1)[0])
     return f"{counter + 1:032}.{random.random():016}"  # noqa: S311  # tells forks apart, guards nothing

@@ -36,6 +36,14 @@ def database(kind: str) -> Iterator[str]:
             connection.exec_driver_sql(_DROP[kind].format(name))
 
 
+def execute(url: str, statement: str) -> None:
+    """Run one statement in a database on PostgreSQL."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
 @cache
 def administrator(kind: str) -> Engine:
     """An engine on the server itself, every statement for its own."""

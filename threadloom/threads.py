@@ -10,6 +10,7 @@ from langgraph.types import StateSnapshot
 
 from threadloom.catalogue import GRAPHS, load
 from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints.importing import is_unfinished
 from threadloom.errors import UsageError
 
 Status = Literal["done", "waiting", "failed", "unfinished", "foreign"]
@@ -75,7 +76,7 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     latest = saver.get_tuple(config_for(thread_id))
     metadata: dict[str, Any] = {**latest.metadata} if latest else {}
     name = str(metadata.get("graph") or metadata.get("graph_id", ""))  # the latter from a LangGraph server
-    if name not in GRAPHS:
+    if name not in GRAPHS or is_unfinished(thread_id):  # half of an import is no thread of ours yet
         updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
         return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)
     snapshot: StateSnapshot = compiled(name, saver).get_state(config_for(thread_id))

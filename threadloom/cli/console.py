@@ -80,7 +80,7 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
     from threadloom.settings import RunSettings
 
     url = db or RunSettings().db
-    if not create and (file := _missing_file(url)):
+    if not create and (file := missing_file(url)):
         raise UsageError(f"no database at {file} yet; `threadloom run` makes it, --db names another")
     try:
         saver = SQLSaver(url)
@@ -90,7 +90,7 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
         yield saver
 
 
-def _missing_file(url: str) -> str:
+def missing_file(url: str) -> str:
     """The path of an SQLite URL when there is no file; empty when there is one or the URL is of another kind."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError

@@ -118,12 +118,12 @@ def verify(
 ) -> None:
     """Read all that is stored against today's code: what could not be restored, is missing, damaged or of no use."""
     with opened(db) as saver:
-        wider = cast("SQLSaver", saver.with_allowlist([_class(text) for text in allow or ()]))
+        wider = cast("SQLSaver", saver.with_allowlist([type_name(text) for text in allow or ()]))
         found = []
         for problem in wider.verify(None if thread is None else _size(saver, thread).thread_id):
             found.append(problem._asdict())
             if not json:
-                out.print(_line(problem), markup=False, highlight=False, soft_wrap=True)
+                out.print(line_of(problem), markup=False, highlight=False, soft_wrap=True)
     if json:
         print_json(found)
     else:
@@ -132,14 +132,16 @@ def verify(
         raise typer.Exit(1)
 
 
-def _class(text: str) -> tuple[str, str]:
+def type_name(text: str) -> tuple[str, str]:
+    """What `--allow` says, as (module, class)."""
     module, colon, name = text.partition(":")
     if not (module and colon and name):
         raise UsageError(f"--allow {text!r}: write it as module:Class")
     return module, name
 
 
-def _line(problem: "Problem") -> str:
+def line_of(problem: "Problem") -> str:
+    """A problem in one line."""
     where = {"thread": problem.thread_id, "namespace": problem.ns, "checkpoint": problem.checkpoint_id}
     place = ", ".join(f"{name} {value}" for name, value in (where | {"channel": problem.channel}).items() if value)
     return f"{problem.kind}: {place}: {problem.type_name}{': ' if problem.type_name else ''}{problem.reason}"

@@ -38,19 +38,23 @@ def graph(saver: SQLSaver) -> Any:
     return built.compile(checkpointer=saver)
 
 
-def _run(saver: SQLSaver, side: str, turn: int, word: str) -> Awaitable[object]:
+async def _run(saver: SQLSaver, side: str, turn: int, word: str) -> None:
     compiled, given = graph(saver), {"log": [word]}
     durability = ("sync", "async", "exit")[turn % 3]
     if side == "async":
-        return compiled.ainvoke(given, config("t"), durability=durability)
-    return asyncio.to_thread(compiled.invoke, given, config("t"), durability=durability)
+        await compiled.ainvoke(given, config("t"), durability=durability)
+    else:
+        await asyncio.to_thread(compiled.invoke, given, config("t"), durability=durability)
 
 
-def _put(saver: SQLSaver, side: str, turn: int, word: str) -> Awaitable[object]:
-    version = saver.get_next_version(None, None)
-    checkpoint = empty_checkpoint() | {"channel_values": {"x": word}, "channel_versions": {"x": version}}
-    call: Any = saver.aput if side == "async" else partial(asyncio.to_thread, saver.put)
-    return call(config(str(turn), checkpoint_id=FIRST), checkpoint, {"source": "loop", "step": 1}, {"x": version})
+async def _put(saver: SQLSaver, side: str, turn: int, word: str) -> None:
+    new: Any = {"x": saver.get_next_version(None, None)}
+    checkpoint: Any = empty_checkpoint() | {"channel_values": {"x": word}, "channel_versions": new}
+    given: Any = (config(str(turn), checkpoint_id=FIRST), checkpoint, {"source": "loop", "step": 1}, new)
+    if side == "async":
+        await saver.aput(*given)
+    else:
+        await asyncio.to_thread(saver.put, *given)
 
 
 async def _work(write: Write, turns: int, who: str) -> None:

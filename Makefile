@@ -5,16 +5,19 @@ QUESTION ?= How effective are mRNA vaccines against Covid-19?
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-quick studio clean
+.PHONY: help run test langgraph-tests lint format bench bench-quick studio clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Research a question: make run QUESTION="..."
 	@$(BIN)/threadloom run research "$$QUESTION" $(ARGS)
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/pytest -n auto $(ARGS)
+
+langgraph-tests: $(VENV)/.dev ## Run LangGraph's own tests with SQLSaver in the place of its savers
+	$(BIN)/python -m tests.langgraph_suite -n auto $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and imports
 	$(BIN)/ruff format --check .
@@ -37,7 +40,7 @@ studio: $(VENV)/.dev ## Open the graphs in LangGraph Studio
 	$(BIN)/langgraph dev $(ARGS)
 
 clean: ## Remove the environment and what was built
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 export QUESTION
 # pip reinstalls only when what is declared has changed.

@@ -11,8 +11,10 @@ from functools import cache
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, inspect, make_url
 from sqlalchemy.exc import OperationalError
+
+from threadloom.checkpoints.tables import Tables
 
 SERVERS = {
     "postgresql": ("THREADLOOM_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/test", "psycopg"),
@@ -44,16 +46,30 @@ def execute(url: str, statement: str) -> None:
     engine.dispose()
 
 
+def emptied(kind: str, url: str) -> str:
+    """The same URL of a database on this server, its tables emptied: quicker than to make them anew."""
+    engine = create_engine(make_url(url).set(drivername=_driver(kind)), poolclass=NullPool)
+    with engine.begin() as connection:
+        for table in inspect(connection).get_table_names():
+            if table != Tables().schema.name:
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+    return url
+
+
 @cache
 def administrator(kind: str) -> Engine:
     """An engine on the server itself, every statement for its own."""
-    url = _server(kind).set(drivername=f"{_server(kind).get_backend_name()}+{SERVERS[kind][2]}")
+    url = _server(kind).set(drivername=_driver(kind))
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         engine.connect().close()
     except OperationalError as exc:
         _miss(f"{kind} does not answer at {url.render_as_string()} ({exc.orig}); see {SERVERS[kind][0]}")
     return engine
+
+
+def _driver(kind: str) -> str:
+    return f"{_server(kind).get_backend_name()}+{SERVERS[kind][2]}"
 
 
 def _server(kind: str) -> URL:

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import services
-from tests.checkpoints.chain import TABLES
 from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.session import Session
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Gives the URL of an empty database of every kind, at each call; tables of a server are emptied, not made anew."""
     if request.param in services.SERVERS:
         with services.database(request.param) as url:
-            yield lambda: _emptied(url)
+            yield lambda: services.emptied(request.param, url)
     elif request.param == "memory":
         yield lambda: "sqlite://"
     else:
@@ -53,16 +51,3 @@ def saver(empty_url: Callable[[], str]) -> Iterator[SQLSaver]:
     """A saver on an empty database of every kind."""
     with SQLSaver(empty_url()) as saver:
         yield saver
-
-
-def _emptied(url: str) -> str:
-    with SQLSaver(url) as saver:
-        saver.setup()
-        saver._database.write(_empty)
-    return url
-
-
-def _empty(session: Session) -> None:
-    for table in TABLES.every:
-        if table is not TABLES.schema:
-            session.execute(table.delete())

@@ -5,7 +5,6 @@ of the values that it was stored with, so that whoever reads it can tell whether
 """
 
 import hashlib
-import os
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, CheckpointTuple, empty_checkpoint
 
 from tests.checkpoints.chain import config
+from tests.checkpoints.forked import at_once
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import MissingParentError, StaleThreadError, ThreadExistsError
 
@@ -88,18 +88,12 @@ def _work(saver: SQLSaver, seed: int, operations: int) -> None:
 
 
 def main(url: str, processes: str, operations: str) -> None:
-    waiting, gate = os.pipe()
-    for number in range(int(processes)):
-        if os.fork() == 0:
-            os.close(gate)
-            os.read(waiting, 1)  # returns when the parent closes the gate, for all children at the same moment
-            with SQLSaver(url) as saver, ThreadPoolExecutor(2) as pool:
-                for done in [pool.submit(_work, saver, 2 * number + n, int(operations)) for n in range(2)]:
-                    done.result()
-            os._exit(0)
-    os.close(gate)
-    ends = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(int(processes))]
-    sys.exit(any(ends))
+    def work(number: int) -> None:
+        with SQLSaver(url) as saver, ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(_work, saver, 2 * number + n, int(operations)) for n in range(2)]:
+                done.result()
+
+    sys.exit(any(at_once(int(processes), work)))
 
 
 if __name__ == "__main__":

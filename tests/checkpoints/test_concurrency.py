@@ -40,25 +40,21 @@ def test_one_saver_serves_several_event_loops_and_plain_threads(saver: SQLSaver)
         assert [one.result() for one in plain] == [END] * 3
 
 
-# Imports once, then forks: every child waits for its line and writes to a thread of its own.
+# Every process writes to a thread of its own.
 WRITERS = """
-import os, sys
+import sys
 from tests.checkpoints.chain import config, put
+from tests.checkpoints.forked import at_once
 from threadloom.checkpoints import SQLSaver
-url, processes, puts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-waiting, gate = os.pipe()
-for child in range(processes):
-    if os.fork() == 0:
-        os.close(gate)
-        os.read(waiting, 1)  # returns when the parent closes the gate, for all children at the same moment
-        with SQLSaver(url) as saver:
-            at = config(str(child))
-            for number in range(puts):
-                at = put(saver, at, {"a": number})
-                saver.put_writes(at, [("a", number)], "task")
-        os._exit(0)
-os.close(gate)
-print([os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(processes)])
+
+def write(number):
+    with SQLSaver(sys.argv[1]) as saver:
+        at = config(str(number))
+        for value in range(int(sys.argv[3])):
+            at = put(saver, at, {"a": value})
+            saver.put_writes(at, [("a", value)], "task")
+
+print(at_once(int(sys.argv[2]), write))
 """
 
 

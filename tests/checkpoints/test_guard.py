@@ -48,9 +48,9 @@ def _graph(saver: SQLSaver, runner: asyncio.Runner | None, meanwhile: Any = None
 @pytest.mark.parametrize("durability", DURABILITIES)
 @pytest.mark.parametrize("new", [True, False])
 def test_a_run_that_was_overtaken_is_refused(
-    url: str, runner: asyncio.Runner | None, durability: Durability, new: bool
+    new_url: str, runner: asyncio.Runner | None, durability: Durability, new: bool
 ) -> None:
-    with SQLSaver(url) as one, SQLSaver(url) as other:
+    with SQLSaver(new_url) as one, SQLSaver(new_url) as other:
         quick = _graph(other, None)
         if not new:
             quick.invoke({"log": ["before"]}, config())
@@ -65,13 +65,13 @@ def test_a_run_that_was_overtaken_is_refused(
         assert slow.invoke({"log": ["again"]}, config())["log"][-3:] == ["again", "a", "b"]
 
 
-def test_the_later_run_wins_if_allowed(url: str, runner: asyncio.Runner | None) -> None:
-    with SQLSaver(url, on_conflict="allow") as saver:
+def test_the_later_run_wins_if_allowed(new_url: str, runner: asyncio.Runner | None) -> None:
+    with SQLSaver(new_url, on_conflict="allow") as saver:
         quick = _graph(saver, None)
         slow = _graph(saver, runner, lambda: quick.invoke({"log": ["quick"]}, config()))
         assert slow.invoke({"log": ["slow"]}, config())["log"] == ["slow", "a", "b"]
     with pytest.raises(InvalidRequestError, match="refuse, allow"):
-        SQLSaver(url, on_conflict="maybe")  # type: ignore[arg-type]
+        SQLSaver(new_url, on_conflict="maybe")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
@@ -105,9 +105,11 @@ def test_naming_a_checkpoint_frees_one_run_only(saver: SQLSaver) -> None:
 
 def test_a_program_without_a_graph_is_guarded_too(saver: SQLSaver) -> None:
     first = put(saver, config(), {"x": 1}, source="loop")
-    put(saver, first, {"x": 2}, source="loop")
-    with pytest.raises(StaleThreadError):
+    head = put(saver, first, {"x": 2}, source="loop")
+    with pytest.raises(StaleThreadError) as refused:
         put(saver, first, {"x": 3}, source="loop")
+    ids = [at["configurable"]["checkpoint_id"] for at in (first, head)]
+    assert [refused.value.parent_id, refused.value.head_id] == ids
     assert saver.get_tuple(first)
     put(saver, first, {"x": 3}, source="loop")
     with pytest.raises(StaleThreadError):

@@ -28,6 +28,7 @@ from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.listing import Listing
 from threadloom.checkpoints.records import Place, ThreadSummary
+from threadloom.checkpoints.serde import serializer_of
 from threadloom.checkpoints.sizes import Overview, ThreadSize
 from threadloom.checkpoints.sources.source import Source
 from threadloom.checkpoints.tables import Tables
@@ -48,6 +49,10 @@ class SQLSaver(BaseCheckpointSaver[str]):
             engine, which is used as it is configured and left open on `close`.
         allow: classes of yours that may be in the state (dataclasses, pydantic models, enums, …). Everything that
             LangGraph counts as safe, messages included, is allowed anyway.
+        serde: a serializer of yours for objects of other classes, which then are neither looked into nor checked: with
+            `dumps_typed` and `loads_typed`, as LangGraph's savers take it. Of a `JsonPlusSerializer` the allow-list is
+            taken over.
+        aliases: classes by the "module:name" under which they were stored, if they have been renamed or moved since.
         on_conflict: what becomes of a run on a thread that another run has taken further meanwhile: "refuse" raises
             StaleThreadError when it stores its next step, "allow" lets the later one win, as LangGraph's savers do.
         cache_bytes: how much of what was read and stored is remembered, roughly, so that a thread that goes on here
@@ -57,22 +62,24 @@ class SQLSaver(BaseCheckpointSaver[str]):
         table_prefix: what the names of the tables begin with, so that several stores fit into one schema.
 
     Raises:
-        DatabaseURLError, UnsupportedDatabaseError: here. Every method raises a `CheckpointError` of some kind when
-            the database or a value is at fault.
+        DatabaseURLError, UnsupportedDatabaseError, InvalidRequestError: here. Every method raises a `CheckpointError`
+            of some kind when the database or a value is at fault.
     """
 
     def __init__(
         self,
         url_or_engine: str | URL | Engine,
         *,
+        serde: Any = None,
         allow: Iterable[type | TypeName] = (),
+        aliases: Mapping[str, type] | None = None,
         on_conflict: Literal["refuse", "allow"] = "refuse",
         cache_bytes: int = 64 * 1024 * 1024,
         auto_setup: bool = True,
         schema: str | None = None,
         table_prefix: str = "",
     ) -> None:
-        super().__init__(serde=StrictSerializer(allow))
+        super().__init__(serde=serializer_of(serde, allow, aliases))
         self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
         self._tables = Tables(schema=schema, prefix=table_prefix)
         self._database = Database(url_or_engine, self._tables, creates=auto_setup, lost=self._ledger.forget)

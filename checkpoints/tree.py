@@ -234,7 +234,7 @@ class Decoder(Reader):
         elements: Mapping[bytes, Element],
         messages: dict[bytes, Any] | None = None,
     ) -> None:
-        super().__init__(serde.allowed)
+        super().__init__(serde)
         self._cache, self._elements, self._messages = cache, elements, messages
 
     def revive(self, code: int, data: bytes) -> Any:

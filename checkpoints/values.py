@@ -65,7 +65,8 @@ def _saving(what: str) -> Iterator[None]:
         yield
     except UnknownTypeError as exc:
         raise UnsavableValueError(
-            f"{what} holds a {exc.module}.{exc.name}, which could not be restored: it {exc.reason}. {_remedy(exc)}"
+            f"{what} holds a {exc.module}.{exc.name}, which could not be restored: "
+            f"it {exc.reason}. {_remedy_when_saving(exc)}"
         ) from exc
     except (TypeError, ValueError) as exc:
         raise UnsavableValueError(
@@ -81,13 +82,23 @@ def _restoring(thread_id: str, what: str) -> Iterator[None]:
         yield
     except UnknownTypeError as exc:
         raise UnrestorableValueError(
-            f"{where}: a stored {exc.module}.{exc.name} cannot be restored: it {exc.reason}. {_remedy(exc)}"
+            f"{where}: a stored {exc.module}.{exc.name} cannot be restored: "
+            f"it {exc.reason}. {_remedy_when_restoring(exc)}"
         ) from exc
     except (ValueError, NotImplementedError, MissingElementError) as exc:
         raise UnrestorableValueError(f"{where}: the stored bytes cannot be read ({exc})") from exc
 
 
-def _remedy(exc: UnknownTypeError) -> str:
+def _remedy_when_saving(exc: UnknownTypeError) -> str:
     if "allow-list" in exc.reason:
         return f"Create the saver with SQLSaver(..., allow=[{exc.name}])"
     return "Define it at the top level of a module, so that its fields alone rebuild it, or store plain data"
+
+
+def _remedy_when_restoring(exc: UnknownTypeError) -> str:
+    if "another serializer" in exc.reason:
+        return "Create the saver with the same SQLSaver(..., serde=…) as the one that stored it"
+    if "allow-list" in exc.reason or "imported" in exc.reason:
+        renamed = f'aliases={{"{exc.module}:{exc.name}": …}}'
+        return f"Create the saver with SQLSaver(..., allow=[{exc.name}]) or, if it has another name now, {renamed}"
+    return "Give the class back the fields that it had, or a way to be built from them"

@@ -197,7 +197,7 @@ def _tried(serde: StrictSerializer, kind: str, data: bytes) -> tuple[Sequence[by
         if kind == TREE:
             references = references_in(data)
         if kind in (TREE, "msgpack"):
-            _Prover(serde.allowed).read(data)
+            _Prover(serde).read(data)
         else:
             serde.loads_typed((kind, data))
     except UnknownTypeError as exc:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.serde.base import CipherProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
@@ -134,7 +135,7 @@ def test_a_serializer_of_langgraph_lends_its_allow_list(url: str) -> None:
     ("serde", "remedy"),
     [
         (JsonPlusSerializer(pickle_fallback=True), r"allow=\[MyClass\]"),
-        (EncryptedSerializer(Any, JsonPlusSerializer()), "encryption=Encryption"),
+        (EncryptedSerializer(cast("CipherProtocol", None)), "encryption=Encryption"),
         (object(), "no serializer"),
     ],
     ids=["pickles", "encrypts", "is none"],

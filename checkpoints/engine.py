@@ -22,6 +22,7 @@ from threadloom.checkpoints.commits import SharedCommits
 from threadloom.checkpoints.connections import Connections, LoopPool, Pool
 from threadloom.checkpoints.dialects import dialect_named
 from threadloom.checkpoints.dialects.generic import POOL_SIZE, Dialect
+from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.errors import (
     CheckpointError,
     ClosedError,
@@ -31,6 +32,7 @@ from threadloom.checkpoints.errors import (
     MissingDriverError,
     UnsupportedDatabaseError,
 )
+from threadloom.checkpoints.seals import Seals
 from threadloom.checkpoints.session import Session, Statements
 from threadloom.checkpoints.tables import SCHEMA_VERSION, Tables
 
@@ -64,11 +66,13 @@ class Database:
         target: an SQLAlchemy URL, which is opened and closed here, or an engine, which stays the caller's.
         tables: those of the store.
         creates: whether tables that do not exist are created on first use.
+        encryption: what seals the contents of rows; None stores plain text.
         lost: called when a connection turned out to be lost. The server behind the next one may be another, which
             knows less: a replica that took over before it had everything, or a backup.
 
     Attributes:
         dialect: what differs between databases.
+        seals: what is done to what is stored.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError, MissingDriverError: at once; what the database is shows on first
@@ -81,10 +85,12 @@ class Database:
         tables: Tables,
         *,
         creates: bool = True,
+        encryption: Encryption | None = None,
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._url, self.dialect, self._connections = _opened(target)
         self._statements, self._lost = Statements(tables), lost
+        self.seals = Seals(tables, encryption)
         if self.dialect.lacks:
             warnings.warn(f"{self._url.get_backend_name()}, by plain SQL only: {self.dialect.lacks}", stacklevel=3)
         # Also called when the database is garbage, so that a forgotten close leaks no connection.
@@ -207,7 +213,7 @@ class Database:
         return self._connections.run(partial(self._transact, mode, work))
 
     def _transact(self, mode: str, work: Callable[[Session], T], connection: Connection) -> T:
-        session = Session(connection, self._statements, self.dialect)
+        session = Session(connection, self._statements, self.dialect, self.seals)
         if mode == "alone":
             return work(session)
         self.dialect.begin(session, write=mode == "write")

@@ -89,10 +89,8 @@ class _History:
     def __init__(self, session: Session, place: Place) -> None:
         self._session, self._place, self._tables = session, place, session.tables
         table, values = self._tables.checkpoints, self._tables.values
-        query = select(table.c.thread_id, table.c.checkpoint_id, table.c.parent_id, table.c.body).where(
-            *_at(table, place)
-        )
-        self.rows = {row.checkpoint_id: _Head.of(row) for row in session.execute(query)}
+        query = select(*session.seals.columns(table)).where(*_at(table, place))
+        self.rows = {row.checkpoint_id: _Head.of(row) for row in session.opened(table, session.execute(query))}
         keys = session.execute(select(values.c.channel, values.c.version).where(*_at(values, place)))
         self.values = {(row.channel, row.version) for row in keys}
 

@@ -22,6 +22,7 @@ from sqlalchemy import URL, Engine
 from threadloom.checkpoints import deltas, importing, pruning, records, sizes, storage, summaries, verify
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
+from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.engine import Database, Plan, Step
 from threadloom.checkpoints.errors import InvalidRequestError
 from threadloom.checkpoints.guard import Guard
@@ -53,6 +54,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
             `dumps_typed` and `loads_typed`, as LangGraph's savers take it. Of a `JsonPlusSerializer` the allow-list is
             taken over.
         aliases: classes by the "module:name" under which they were stored, if they have been renamed or moved since.
+        encryption: keys with which everything is encrypted that is stored but ids, names, times and sizes.
         on_conflict: what becomes of a run on a thread that another run has taken further meanwhile: "refuse" raises
             StaleThreadError when it stores its next step, "allow" lets the later one win, as LangGraph's savers do.
         cache_bytes: how much of what was read and stored is remembered, roughly, so that a thread that goes on here
@@ -73,6 +75,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
         serde: Any = None,
         allow: Iterable[type | TypeName] = (),
         aliases: Mapping[str, type] | None = None,
+        encryption: Encryption | None = None,
         on_conflict: Literal["refuse", "allow"] = "refuse",
         cache_bytes: int = 64 * 1024 * 1024,
         auto_setup: bool = True,
@@ -82,7 +85,9 @@ class SQLSaver(BaseCheckpointSaver[str]):
         super().__init__(serde=serializer_of(serde, allow, aliases))
         self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
         self._tables = Tables(schema=schema, prefix=table_prefix)
-        self._database = Database(url_or_engine, self._tables, creates=auto_setup, lost=self._ledger.forget)
+        self._database = Database(
+            url_or_engine, self._tables, creates=auto_setup, encryption=encryption, lost=self._ledger.forget
+        )
         if on_conflict not in ("refuse", "allow"):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
@@ -90,7 +95,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
     @property
     def _codec(self) -> Codec:
         # Made for each use: a clone with another allow-list shares all but the serializer.
-        return Codec(cast("StrictSerializer", self.serde), self._cache)
+        return Codec(cast("StrictSerializer", self.serde), self._cache, self._database.seals.encryption)
 
     def setup(self) -> int:
         """Create the tables, or convert those of an older release.

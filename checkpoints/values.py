@@ -7,6 +7,7 @@ from typing import Any
 
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.codec import StrictSerializer, UnknownTypeError
+from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.errors import UnrestorableValueError, UnsavableValueError
 from threadloom.checkpoints.tree import TREE, Decoder, Elements, Encoder, MissingElementError
 
@@ -18,18 +19,20 @@ class Codec:
     Args:
         serde: which classes are allowed.
         cache: what is remembered of other values.
+        encryption: what names elements; None when their names are no secret.
     """
 
     serde: StrictSerializer
     cache: Cache
+    encryption: Encryption | None = None
 
-    def encode(self, channel: str, value: Any, elements: Elements, known: Set[bytes]) -> dict[str, Any]:
+    def encode(self, thread_id: str, channel: str, value: Any, elements: Elements, known: Set[bytes]) -> dict[str, Any]:
         """The columns for a channel's value; the elements that it refers to and that are not known go to `elements`.
 
         Raises:
             UnsavableValueError: it could not be restored.
         """
-        encoder = Encoder(self.serde, self.cache, known)
+        encoder = Encoder(self.serde, self.cache, known, self._naming_key(thread_id))
         with _saving(f"channel {channel!r}"):
             kind, data = encoder.encode(value)
         elements |= encoder.elements
@@ -45,7 +48,8 @@ class Codec:
         """
         with _restoring(row.thread_id, f"channel {row.channel!r}"):
             if row.type in (TREE, "msgpack"):
-                return Decoder(self.serde, self.cache, elements, messages).read(row.data)
+                key = self._naming_key(row.thread_id)
+                return Decoder(self.serde, self.cache, elements, messages, key).read(row.data)
             return self.serde.loads_typed((row.type, row.data))
 
     def pack(self, what: str, value: Any) -> bytes:
@@ -57,6 +61,9 @@ class Codec:
         """The reverse of `pack`; raises UnrestorableValueError."""
         with _restoring(thread_id, what):
             return self.serde.loads_typed(("msgpack", data))
+
+    def _naming_key(self, thread_id: str) -> bytes:
+        return self.encryption.naming_key(thread_id) if self.encryption else b""
 
 
 @contextmanager

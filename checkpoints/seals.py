@@ -1,0 +1,108 @@
+"""Rows sealed on their way into the database and opened on their way out, each for its place.
+
+Every row of contents has one blob. What it is sealed for are its table, its keys and what else says how it is to be
+read, so that none can be put in the place of another. Every insertion passes `closed`; whoever reads a blob passes its
+rows through `opened`, and could not read it otherwise: a sealed blob is no MessagePack.
+"""
+
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import ormsgpack
+from sqlalchemy import Table
+
+from threadloom.checkpoints.encryption import Encryption, key_id_of
+from threadloom.checkpoints.errors import MissingKeyError
+from threadloom.checkpoints.tables import Tables
+
+
+class Sealed(NamedTuple):
+    """What of a table is sealed, and for what: a name that stays when the table is renamed, and columns."""
+
+    name: str
+    blob: str
+    place: tuple[str, ...]
+
+
+class Seals:
+    """What a store does to the blobs of its rows.
+
+    Args:
+        tables: those of the store.
+        encryption: with which keys; None stores plain text.
+    """
+
+    def __init__(self, tables: Tables, encryption: Encryption | None) -> None:
+        self.encryption = encryption
+        self.tables: Mapping[Table, Sealed] = {
+            tables.checkpoints: Sealed("checkpoints", "body", ("ns", "checkpoint_id", "parent_id")),
+            tables.values: Sealed("values", "data", ("ns", "channel", "version", "type")),
+            tables.writes: Sealed(
+                "writes", "data", ("ns", "checkpoint_id", "task_id", "idx", "task_path", "channel", "type")
+            ),
+            tables.elements: Sealed("elements", "data", ("digest",)),
+        }
+
+    def columns(self, table: Table) -> list[Any]:
+        """What a query has to select so that its rows can be opened without being told more."""
+        sealed = self.tables[table]
+        return [table.c[name] for name in ("thread_id", *sealed.place, sealed.blob)]
+
+    def closed(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Rows as they are stored."""
+        if self.encryption is None or (sealed := self.tables.get(table)) is None:
+            return rows
+        blob, seal = sealed.blob, self.encryption.seal
+        return [
+            {**row, blob: seal(row["thread_id"], _place(sealed, [row[name] for name in sealed.place]), row[blob])}
+            for row in rows
+        ]
+
+    def opened(self, table: Table, rows: Iterable[Any], *, lenient: bool = False, **given: Any) -> Iterator[Any]:
+        """Rows that were read, with their blobs as they were before they were sealed.
+
+        Args:
+            table, rows: what was read from where; each row with its columns by name.
+            lenient: take plain rows for what they are.
+            given: the columns of its place that the rows do not have.
+
+        Raises:
+            EncryptionError: a row is not sealed as it should be, or sealed though it should not; see
+                `Encryption.open`.
+        """
+        sealed = self.tables[table]
+        for row in rows:
+            data = getattr(row, sealed.blob)
+            if self.encryption is None:
+                if (key_id := key_id_of(data)) is not None:
+                    raise MissingKeyError(key_id)
+                yield row
+            elif lenient and key_id_of(data) is None:
+                yield row
+            else:
+                thread_id, *place = (
+                    given[name] if name in given else getattr(row, name) for name in ("thread_id", *sealed.place)
+                )
+                yield _replaced(row, sealed.blob, self.encryption.open(thread_id, _place(sealed, place), data))
+
+
+def _place(sealed: Sealed, columns: Sequence[Any]) -> bytes:
+    try:
+        return ormsgpack.packb([sealed.name, *columns])
+    except TypeError:  # a lone surrogate, which no database takes either: fail as it does there
+        for column in columns:
+            str(column).encode()
+        raise
+
+
+def _replaced(row: Any, blob: str, data: bytes) -> Any:
+    if not hasattr(row, "_replace"):  # SQLAlchemy's have none
+        row = _kind(row._fields)._make(row)
+    return row._replace(**{blob: data})
+
+
+@lru_cache
+def _kind(fields: tuple[str, ...]) -> Any:
+    return namedtuple("Opened", fields)  # which fields shows at run time only

@@ -49,6 +49,10 @@ class Encryption:
         current: the id of the key that encrypts; the first if it is not given. The others can only read, until
             `SQLSaver.rekey` has made them superfluous.
 
+    Attributes:
+        current: that id.
+        header: what begins every row that was sealed with it.
+
     Raises:
         InvalidKeyError: a key has another length, or an id is empty or longer than 32 bytes.
         EncryptionError: the package `cryptography` is missing.
@@ -61,7 +65,7 @@ class Encryption:
         self.current = next(iter(keys)) if current is None else current
         if self.current not in keys:
             raise InvalidKeyError(f"the current key {current!r} is not among the keys: {', '.join(keys)}")
-        self._header = _header(self.current)
+        self.header = _header(self.current)
         self._cipher = _aes_gcm()
         self._thread_keys = lru_cache(REMEMBERED)(self._derive)
 
@@ -95,7 +99,7 @@ class Encryption:
         """The contents of a row, sealed with the current key for a thread and a place in it."""
         nonce = secrets.token_bytes(NONCE)
         sealed: bytes = self._thread_keys(self.current, thread_id).cipher.encrypt(nonce, data, place)
-        return b"".join((self._header, nonce, sealed))
+        return b"".join((self.header, nonce, sealed))
 
     def open(self, thread_id: str, place: bytes, data: bytes) -> bytes:
         """The contents of a sealed row.
@@ -119,9 +123,16 @@ class Encryption:
             raise BrokenSealError(thread_id, key_id) from None
         return opened
 
-    def is_current(self, data: bytes) -> bool:
-        """Whether a row was sealed with the current key."""
-        return data.startswith(self._header)
+    def proof(self) -> bytes:
+        """Something that `check` accepts from this very key only."""
+        return self.seal("", _PROOF, b"")
+
+    def check(self, proof: bytes) -> None:
+        """Raise BrokenSealError if a proof was made by another key of the same id."""
+        try:
+            self.open("", _PROOF, proof)
+        except BrokenSealError as exc:
+            raise BrokenSealError(None, exc.key_id) from None
 
     def _derive(self, key_id: str, thread_id: str) -> _ThreadKeys:
         # Whether an id can be stored is the database's to say.
@@ -146,6 +157,7 @@ def _header(key_id: str) -> bytes:
 
 
 _MARK, _FORMAT = bytes([MARK]), bytes([FORMAT])
+_PROOF = b"proof"
 
 
 def _checked(key_id: str) -> str:

@@ -110,14 +110,17 @@ class BrokenSealError(EncryptionError):
     """What is stored does not open: the key is another one of the same id, or somebody changed or moved a row.
 
     Attributes:
-        thread_id, key_id: where, and the id of the key.
+        thread_id, key_id: where, and the id of the key; no thread when the key is another one for sure.
     """
 
-    def __init__(self, thread_id: str, key_id: str) -> None:
+    def __init__(self, thread_id: str | None, key_id: str) -> None:
         self.thread_id, self.key_id = thread_id, key_id
         super().__init__(
-            f"thread {thread_id!r}: what is stored does not open with the key {key_id!r}: either that is another key "
-            "of the same id, or somebody changed or moved rows; `threadloom db verify` tells how much is concerned"
+            f"the key {key_id!r} is not the one of that id with which this database was encrypted; give that one, or "
+            "this one another id"
+            if thread_id is None
+            else f"thread {thread_id!r}: what is stored does not open with the key {key_id!r}: either that is another "
+            "key of the same id, or somebody changed or moved rows; `threadloom db verify` tells how much is concerned"
         )
 
 

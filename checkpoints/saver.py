@@ -19,7 +19,7 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import deltas, importing, pruning, records, sizes, storage, summaries, verify
+from threadloom.checkpoints import deltas, importing, pruning, records, rekeying, sizes, storage, summaries, verify
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
 from threadloom.checkpoints.encryption import Encryption
@@ -29,6 +29,7 @@ from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.listing import Listing
 from threadloom.checkpoints.records import Place, ThreadSummary
+from threadloom.checkpoints.rekeying import Rekeyed
 from threadloom.checkpoints.serde import serializer_of
 from threadloom.checkpoints.sizes import Overview, ThreadSize
 from threadloom.checkpoints.sources.source import Source
@@ -323,6 +324,14 @@ class SQLSaver(BaseCheckpointSaver[str]):
         unguarded._guard = Guard(enabled=False)  # noqa: SLF001  # history is stored in any order
         return importing.import_threads(source, unguarded, thread_ids, dry_run=dry_run, progress=progress)
 
+    def rekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
+        """Encrypt with the current key all that is plain text or has another key, which nobody needs afterwards.
+
+        Runs beside readers and writers that have the current key, and passes over what has it already. Calls `progress`
+        after each thread, and returns the totals. Raises EncryptionError for what was encrypted with a missing key.
+        """
+        return rekeying.rekey(self._database, progress)
+
     def overview(self) -> Overview:
         """What kind of database this is, its schema, and how many threads and checkpoints it has."""
         return self._database.read(sizes.overview)
@@ -418,6 +427,10 @@ class SQLSaver(BaseCheckpointSaver[str]):
         while page := await self._database.offload(timeline.next_page):
             for moment in page:
                 yield moment
+
+    async def arekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
+        """`rekey` for event loops; `progress` is called in another thread."""
+        return await self._database.offload(self.rekey, progress)
 
     async def asizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
         """`sizes` for event loops."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import ormsgpack
-from sqlalchemy import Table
+from sqlalchemy import LargeBinary, Table, func, literal
 
 from threadloom.checkpoints.encryption import Encryption, key_id_of
 from threadloom.checkpoints.errors import MissingKeyError
@@ -44,6 +44,17 @@ class Seals:
             ),
             tables.elements: Sealed("elements", "data", ("digest",)),
         }
+
+    @property
+    def documents(self) -> tuple[Table, ...]:
+        """The tables with contents that no other contents refer to."""
+        return tuple(table for table, sealed in self.tables.items() if sealed.name != "elements")
+
+    def stale(self, table: Table) -> Any:
+        """An SQL condition: not sealed with the current key."""
+        header = self.encryption.header if self.encryption else b""
+        blob = table.c[self.tables[table].blob]
+        return func.substr(blob, 1, len(header), type_=LargeBinary) != literal(header, LargeBinary)
 
     def columns(self, table: Table) -> list[Any]:
         """What a query has to select so that its rows can be opened without being told more."""

@@ -87,6 +87,20 @@ def references_in(data: bytes) -> list[bytes]:
     return found
 
 
+def renamed(data: bytes, names: Mapping[bytes, bytes]) -> bytes:
+    """A document with other digests in the place of those that have another name."""
+
+    def rebuilt(code: int, content: bytes) -> ormsgpack.Ext:
+        if code == REFERENCE:
+            content = names.get(content, content)
+        elif code in (LIST, DICT, jsonplus.EXT_DELTA_SNAPSHOT):
+            content = renamed(content, names)
+        return ormsgpack.Ext(code, content)
+
+    document = ormsgpack.unpackb(data, ext_hook=rebuilt, option=ormsgpack.OPT_NON_STR_KEYS)
+    return ormsgpack.packb(document, option=ormsgpack.OPT_NON_STR_KEYS)
+
+
 class Encoder:
     """Turns one value into a document and the elements below it that are not known to be stored.
 

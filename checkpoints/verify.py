@@ -62,7 +62,7 @@ def problems(database: Database, tables: Tables, serde: StrictSerializer, thread
         yield from _Thread(database, tables, serde, thread_id).problems()
         return
     found = None
-    while (found := database.read(_next, "thread_id", None, found)) is not None:
+    while (found := database.read(next_name, "thread_id", None, found)) is not None:
         yield from _Thread(database, tables, serde, found).problems()
 
 
@@ -86,7 +86,7 @@ class _Thread:
         for row in _walk(self._database, query, [elements.c.digest]):
             self._learn(row)
         ns = None
-        while (ns := self._database.read(_next, "ns", self._thread_id, ns)) is not None:
+        while (ns := self._database.read(next_name, "ns", self._thread_id, ns)) is not None:
             for problem in self._in_namespace(Place(self._thread_id, ns)):
                 if problem.kind != "missing" or self._database.read(_epoch, self._thread_id) == epoch:
                     yield problem
@@ -244,7 +244,7 @@ def _page(
     return rows
 
 
-def _next(session: Session, name: str, thread_id: str | None, after: str | None) -> str | None:
+def next_name(session: Session, name: str, thread_id: str | None, after: str | None) -> str | None:
     """The thread id or namespace that follows: one look into the index of each table."""
     found = []
     for table in session.tables.contents:

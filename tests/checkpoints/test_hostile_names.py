@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, empt
 from langgraph.checkpoint.memory import InMemorySaver
 
 from tests.checkpoints.chain import config
-from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints import Encryption, SQLSaver
 from threadloom.checkpoints.errors import CheckpointError, ThreadExistsError
 
 # Names that some database, collation, driver or format string takes for another one, or for code.
@@ -121,12 +121,16 @@ def _storable(call: Any, kind: str) -> bool:
 SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(calls=st.lists(CALLS, max_size=8), wanted=NOTES, where=st.tuples(ANY, ANY))
 def test_hostile_names_do_what_they_do_in_memory(
-    empty_url: Callable[[], str], calls: list[tuple[Any, ...]], wanted: dict[str, Any], where: tuple[str, str]
+    empty_url: Callable[[], str],
+    encryption: Encryption | None,
+    calls: list[tuple[Any, ...]],
+    wanted: dict[str, Any],
+    where: tuple[str, str],
 ) -> None:
-    with SQLSaver(empty_url()) as ours:
+    with SQLSaver(empty_url(), encryption=encryption) as ours:
         kind, model = ours.overview().database, Model()
         for number, call in enumerate(calls):
             exists = call[0] == "copy" and any(model.list({"configurable": {"thread_id": call[2]}}))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import ormsgpack
-from sqlalchemy import LargeBinary, Table, func, literal
+from sqlalchemy import LargeBinary, Table, func, literal, or_
 
 from threadloom.checkpoints.encryption import Encryption, key_id_of
 from threadloom.checkpoints.errors import MissingKeyError
@@ -53,8 +53,9 @@ class Seals:
     def stale(self, table: Table) -> Any:
         """An SQL condition: not sealed with the current key."""
         header = self.encryption.header if self.encryption else b""
-        blob = table.c[self.tables[table].blob]
-        return func.substr(blob, 1, len(header), type_=LargeBinary) != literal(header, LargeBinary)
+        begins = func.substr(table.c[self.tables[table].blob], 1, len(header), type_=LargeBinary)
+        # SQLite finds NULL at the beginning of what is empty.
+        return or_(begins.is_(None), begins != literal(header, LargeBinary))
 
     def columns(self, table: Table) -> list[Any]:
         """What a query has to select so that its rows can be opened without being told more."""

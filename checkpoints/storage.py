@@ -110,7 +110,7 @@ def put_writes_alone(session: Session, put: Writes, ledger: Ledger) -> Outcome:
 def put_writes(session: Session, put: Writes, ledger: Ledger) -> Outcome:
     """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there."""
     epoch = None
-    if put.elements:
+    if any(row["type"] == TREE for row in put.rows):  # also when all that it refers to is known to be stored
         epoch, _ = enter_thread(session, put.place.thread_id, "share")
         if not _still_true(put.knowledge, epoch, ledger):
             return Outcome(epoch, done=False)

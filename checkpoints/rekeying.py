@@ -8,7 +8,7 @@ so that each page brings few elements that were not there before.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, delete, literal, select
+from sqlalchemy import Table, delete
 
 from threadloom.checkpoints import keyring
 from threadloom.checkpoints.elements import enter_thread, renew_thread
@@ -58,9 +58,11 @@ class _Thread:
 
     def rekey(self) -> int:
         """Encrypt it; returns how many rows that took."""
-        rows = 0
-        while not self._database.write(self._finish):
+        rows, done = 0, False
+        while not done:
             rows += self._documents()
+            last, done = self._database.write(self._finish)
+            rows += last
         return rows
 
     def _documents(self) -> int:
@@ -83,17 +85,19 @@ class _Thread:
         session.insert_or_replace(table, self._rewriting.rewritten(session, table, rows))
         return len(rows), last
 
-    def _finish(self, session: Session) -> bool:
-        """Delete elements of other keys, to which nothing refers once no document has another key; False: some has."""
-        enter_thread(session, self._thread_id, "own")
-        if any(self._is_stale(session, table) for table in session.seals.documents):
-            return False
+    def _finish(self, session: Session) -> tuple[int, bool]:
+        """Delete elements of other keys, to which nothing refers once no document has another key.
+
+        Returns how many rows others had stored with another key meanwhile, and whether all is done.
+        """
+        rows = 0
+        for table in session.seals.documents:
+            count, after = self._rewrite(session, table, None)
+            rows += count
+            if after is not None:
+                return rows, False
         elements = session.tables.elements
         gone = elements.c.thread_id == self._thread_id, session.seals.stale(elements)
         if session.execute(delete(elements).where(*gone)).rowcount:
             renew_thread(session, self._thread_id)
-        return True
-
-    def _is_stale(self, session: Session, table: Table) -> bool:
-        query = select(literal(1)).where(table.c.thread_id == self._thread_id, session.seals.stale(table))
-        return session.execute(query.limit(1)).first() is not None
+        return rows, True

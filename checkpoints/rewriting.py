@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Table, select, tuple_
 
-from threadloom.checkpoints.elements import chunks, store_elements
+from threadloom.checkpoints.elements import chunks
 from threadloom.checkpoints.encryption import Encryption
+from threadloom.checkpoints.records import element_rows
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tree import TREE, Element, Elements, digest_of, references_in, renamed
 
@@ -49,7 +50,7 @@ class Rewriting:
         parts: Elements = {}
         for digest in found:
             self._rename(digest, found, parts)
-        store_elements(session, self._target, parts)
+        session.insert_new(session.tables.elements, element_rows(self._target, parts))
 
     def _below(self, session: Session, wanted: set[bytes]) -> dict[bytes, bytes]:
         """The elements with these digests and those below them, as far as they have no new names yet."""

@@ -51,9 +51,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
             engine, which is used as it is configured and left open on `close`.
         allow: classes of yours that may be in the state (dataclasses, pydantic models, enums, …). Everything that
             LangGraph counts as safe, messages included, is allowed anyway.
-        serde: a serializer of yours for objects of other classes, which then are neither looked into nor checked: with
-            `dumps_typed` and `loads_typed`, as LangGraph's savers take it. Of a `JsonPlusSerializer` the allow-list is
-            taken over.
+        serde: a serializer of yours, as LangGraph's savers take it, for objects of classes that are not allowed.
         aliases: classes by the "module:name" under which they were stored, if they have been renamed or moved since.
         encryption: keys with which everything is encrypted that is stored but ids, names, times and sizes.
         on_conflict: what becomes of a run on a thread that another run has taken further meanwhile: "refuse" raises
@@ -327,8 +325,8 @@ class SQLSaver(BaseCheckpointSaver[str]):
     def rekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
         """Encrypt with the current key all that is plain text or has another key, which nobody needs afterwards.
 
-        Runs beside readers and writers that have the current key, and passes over what has it already. Calls `progress`
-        after each thread, and returns the totals. Raises EncryptionError for what was encrypted with a missing key.
+        Runs beside readers and writers that have the current key, and passes over what has it already. `progress` is
+        called after each thread. Raises EncryptionError for what was encrypted with a missing key.
         """
         return rekeying.rekey(self._database, progress)
 

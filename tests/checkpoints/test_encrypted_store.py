@@ -235,14 +235,14 @@ def test_after_rekey_the_old_key_is_superfluous(empty_url: Callable[[], str]) ->
 def test_an_interrupted_rekey_goes_on_where_it_was(
     url: str, encryption: Encryption | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("threadloom.checkpoints.rewriting.PAGE", 2)
+    monkeypatch.setattr("threadloom.checkpoints.rewriting.PAGE", 3)
     with _opened(url, encryption) as saver:
         _fill(saver)
         expected = _state(saver)
     rows = 0
     for lives in range(100):
         with _opened(url, KEYS) as saver, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(saver._database, "write", _mortal(saver._database.write, lives % 5))
+            patch.setattr(saver._database, "write", _mortal(saver._database.write, 1 + lives % 4))
             try:
                 rows += saver.rekey().rows
                 break
@@ -272,11 +272,11 @@ def _mortal(write: Callable[..., Any], lives: int) -> Callable[..., Any]:
 def test_rekey_runs_beside_writers_with_the_old_and_the_new_key(new_url: str) -> None:
     with _opened(new_url, BEFORE) as old, _opened(new_url, KEYS) as new:
         _fill(old)
-        stop, failures = threading.Event(), list[CheckpointError]()
+        failures: list[CheckpointError] = []
 
         def write(saver: SQLSaver, thread: str) -> None:
             at, items = config(thread), list[str]()
-            while not stop.is_set():
+            for _ in range(15):
                 items.append(f"{thread} " * 40)
                 try:
                     at = put(saver, at, {"items": list(items)})
@@ -287,13 +287,8 @@ def test_rekey_runs_beside_writers_with_the_old_and_the_new_key(new_url: str) ->
         writers = [threading.Thread(target=write, args=each) for each in ((old, "o"), (new, "n"))]
         for writer in writers:
             writer.start()
-        try:
-            for _ in range(3):
-                new.rekey()
-        finally:
-            stop.set()
-            for writer in writers:
-                writer.join()
+        while any(writer.is_alive() for writer in writers):
+            new.rekey()
         assert failures == []
         new.rekey()
         assert [p for p in new.verify() if p.kind != "unreferenced"] == []

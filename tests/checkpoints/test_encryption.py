@@ -68,7 +68,7 @@ def test_a_bytearray_is_a_document_too() -> None:
 def test_an_older_key_reads_and_a_missing_or_another_one_does_not() -> None:
     sealed = FORMER.seal("t", b"", b"x")
     assert BOTH.open("t", b"", sealed) == b"x"
-    assert (BOTH.is_current(sealed), FORMER.is_current(sealed)) == (False, True)
+    assert [sealed.startswith(keys.header) for keys in (BOTH, FORMER)] == [False, True]
     with pytest.raises(MissingKeyError, match=r"with the key '2026', and the keys here are 2025") as missing:
         FORMER.open("t", b"", BOTH.seal("t", b"", b"x"))
     assert missing.value.key_id == "2026"
@@ -99,7 +99,7 @@ def test_keys_are_read_from_text() -> None:
     for parsed in (Encryption.parse(text), Encryption.parse(f"2026={KEY.hex()},2025={OLD.hex()}")):
         assert (parsed.key_ids, parsed.current) == (("2026", "2025"), "2026")
         assert parsed.open("t", b"", FORMER.seal("t", b"", b"x")) == b"x"
-    assert Encryption({"a": KEY, "b": OLD}, current="b").is_current(Encryption({"b": OLD}).seal("t", b"", b""))
+    assert Encryption({"a": KEY, "b": OLD}, current="b").header == Encryption({"b": OLD}).header
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,11 @@ class StrictSerializer(JsonPlusSerializer):
         if kind not in ("msgpack", "bytearray"):
             return super().loads_typed(data)
         value = Reader(self).read(raw)
-        return value if kind == "msgpack" else bytearray(value)
+        if kind == "msgpack":
+            return value
+        if not isinstance(value, bytes):
+            raise ValueError("a bytearray was not stored as one")
+        return bytearray(value)
 
 
 class _Packer:

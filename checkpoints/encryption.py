@@ -1,8 +1,8 @@
 """Encryption at rest: AES-256-GCM over the contents of rows, each sealed for its place.
 
 A sealed row cannot be read, changed, moved or swapped without a key; how many there are, how long each is and what
-their keys in the database are called remains visible. It begins with the byte C1, which no MessagePack document has
-anywhere as a head, so that nothing plain can be taken for sealed, nor the reverse:
+their keys in the database are called remains visible. It begins with the byte C1, as no MessagePack document and no
+deflated one does, so that nothing plain can be taken for sealed, nor the reverse:
 
     C1 | 1, the format | length of the key's id | the id | nonce, 12 bytes | ciphertext and tag
 
@@ -66,7 +66,7 @@ class Encryption:
         if self.current not in keys:
             raise InvalidKeyError(f"the current key {current!r} is not among the keys: {', '.join(keys)}")
         self.header = _header(self.current)
-        self._cipher = _aes_gcm()
+        self._cipher, self._invalid = _aes_gcm()
         self._thread_keys = lru_cache(REMEMBERED)(self._derive)
 
     @classmethod
@@ -108,18 +108,13 @@ class Encryption:
             NotEncryptedError, MissingKeyError: it is plain, or sealed with a key that is not at hand.
             BrokenSealError: the key is another one of the same id, or the row was changed or moved.
         """
-        from cryptography.exceptions import InvalidTag
-
-        key_id = key_id_of(data)
-        if key_id is None:
-            raise NotEncryptedError(thread_id)
-        if key_id not in self._keys:
-            raise MissingKeyError(key_id, self.key_ids)
-        body = len(_header(key_id))
-        nonce, sealed = data[body : body + NONCE], data[body + NONCE :]
+        key_id = self.current if data.startswith(self.header) else self._older(thread_id, data)
+        body = 3 + data[2] + NONCE
         try:
-            opened: bytes = self._thread_keys(key_id, thread_id).cipher.decrypt(nonce, sealed, place)
-        except (InvalidTag, ValueError):  # the latter for what was cut short
+            opened: bytes = self._thread_keys(key_id, thread_id).cipher.decrypt(
+                data[body - NONCE : body], data[body:], place
+            )
+        except (self._invalid, ValueError):  # the latter for what was cut short
             raise BrokenSealError(thread_id, key_id) from None
         return opened
 
@@ -133,6 +128,14 @@ class Encryption:
             self.open("", _PROOF, proof)
         except BrokenSealError as exc:
             raise BrokenSealError(None, exc.key_id) from None
+
+    def _older(self, thread_id: str, data: bytes) -> str:
+        key_id = key_id_of(data)
+        if key_id is None:
+            raise NotEncryptedError(thread_id)
+        if key_id not in self._keys:
+            raise MissingKeyError(key_id, self.key_ids)
+        return key_id
 
     def _derive(self, key_id: str, thread_id: str) -> _ThreadKeys:
         # Whether an id can be stored is the database's to say.
@@ -185,10 +188,12 @@ def _decoded(text: str) -> bytes:
         return b""
 
 
-def _aes_gcm() -> Any:
+def _aes_gcm() -> tuple[Any, type[Exception]]:
+    """The cipher, and what it raises for what it did not make."""
     try:
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ImportError as exc:
         text = f"encryption needs the package cryptography ({exc}); pip install 'threadloom[encryption]'"
         raise EncryptionError(text) from exc
-    return AESGCM
+    return AESGCM, InvalidTag

@@ -85,19 +85,31 @@ class Seals:
                 `Encryption.open`.
         """
         sealed = self.tables[table]
-        for row in rows:
-            data = getattr(row, sealed.blob)
-            if self.encryption is None:
-                if (key_id := key_id_of(data)) is not None:
-                    raise MissingKeyError(key_id)
-                yield row
-            elif lenient and key_id_of(data) is None:
-                yield row
-            else:
-                thread_id, *place = (
-                    given[name] if name in given else getattr(row, name) for name in ("thread_id", *sealed.place)
-                )
-                yield _replaced(row, sealed.blob, self.encryption.open(thread_id, _place(sealed, place), data))
+        if self.encryption is None:
+            return _plain(sealed, rows)
+        return _unsealed(self.encryption, sealed, rows, given, lenient=lenient)
+
+
+def _plain(sealed: Sealed, rows: Iterable[Any]) -> Iterator[Any]:
+    for row in rows:
+        if (key_id := key_id_of(getattr(row, sealed.blob))) is not None:
+            raise MissingKeyError(key_id)
+        yield row
+
+
+def _unsealed(
+    encryption: Encryption, sealed: Sealed, rows: Iterable[Any], given: Mapping[str, Any], *, lenient: bool
+) -> Iterator[Any]:
+    make, at = None, 0
+    for row in rows:
+        if make is None:  # it takes SQLAlchemy a while to say what fields its rows have, all the same ones
+            fields = row._fields
+            make, at = _kind(fields), fields.index(sealed.blob)
+        data = row[at]
+        if not lenient or key_id_of(data) is not None:
+            thread_id, *place = [given[n] if n in given else getattr(row, n) for n in ("thread_id", *sealed.place)]
+            data = encryption.open(thread_id, _place(sealed, place), data)
+        yield make((*row[:at], data, *row[at + 1 :]))
 
 
 def _place(sealed: Sealed, columns: Sequence[Any]) -> bytes:
@@ -109,12 +121,8 @@ def _place(sealed: Sealed, columns: Sequence[Any]) -> bytes:
         raise
 
 
-def _replaced(row: Any, blob: str, data: bytes) -> Any:
-    if not hasattr(row, "_replace"):  # SQLAlchemy's have none
-        row = _kind(row._fields)._make(row)
-    return row._replace(**{blob: data})
-
-
 @lru_cache
 def _kind(fields: tuple[str, ...]) -> Any:
-    return namedtuple("Opened", fields)  # which fields shows at run time only
+    """What makes a row with these fields; SQLAlchemy's rows cannot be made."""
+    opened: Any = namedtuple("Opened", fields)  # type: ignore[misc]  # which they are shows at run time only
+    return opened._make

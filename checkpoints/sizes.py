@@ -54,13 +54,14 @@ class ThreadSize(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """What a database is, and how much is in it."""
+    """What a database is, how much is in it, and the ids of the keys that it is encrypted with."""
 
     database: str
     driver: str
     schema_version: int
     threads: int
     checkpoints: int
+    keys: tuple[str, ...]
 
 
 def overview(session: Session) -> Overview:
@@ -69,7 +70,8 @@ def overview(session: Session) -> Overview:
     counts = select(func.count(distinct(checkpoints.c.thread_id)), func.count()).select_from(checkpoints)
     threads, total = session.execute(counts).one()
     dialect = session.connection.dialect
-    return Overview(dialect.name, dialect.driver, schema.version(session) or 0, threads, total)
+    keys = session.execute(select(session.tables.keys.c.key_id)).scalars()
+    return Overview(dialect.name, dialect.driver, schema.version(session) or 0, threads, total, tuple(keys))
 
 
 def load_sizes(session: Session, limit: int) -> list[ThreadSize]:

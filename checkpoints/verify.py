@@ -13,7 +13,7 @@ from sqlalchemy import Row, Select, Table, func, select, tuple_
 
 from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
 from threadloom.checkpoints.engine import Database
-from threadloom.checkpoints.errors import BrokenSealError, EncryptionError, UnrestorableValueError
+from threadloom.checkpoints.errors import EncryptionError, MissingKeyError, NotEncryptedError, UnrestorableValueError
 from threadloom.checkpoints.records import Place, body_of, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
@@ -149,7 +149,8 @@ class _Thread:
             [opened] = self._database.seals.opened(table, [row], thread_id=self._thread_id)
         except EncryptionError as exc:
             self._incomplete = True
-            return None, _Fault("damaged" if isinstance(exc, BrokenSealError) else "unrestorable", "", str(exc))
+            kind: Kind = "unrestorable" if isinstance(exc, MissingKeyError | NotEncryptedError) else "damaged"
+            return None, _Fault(kind, "", str(exc))
         return opened, None
 
     def _faults_of(self, table: Table, row: Row[Any]) -> Mapping[_Fault, None]:

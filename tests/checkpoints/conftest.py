@@ -62,6 +62,13 @@ def saver(empty_url: Callable[[], str], encryption: Encryption | None) -> Iterat
         yield saver
 
 
+@pytest.fixture
+def plain_saver(empty_url: Callable[[], str]) -> Iterator[SQLSaver]:
+    """A saver on an empty database of every kind, of plain text, for tests that change rows by hand."""
+    with SQLSaver(empty_url()) as saver:
+        yield saver
+
+
 def _emptied(url: str) -> str:
     with SQLSaver(url, encryption=KEYS) as saver:
         saver._database.open(convert=True)

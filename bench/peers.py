@@ -11,7 +11,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
 from bench.databases import MARIADB, NOWHERE, POSTGRESQL, SQLITE, Databases
-from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints import Encryption, SQLSaver
 
 Saver = BaseCheckpointSaver[Any]
 CONNECTIONS = 8
@@ -99,8 +99,10 @@ async def _memory(address: str) -> AsyncIterator[Saver]:  # noqa: ARG001  # ther
 
 
 @asynccontextmanager
-async def _threadloom(address: str) -> AsyncIterator[Saver]:
-    async with SQLSaver(address if "://" in address else f"sqlite:///{address}") as saver:
+async def threadloom(address: str, encryption: Encryption | None = None) -> AsyncIterator[Saver]:
+    """Ours."""
+    url = address if "://" in address else f"sqlite:///{address}"
+    async with SQLSaver(url, encryption=encryption) as saver:
         await saver.asetup()
         yield saver
 
@@ -163,12 +165,12 @@ PEERS: Sequence[Peer] = (
     Peer("official postgres", _official_postgres, POSTGRESQL),
     Peer("official postgres async", _official_postgres_async, POSTGRESQL, asynchronous=True),
     Peer("official postgres delta", _official_postgres, POSTGRESQL, delta=True),
-    Peer("threadloom sqlite", _threadloom, SQLITE),
-    Peer("threadloom sqlite async", _threadloom, SQLITE, asynchronous=True),
-    Peer("threadloom postgres", _threadloom, POSTGRESQL),
-    Peer("threadloom postgres async", _threadloom, POSTGRESQL, asynchronous=True),
-    Peer("threadloom mariadb", _threadloom, MARIADB),
-    Peer("threadloom mariadb async", _threadloom, MARIADB, asynchronous=True),
+    Peer("threadloom sqlite", threadloom, SQLITE),
+    Peer("threadloom sqlite async", threadloom, SQLITE, asynchronous=True),
+    Peer("threadloom postgres", threadloom, POSTGRESQL),
+    Peer("threadloom postgres async", threadloom, POSTGRESQL, asynchronous=True),
+    Peer("threadloom mariadb", threadloom, MARIADB),
+    Peer("threadloom mariadb async", threadloom, MARIADB, asynchronous=True),
 )
 
 

@@ -1,4 +1,4 @@
-"""SQL checkpoints for LangGraph: `SQLSaver`, and `tables_in` for a program whose own migrations create the tables.
+"""SQL checkpoints for LangGraph: `SQLSaver`, `Encryption`, and `tables_in` for a program with migrations of its own.
 
 Imported on first use, since they bring langgraph and sqlalchemy.
 """
@@ -7,12 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from threadloom.checkpoints.encryption import Encryption
     from threadloom.checkpoints.saver import SQLSaver
     from threadloom.checkpoints.tables import tables_in
 
-__all__ = ["SQLSaver", "tables_in"]
+__all__ = ["Encryption", "SQLSaver", "tables_in"]
 
-_HOMES = {"SQLSaver": "saver", "tables_in": "tables"}
+_HOMES = {"Encryption": "encryption", "SQLSaver": "saver", "tables_in": "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,21 +9,27 @@ list are plain, exceptions are their repr, and objects inside the free-form fiel
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import ormsgpack
 from langgraph.checkpoint.serde import jsonplus
 from langgraph.checkpoint.serde._msgpack import SAFE_MSGPACK_TYPES
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Send
 from pydantic import BaseModel, ValidationError
 
+from threadloom.checkpoints.errors import InvalidRequestError
+
 TypeName = tuple[str, ...]
 
 OPTIONS: int = jsonplus._option  # noqa: SLF001  # the bytes have to be LangGraph's
 _FALLBACK: Callable[[Any], Any] = jsonplus._msgpack_default  # noqa: SLF001  # the same
+
+
+OTHER = 83  # the extension code of what another serializer encoded; 80 to 82 are in `tree`
 
 
 class UnknownTypeError(Exception):
@@ -39,34 +45,47 @@ class StrictSerializer(JsonPlusSerializer):
 
     Args:
         allow: classes, or (module, name) pairs, that may be restored besides LangGraph's own safe types.
+        aliases: classes, which are allowed too, by what they were called when they were stored: "module:name".
+        other: a serializer of the program's, for the objects that this one refuses; whatever it does is trusted.
     """
 
-    def __init__(self, allow: Iterable[type | TypeName] = ()) -> None:
-        self.allowed = frozenset((c.__module__, c.__name__) if isinstance(c, type) else tuple(c) for c in allow)
+    def __init__(
+        self,
+        allow: Iterable[type | TypeName] = (),
+        aliases: Mapping[str, type] | None = None,
+        other: SerializerProtocol | None = None,
+    ) -> None:
+        self.aliases, self.other = aliases or {}, other
+        self.renamed = {_type_name(old): new for old, new in self.aliases.items()}
+        classes = [*allow, *self.renamed.values()]
+        self.allowed = frozenset((c.__module__, c.__name__) if isinstance(c, type) else tuple(c) for c in classes)
         super().__init__(allowed_msgpack_modules=self.allowed or None)
 
     def with_msgpack_allowlist(self, extra_allowlist: Iterable[TypeName | type]) -> "StrictSerializer":
         """This serializer, or one that allows more; LangGraph passes the types of a graph's schema."""
-        extended = StrictSerializer([*self.allowed, *extra_allowlist])
+        extended = StrictSerializer([*self.allowed, *extra_allowlist], self.aliases, self.other)
         return self if extended.allowed == self.allowed else extended
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        """Encode; raises UnknownTypeError for a class that could not be restored, TypeError for what has no code."""
-        if obj is None or isinstance(obj, bytes | bytearray):
+        """Encode; raises UnknownTypeError for a class that could not be restored, TypeError for what has no code.
+
+        Whatever is not None is one msgpack document: those of encrypted rows begin with what none of them does.
+        """
+        if obj is None:
             return super().dumps_typed(obj)
-        return "msgpack", self.pack(obj)
+        return ("bytearray", self.pack(bytes(obj))) if isinstance(obj, bytearray) else ("msgpack", self.pack(obj))
 
     def pack(self, obj: Any) -> bytes:
         """Encode as one msgpack document, whatever it is; raises as `dumps_typed` does."""
-        objects: list[Any] = []
-
-        def encode(part: Any) -> Any:
-            objects.append(part)
-            return _FALLBACK(part)
-
-        data = ormsgpack.packb(obj, default=encode, option=OPTIONS)
-        if objects:
-            Reader(self.allowed).check(data)
+        packer = _Packer(self)
+        try:
+            data = ormsgpack.packb(obj, default=packer.encode, option=OPTIONS)
+        except TypeError:
+            if packer.failure:
+                raise packer.failure from None
+            raise
+        if packer.used:
+            Reader(self).check(data)
         else:  # plain data
             refuse_extensions(data)
         return data
@@ -74,21 +93,69 @@ class StrictSerializer(JsonPlusSerializer):
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """Decode; raises UnknownTypeError for a class that cannot be restored, ValueError for damaged bytes."""
         kind, raw = data
-        return Reader(self.allowed).read(raw) if kind == "msgpack" else super().loads_typed(data)
+        if kind not in ("msgpack", "bytearray"):
+            return super().loads_typed(data)
+        value = Reader(self).read(raw)
+        if kind == "msgpack":
+            return value
+        if not isinstance(value, bytes):
+            raise ValueError("a bytearray was not stored as one")
+        return bytearray(value)
+
+
+class _Packer:
+    """Encodes the objects in one document; ormsgpack swallows what its hook raises, so the reason is kept here."""
+
+    def __init__(self, serde: StrictSerializer) -> None:
+        self._serde = serde
+        self.used = False
+        self.failure: UnknownTypeError | None = None
+
+    def encode(self, part: Any) -> Any:
+        """What stands for an object that msgpack does not know."""
+        self.used = True
+        if self._serde.other is None:
+            return _FALLBACK(part)
+        try:
+            code = _FALLBACK(part)
+            Reader(self._serde).check(ormsgpack.packb(code))
+        except (UnknownTypeError, TypeError, ValueError):
+            return self._otherwise(part, self._serde.other)
+        return code
+
+    def _otherwise(self, part: Any, other: SerializerProtocol) -> ormsgpack.Ext:
+        kind = type(part)
+        try:
+            # What the program's serializer returns is stored, so it is tried out first as ours is.
+            name, data = other.dumps_typed(part)
+            revived = type(other.loads_typed((name, data)))
+            content = ormsgpack.packb((kind.__module__, kind.__qualname__, name, data))
+        except Exception as exc:  # noqa: BLE001  # it is the program's: whatever it raises, the value is not saved
+            reason = f"is refused by {_name_of(other)} ({type(exc).__name__}: {exc})"
+        else:
+            if revived is kind:
+                return ormsgpack.Ext(OTHER, content)
+            reason = f"comes back from {_name_of(other)} as a {revived.__module__}.{revived.__qualname__}"
+        self.failure = UnknownTypeError(kind.__module__, kind.__qualname__, reason)
+        raise self.failure
+
+
+def _name_of(other: SerializerProtocol) -> str:
+    return f"the serializer {type(other).__name__}"
 
 
 def refuse_extensions(data: bytes) -> None:
     """Raise UnknownTypeError if plain data holds an `ormsgpack.Ext`: it would be read as what it pretends to be."""
     if any(head in data for head in _EXTENSION_HEADS):  # which other data has too, sometimes
-        reader = Reader(frozenset())
+        reader = Reader(_NOTHING_MORE)
         reader.unpack(data, reader.refuse)
 
 
 class Reader:
     """Reads one msgpack document; ormsgpack swallows what its hook raises, so the reason is kept here."""
 
-    def __init__(self, allowed: frozenset[TypeName]) -> None:
-        self._allowed = allowed
+    def __init__(self, serde: StrictSerializer) -> None:
+        self._serde = serde
         self._failure: Exception | None = None
 
     def read(self, data: bytes) -> Any:
@@ -120,6 +187,8 @@ class Reader:
     def _prove(self, code: int, data: bytes) -> Any:
         if code == jsonplus.EXT_DELTA_SNAPSHOT:
             return self.unpack(data, self._prove)
+        if code == OTHER and self._serde.other:
+            return None  # tried out when it was encoded
         if code not in _CODES:
             self.refuse(code, data)
         if code != jsonplus.EXT_NUMPY_ARRAY:
@@ -135,7 +204,9 @@ class Reader:
             return _DeltaSnapshot(content)
         module, name = ("numpy", "ndarray") if code == jsonplus.EXT_NUMPY_ARRAY else content[:2]
         try:
-            return _array(*content) if code == jsonplus.EXT_NUMPY_ARRAY else self._build(code, *content)
+            if code == jsonplus.EXT_NUMPY_ARRAY:
+                return _array(*content)
+            return self._otherwise(*content) if code == OTHER else self._build(code, *content)
         except UnknownTypeError as exc:
             raise self.fail(exc) from None
         except Exception as exc:  # the constructor is the user's: whatever it raises, the value is lost
@@ -143,15 +214,23 @@ class Reader:
             raise self.fail(UnknownTypeError(module, name, reason)) from exc
 
     def _build(self, code: int, module: str, name: str, payload: Any, method: str = "") -> Any:
-        if (module, name) not in SAFE_MSGPACK_TYPES and (module, name) not in self._allowed:
-            raise UnknownTypeError(module, name, "is not in the allow-list")
-        try:
-            target = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
-            raise UnknownTypeError(module, name, "cannot be imported under that name") from None
+        target = self._serde.renamed.get((module, name)) or self._imported(module, name)
         if code == jsonplus.EXT_METHOD_SINGLE_ARG and method != "fromisoformat":
             raise UnknownTypeError(module, name, f"asks for the method {method}, which is not allowed")
         return _BUILDERS[code](target, payload)
+
+    def _imported(self, module: str, name: str) -> Any:
+        if (module, name) not in SAFE_MSGPACK_TYPES and (module, name) not in self._serde.allowed:
+            raise UnknownTypeError(module, name, "is not in the allow-list")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            raise UnknownTypeError(module, name, "cannot be imported under that name") from None
+
+    def _otherwise(self, module: str, name: str, kind: str, data: bytes) -> Any:
+        if self._serde.other is None:
+            raise UnknownTypeError(module, name, f"was encoded by another serializer, as {kind!r}")
+        return self._serde.other.loads_typed((kind, data))
 
 
 def _array(dtype: str, shape: list[int], order: Any, buffer: bytes) -> Any:
@@ -202,17 +281,26 @@ _CODES = {*_BUILDERS, jsonplus.EXT_NUMPY_ARRAY, jsonplus.EXT_DELTA_SNAPSHOT}
 # How an extension of 1, 2, 4, 8 or 16 bytes begins, or one with a length of 1, 2 or 4 bytes.
 _EXTENSION_HEADS = tuple(bytes([head]) for head in (*range(0xD4, 0xD9), *range(0xC7, 0xCA)))
 
+_NOTHING_MORE = StrictSerializer()
 
-def refused_names(data: bytes, allowed: frozenset[TypeName]) -> list[tuple[str, str]]:
+
+def refused_names(data: bytes, serde: StrictSerializer) -> list[tuple[str, str]]:
     """All classes in one msgpack document that are not allowed, as ("module.name", reason); builds none of them."""
-    reader, found = Reader(allowed), dict[str, str]()
+    reader, found = Reader(serde), dict[str, str]()
 
     def look(code: int, payload: bytes) -> None:
         content = reader.unpack(payload, look)
-        if code not in (jsonplus.EXT_NUMPY_ARRAY, jsonplus.EXT_DELTA_SNAPSHOT):
+        if code not in (jsonplus.EXT_NUMPY_ARRAY, jsonplus.EXT_DELTA_SNAPSHOT, OTHER):
             module, name = content[:2]
-            if (module, name) not in SAFE_MSGPACK_TYPES and (module, name) not in allowed:
+            if (module, name) not in SAFE_MSGPACK_TYPES | serde.allowed | serde.renamed.keys():
                 found[f"{module}.{name}"] = "is not in the allow-list"
 
     reader.unpack(data, look)
     return list(found.items())
+
+
+def _type_name(text: str) -> TypeName:
+    module, colon, name = text.partition(":")
+    if not (module and colon and name):
+        raise InvalidRequestError(f"the alias {text!r} names no class: write it as module:Name")
+    return module, name

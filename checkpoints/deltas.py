@@ -53,12 +53,11 @@ def _ancestors(session: Session, place: Place, checkpoint_id: str | None) -> lis
     line = start.cte("line", recursive=True)
     parent = and_(*_at(checkpoints, place), table.checkpoint_id == line.c.parent_id)
     line = line.union_all(select(table.parent_id, line.c.depth + 1).join_from(line, checkpoints, parent))
-    query = select(table.thread_id, table.checkpoint_id, table.body).join_from(
+    query = select(*session.seals.columns(checkpoints)).join_from(
         line, checkpoints, and_(*_at(checkpoints, place), table.checkpoint_id == line.c.parent_id)
     )
-    return [
-        _Ancestor(row.checkpoint_id, body_of(row).versions) for row in session.execute(query.order_by(line.c.depth))
-    ]
+    rows = session.opened(checkpoints, session.execute(query.order_by(line.c.depth)))
+    return [_Ancestor(row.checkpoint_id, body_of(row).versions) for row in rows]
 
 
 def _nearest(

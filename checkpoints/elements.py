@@ -86,7 +86,8 @@ def _read(session: Session | None, thread_id: str, digests: Iterable[bytes]) -> 
     table = session.tables.elements.c
     query = select(table.digest, table.inner, table.data).where(table.thread_id == thread_id)
     for chunk in chunks(digests):
-        yield from (tuple(row) for row in session.execute(query.where(table.digest.in_(chunk))))
+        rows = session.execute(query.where(table.digest.in_(chunk)))
+        yield from session.opened(session.tables.elements, rows, thread_id=thread_id)
 
 
 def lock_thread(session: Session, thread_id: str) -> bool:
@@ -115,8 +116,8 @@ def _digests(session: Session, thread_id: str) -> set[bytes]:
 
 def _used(session: Session, thread_id: str) -> set[bytes]:
     elements = session.tables.elements
-    inner = select(elements.c.digest, elements.c.data).where(elements.c.thread_id == thread_id, elements.c.inner)
-    below = {digest: references_in(data) for digest, data in session.execute(inner)}
+    inner = select(*session.seals.columns(elements)).where(elements.c.thread_id == thread_id, elements.c.inner)
+    below = {row.digest: references_in(row.data) for row in session.opened(elements, session.execute(inner))}
     used: set[bytes] = set()
     wanted = set(_roots(session, thread_id))
     while wanted:
@@ -127,9 +128,9 @@ def _used(session: Session, thread_id: str) -> set[bytes]:
 
 def _roots(session: Session, thread_id: str) -> Iterator[bytes]:
     for table in (session.tables.values, session.tables.writes):
-        query = select(table.c.data).where(table.c.thread_id == thread_id, table.c.type == TREE)
-        for document in session.execute(query).scalars():
-            yield from references_in(document)
+        query = select(*session.seals.columns(table)).where(table.c.thread_id == thread_id, table.c.type == TREE)
+        for row in session.opened(table, session.execute(query)):
+            yield from references_in(row.data)
 
 
 def _new_epoch() -> int:

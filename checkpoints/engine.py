@@ -17,11 +17,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from threadloom.checkpoints import schema
+from threadloom.checkpoints import keyring, schema
 from threadloom.checkpoints.commits import SharedCommits
 from threadloom.checkpoints.connections import Connections, LoopPool, Pool
 from threadloom.checkpoints.dialects import dialect_named
 from threadloom.checkpoints.dialects.generic import POOL_SIZE, Dialect
+from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.errors import (
     CheckpointError,
     ClosedError,
@@ -31,6 +32,7 @@ from threadloom.checkpoints.errors import (
     MissingDriverError,
     UnsupportedDatabaseError,
 )
+from threadloom.checkpoints.seals import Seals
 from threadloom.checkpoints.session import Session, Statements
 from threadloom.checkpoints.tables import SCHEMA_VERSION, Tables
 
@@ -64,11 +66,13 @@ class Database:
         target: an SQLAlchemy URL, which is opened and closed here, or an engine, which stays the caller's.
         tables: those of the store.
         creates: whether tables that do not exist are created on first use.
+        encryption: what seals the contents of rows; None stores plain text.
         lost: called when a connection turned out to be lost. The server behind the next one may be another, which
             knows less: a replica that took over before it had everything, or a backup.
 
     Attributes:
         dialect: what differs between databases.
+        seals: what is done to what is stored.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError, MissingDriverError: at once; what the database is shows on first
@@ -81,10 +85,12 @@ class Database:
         tables: Tables,
         *,
         creates: bool = True,
+        encryption: Encryption | None = None,
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._url, self.dialect, self._connections = _opened(target)
         self._statements, self._lost = Statements(tables), lost
+        self.seals = Seals(tables, encryption)
         if self.dialect.lacks:
             warnings.warn(f"{self._url.get_backend_name()}, by plain SQL only: {self.dialect.lacks}", stacklevel=3)
         # Also called when the database is garbage, so that a forgotten close leaks no connection.
@@ -99,17 +105,17 @@ class Database:
 
     def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that only reads."""
-        self._open()
+        self.open()
         return self._do(Step("read", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
     def write(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that writes; all of it is stored or nothing."""
-        self._open()
+        self.open()
         return self._do(Step("write", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
     def follow(self, plan: Plan[T]) -> T:
         """Carry out a plan and return its result."""
-        self._open()
+        self.open()
         result = None
         try:
             while True:
@@ -120,7 +126,7 @@ class Database:
     async def afollow(self, plan: Plan[T]) -> T:
         """`follow` for event loops: what the plan does between its steps happens there, the steps in worker threads."""
         if not self._ready:
-            await self.offload(self._open)
+            await self.offload(self.open)
         result = None
         try:
             while True:
@@ -145,6 +151,7 @@ class Database:
 
         Raises:
             SchemaVersionError: a newer release wrote this database.
+            EncryptionError: it is encrypted with other keys, or not though it should be.
         """
         if self._closed:
             raise ClosedError
@@ -154,11 +161,19 @@ class Database:
                 self._connections.run(self.dialect.prepare)
             found = self._do(Step("write", self._upgrade_alone))
         schema.check(max(found, SCHEMA_VERSION), self._url.render_as_string())
+        self._admit(convert=False)
         self._ready = True
         return found
 
-    def _open(self) -> None:
-        """Before the first use: create the tables if there are none. Whoever wants older ones converted says so."""
+    def open(self, *, convert: bool = False) -> None:
+        """Before the first use: create the tables if there are none. Whoever wants older ones converted says so.
+
+        Args:
+            convert: let plain text be there although it should be encrypted, since it is about to be.
+
+        Raises:
+            SchemaVersionError, EncryptionError: the database does not fit to what is installed, or to the keys.
+        """
         if self._closed:
             raise ClosedError
         if not self._ready:
@@ -167,7 +182,12 @@ class Database:
                 self.setup()
             else:
                 schema.check(found, self._url.render_as_string())
+                self._admit(convert=convert)
             self._ready = True
+
+    def _admit(self, *, convert: bool) -> None:
+        if self._do(Step("read", partial(keyring.lacks_key, convert=convert))):
+            self._do(Step("write", keyring.note_key))
 
     def close(self) -> None:
         """Close the connections that were opened here and end the worker threads."""
@@ -207,7 +227,7 @@ class Database:
         return self._connections.run(partial(self._transact, mode, work))
 
     def _transact(self, mode: str, work: Callable[[Session], T], connection: Connection) -> T:
-        session = Session(connection, self._statements, self.dialect)
+        session = Session(connection, self._statements, self.dialect, self.seals)
         if mode == "alone":
             return work(session)
         self.dialect.begin(session, write=mode == "write")

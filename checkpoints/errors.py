@@ -1,5 +1,7 @@
 """What can go wrong in the checkpoint store: one root, the docstring is the default message."""
 
+from collections.abc import Iterable
+
 
 class CheckpointError(Exception):
     """The checkpoint store failed."""
@@ -78,6 +80,63 @@ class UnsavableValueError(CheckpointError, TypeError):
 
 class UnrestorableValueError(CheckpointError):
     """A stored value cannot be turned back into an object."""
+
+
+class EncryptionError(CheckpointError):
+    """The database's encryption and the keys of this saver do not fit."""
+
+
+class InvalidKeyError(EncryptionError, ValueError):
+    """An encryption key is 32 bytes in hexadecimal or base64; make one with: openssl rand -hex 32."""
+
+
+class MissingKeyError(EncryptionError):
+    """The database is encrypted with a key that this saver does not have.
+
+    Attributes:
+        key_id: the id of that key.
+    """
+
+    def __init__(self, key_id: str, known: Iterable[str] = ()) -> None:
+        self.key_id = key_id
+        having = f"the keys here are {', '.join(known)}" if known else "no keys were given"
+        super().__init__(
+            f"this is encrypted with the key {key_id!r}, and {having}: pass it as SQLSaver(..., "
+            f"encryption=Encryption({{{key_id!r}: …}})), or to the command line in THREADLOOM_ENCRYPTION_KEYS"
+        )
+
+
+class BrokenSealError(EncryptionError):
+    """What is stored does not open: the key is another one of the same id, or somebody changed or moved a row.
+
+    Attributes:
+        thread_id, key_id: where, and the id of the key; no thread when the key is another one for sure.
+    """
+
+    def __init__(self, thread_id: str | None, key_id: str) -> None:
+        self.thread_id, self.key_id = thread_id, key_id
+        super().__init__(
+            f"the key {key_id!r} is not the one of that id with which this database was encrypted; give that one, or "
+            "this one another id"
+            if thread_id is None
+            else f"thread {thread_id!r}: what is stored does not open with the key {key_id!r}: either that is another "
+            "key of the same id, or somebody changed or moved rows; `threadloom db verify` tells how much is concerned"
+        )
+
+
+class NotEncryptedError(EncryptionError):
+    """This saver encrypts, and what is stored is plain text.
+
+    Attributes:
+        thread_id: where; None for the whole database.
+    """
+
+    def __init__(self, thread_id: str | None = None) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"{'this database' if thread_id is None else f'thread {thread_id!r}'} holds plain text, which a saver that "
+            "encrypts does not trust: encrypt what is there with SQLSaver.rekey() or `threadloom db rekey`, once"
+        )
 
 
 class DatabaseError(CheckpointError):

@@ -25,18 +25,19 @@ MESSAGES: frozenset[type[Serializable]] = frozenset(
 
 
 class Fingerprint(NamedTuple):
-    """What tells whether a message is unchanged."""
+    """What tells whether a message is unchanged: its class, its fields, and the key that gives it its name."""
 
     kind: type[Serializable]
     fields: bytes
+    key: bytes = b""
 
 
-def fingerprint_of(message: Any) -> Fingerprint | None:
+def fingerprint_of(message: Any, key: bytes = b"") -> Fingerprint | None:
     """The fingerprint of a message; None when its fields alone, as plain data, do not make it."""
     if message.__pydantic_extra__ or message.__pydantic_private__:
         return None
     try:
-        return Fingerprint(type(message), ormsgpack.packb(message.__dict__, option=OPTIONS))
+        return Fingerprint(type(message), ormsgpack.packb(message.__dict__, option=OPTIONS), key)
     except ormsgpack.MsgpackEncodeError:
         return None
 
@@ -89,7 +90,7 @@ class Mould:
     __slots__ = ("extra", "fields", "given", "kind")
 
     def __init__(self, message: Any, fingerprint: Fingerprint) -> None:
-        self.kind, self.fields = fingerprint
+        self.kind, self.fields, _ = fingerprint
         self.given, self.extra = frozenset(message.__pydantic_fields_set__), message.__pydantic_extra__
 
     def cast(self) -> Any:
@@ -128,9 +129,9 @@ def _filled(kind: Any, fields: dict[str, Any], given: frozenset[str], extra: Any
     return message
 
 
-def mould_of(message: Any) -> tuple[Mould, Fingerprint] | None:
+def mould_of(message: Any, key: bytes = b"") -> tuple[Mould, Fingerprint] | None:
     """A mould and the fingerprint of a message that was just read; None when a copy would not be the same."""
-    fingerprint = fingerprint_of(message)
+    fingerprint = fingerprint_of(message, key)
     if fingerprint is None:
         return None
     mould = Mould(message, fingerprint)

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, delete, insert, literal, select, tuple_
 from threadloom.checkpoints.elements import chunks, collect_garbage, enter_thread, lock_thread, renew_thread
 from threadloom.checkpoints.errors import ThreadExistsError
 from threadloom.checkpoints.records import Place, body_of
+from threadloom.checkpoints.rewriting import Rewriting, page
 from threadloom.checkpoints.session import Session
 
 
@@ -28,11 +29,28 @@ def copy_thread(session: Session, source: str, target: str) -> None:
         raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
     delete_thread(session, target)  # writes without a checkpoint may be there
     enter_thread(session, target, "own")
+    if encryption := session.seals.encryption:
+        _rewrite(session, Rewriting(encryption, source, target), source)
+    else:
+        _duplicate(session, source, target)
+    renew_thread(session, target)
+
+
+def _rewrite(session: Session, rewriting: Rewriting, source: str) -> None:
+    """Copy what is sealed for its thread."""
+    for table in session.seals.documents:
+        after, more = None, True
+        while more:
+            rows, after = page(session, table, source, after)
+            session.insert_new(table, rewriting.rewritten(session, table, rows))
+            more = after is not None
+
+
+def _duplicate(session: Session, source: str, target: str) -> None:
     for table in session.tables.contents:
         copied = [literal(target, c.type) if c.name == "thread_id" else c for c in table.columns]
         rows = select(*copied).where(table.c.thread_id == source)
         session.execute(insert(table).from_select(list(table.columns), rows))
-    renew_thread(session, target)
 
 
 def keep_latest(session: Session, thread_id: str) -> None:
@@ -89,10 +107,8 @@ class _History:
     def __init__(self, session: Session, place: Place) -> None:
         self._session, self._place, self._tables = session, place, session.tables
         table, values = self._tables.checkpoints, self._tables.values
-        query = select(table.c.thread_id, table.c.checkpoint_id, table.c.parent_id, table.c.body).where(
-            *_at(table, place)
-        )
-        self.rows = {row.checkpoint_id: _Head.of(row) for row in session.execute(query)}
+        query = select(*session.seals.columns(table)).where(*_at(table, place))
+        self.rows = {row.checkpoint_id: _Head.of(row) for row in session.opened(table, session.execute(query))}
         keys = session.execute(select(values.c.channel, values.c.version).where(*_at(values, place)))
         self.values = {(row.channel, row.version) for row in keys}
 

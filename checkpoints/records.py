@@ -51,9 +51,16 @@ class Body(NamedTuple):
     rest: bytes
 
     def pack(self) -> bytes:
-        """As it is stored: deflated, to half its size in 5 µs, since versions are long and much alike."""
+        """As it is stored: deflated, to half its size in 5 µs, since versions are long and much alike.
+
+        Raises InvalidRequestError when the name of a channel is no text.
+        """
+        try:
+            data = ormsgpack.packb(tuple(self))
+        except TypeError as exc:
+            raise InvalidRequestError(f"the name or version of a channel cannot be stored ({exc})") from exc
         squeezing = zlib.compressobj(1, zlib.DEFLATED, -WINDOW, 2)
-        return squeezing.compress(ormsgpack.packb(tuple(self))) + squeezing.flush()
+        return squeezing.compress(data) + squeezing.flush()
 
 
 class Cell(NamedTuple):
@@ -194,7 +201,7 @@ def value_rows(
     elements: Elements = {}
     rows = [
         {**place._asdict(), "channel": channel, "version": str(version)}
-        | codec.encode(channel, values[channel], elements, known)
+        | codec.encode(place.thread_id, channel, values[channel], elements, known)
         for channel, version in versions.items()
         if channel in values
     ]
@@ -220,7 +227,7 @@ def write_rows(
     elements: Elements = {}
     rows = [
         {**key, "idx": WRITES_IDX_MAP.get(channel, idx), "channel": channel}
-        | codec.encode(channel, value, elements, known)
+        | codec.encode(key["thread_id"], channel, value, elements, known)
         for idx, (channel, value) in enumerate(writes)
     ]
     return rows, elements

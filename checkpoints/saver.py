@@ -19,15 +19,18 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import deltas, importing, pruning, records, sizes, storage, summaries, verify
+from threadloom.checkpoints import deltas, importing, pruning, records, rekeying, sizes, storage, summaries, verify
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
+from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.engine import Database, Plan, Step
 from threadloom.checkpoints.errors import InvalidRequestError
 from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.listing import Listing
 from threadloom.checkpoints.records import Place, ThreadSummary
+from threadloom.checkpoints.rekeying import Rekeyed
+from threadloom.checkpoints.serde import serializer_of
 from threadloom.checkpoints.sizes import Overview, ThreadSize
 from threadloom.checkpoints.sources.source import Source
 from threadloom.checkpoints.tables import Tables
@@ -48,6 +51,9 @@ class SQLSaver(BaseCheckpointSaver[str]):
             engine, which is used as it is configured and left open on `close`.
         allow: classes of yours that may be in the state (dataclasses, pydantic models, enums, …). Everything that
             LangGraph counts as safe, messages included, is allowed anyway.
+        serde: a serializer of yours, as LangGraph's savers take it, for objects of classes that are not allowed.
+        aliases: classes by the "module:name" under which they were stored, if they have been renamed or moved since.
+        encryption: keys with which everything is encrypted that is stored but ids, names, times and sizes.
         on_conflict: what becomes of a run on a thread that another run has taken further meanwhile: "refuse" raises
             StaleThreadError when it stores its next step, "allow" lets the later one win, as LangGraph's savers do.
         cache_bytes: how much of what was read and stored is remembered, roughly, so that a thread that goes on here
@@ -57,25 +63,30 @@ class SQLSaver(BaseCheckpointSaver[str]):
         table_prefix: what the names of the tables begin with, so that several stores fit into one schema.
 
     Raises:
-        DatabaseURLError, UnsupportedDatabaseError: here. Every method raises a `CheckpointError` of some kind when
-            the database or a value is at fault.
+        DatabaseURLError, UnsupportedDatabaseError, InvalidRequestError: here. Every method raises a `CheckpointError`
+            of some kind when the database or a value is at fault.
     """
 
     def __init__(
         self,
         url_or_engine: str | URL | Engine,
         *,
+        serde: Any = None,
         allow: Iterable[type | TypeName] = (),
+        aliases: Mapping[str, type] | None = None,
+        encryption: Encryption | None = None,
         on_conflict: Literal["refuse", "allow"] = "refuse",
         cache_bytes: int = 64 * 1024 * 1024,
         auto_setup: bool = True,
         schema: str | None = None,
         table_prefix: str = "",
     ) -> None:
-        super().__init__(serde=StrictSerializer(allow))
+        super().__init__(serde=serializer_of(serde, allow, aliases))
         self._cache, self._ledger = Cache(cache_bytes), Ledger(cache_bytes // 8)
         self._tables = Tables(schema=schema, prefix=table_prefix)
-        self._database = Database(url_or_engine, self._tables, creates=auto_setup, lost=self._ledger.forget)
+        self._database = Database(
+            url_or_engine, self._tables, creates=auto_setup, encryption=encryption, lost=self._ledger.forget
+        )
         if on_conflict not in ("refuse", "allow"):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
@@ -83,7 +94,7 @@ class SQLSaver(BaseCheckpointSaver[str]):
     @property
     def _codec(self) -> Codec:
         # Made for each use: a clone with another allow-list shares all but the serializer.
-        return Codec(cast("StrictSerializer", self.serde), self._cache)
+        return Codec(cast("StrictSerializer", self.serde), self._cache, self._database.seals.encryption)
 
     def setup(self) -> int:
         """Create the tables, or convert those of an older release.
@@ -311,6 +322,14 @@ class SQLSaver(BaseCheckpointSaver[str]):
         unguarded._guard = Guard(enabled=False)  # noqa: SLF001  # history is stored in any order
         return importing.import_threads(source, unguarded, thread_ids, dry_run=dry_run, progress=progress)
 
+    def rekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
+        """Encrypt with the current key all that is plain text or has another key, which nobody needs afterwards.
+
+        Runs beside readers and writers that have the current key, and passes over what has it already. `progress` is
+        called after each thread. Raises EncryptionError for what was encrypted with a missing key.
+        """
+        return rekeying.rekey(self._database, progress)
+
     def overview(self) -> Overview:
         """What kind of database this is, its schema, and how many threads and checkpoints it has."""
         return self._database.read(sizes.overview)
@@ -406,6 +425,10 @@ class SQLSaver(BaseCheckpointSaver[str]):
         while page := await self._database.offload(timeline.next_page):
             for moment in page:
                 yield moment
+
+    async def arekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
+        """`rekey` for event loops; `progress` is called in another thread."""
+        return await self._database.offload(self.rekey, progress)
 
     async def asizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
         """`sizes` for event loops."""

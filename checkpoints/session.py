@@ -6,13 +6,14 @@ store instead and sent by the driver's own cursor; all else goes the usual way. 
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.seals import Seals
 from threadloom.checkpoints.tables import Tables
 
 Make = Callable[..., Any]
@@ -90,15 +91,18 @@ class Session:
         connection: where to.
         statements: those of the store.
         dialect: what differs between databases.
+        seals: what is done to what is inserted, and undone to what is read.
 
     Attributes:
         tables: those of the store.
     """
 
-    __slots__ = ("_statements", "connection", "dialect", "tables")
+    __slots__ = ("_statements", "connection", "dialect", "seals", "tables")
 
-    def __init__(self, connection: Connection, statements: Statements, dialect: "generic.Dialect") -> None:
-        self.connection, self.dialect = connection, dialect
+    def __init__(
+        self, connection: Connection, statements: Statements, dialect: "generic.Dialect", seals: Seals
+    ) -> None:
+        self.connection, self.dialect, self.seals = connection, dialect, seals
         self._statements, self.tables = statements, statements.tables
 
     def execute(self, statement: Any, parameters: Any = None) -> Any:
@@ -128,11 +132,15 @@ class Session:
 
     def insert_new(self, table: Any, rows: Sequence[Values]) -> None:
         """Insert rows; one whose key exists stays as it is."""
-        self.dialect.insert_new(self, table, rows)
+        self.dialect.insert_new(self, table, self.seals.closed(table, rows))
 
     def insert_or_replace(self, table: Any, rows: Sequence[Values]) -> None:
         """Insert rows; one whose key exists is overwritten."""
-        self.dialect.insert_or_replace(self, table, rows)
+        self.dialect.insert_or_replace(self, table, self.seals.closed(table, rows))
+
+    def opened(self, table: Any, rows: Iterable[Any], **given: Any) -> Iterator[Any]:
+        """Rows of contents as they were inserted; see `Seals.opened`."""
+        return self.seals.opened(table, rows, **given)
 
     def _sent(self, method: str, text: str, *parameters: Any) -> Any:
         cursor = self._tried(text, self.connection.connection.cursor)

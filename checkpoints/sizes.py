@@ -54,13 +54,14 @@ class ThreadSize(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """What a database is, and how much is in it."""
+    """What a database is, how much is in it, and the ids of the keys that it is encrypted with."""
 
     database: str
     driver: str
     schema_version: int
     threads: int
     checkpoints: int
+    keys: tuple[str, ...]
 
 
 def overview(session: Session) -> Overview:
@@ -69,7 +70,8 @@ def overview(session: Session) -> Overview:
     counts = select(func.count(distinct(checkpoints.c.thread_id)), func.count()).select_from(checkpoints)
     threads, total = session.execute(counts).one()
     dialect = session.connection.dialect
-    return Overview(dialect.name, dialect.driver, schema.version(session) or 0, threads, total)
+    keys = session.execute(select(session.tables.keys.c.key_id)).scalars()
+    return Overview(dialect.name, dialect.driver, schema.version(session) or 0, threads, total, tuple(keys))
 
 
 def load_sizes(session: Session, limit: int) -> list[ThreadSize]:
@@ -123,9 +125,9 @@ def _channel_sizes(session: Session, thread_id: str) -> tuple[ChannelSize, ...]:
         totals = select(*place, func.sum(contents(table))).where(table.c.thread_id == thread_id).group_by(*place)
         for ns, channel, size in session.execute(totals):
             rows[ns, channel][table] = int(size)
-        trees = select(*place, table.c.data).where(table.c.thread_id == thread_id, table.c.type == TREE)
-        for ns, channel, data in session.execute(trees.execution_options(yield_per=BATCH)):
-            roots[ns, channel].update(references_in(data))
+        trees = select(*session.seals.columns(table)).where(table.c.thread_id == thread_id, table.c.type == TREE)
+        for row in session.opened(table, session.execute(trees.execution_options(yield_per=BATCH))):
+            roots[row.ns, row.channel].update(references_in(row.data))
     shares = _shares(session, thread_id, roots)
     sizes = [
         ChannelSize(
@@ -140,11 +142,13 @@ def _shares(
     session: Session, thread_id: str, roots: Mapping[tuple[str, str], Iterable[bytes]]
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """For each place the bytes of the elements below its roots, and of those that are below no other's."""
-    table = session.tables.elements.c
+    elements = session.tables.elements
+    table = elements.c
     lengths = select(table.digest, func.length(table.data).label("size")).where(table.thread_id == thread_id)
-    inner = select(table.digest, table.data).where(table.thread_id == thread_id, table.inner)
+    inner = select(*session.seals.columns(elements)).where(table.thread_id == thread_id, table.inner)
     size = {row.digest: row.size for row in session.execute(lengths.execution_options(yield_per=BATCH))}
-    below = {d: references_in(data) for d, data in session.execute(inner.execution_options(yield_per=BATCH))}
+    nodes = session.opened(elements, session.execute(inner.execution_options(yield_per=BATCH)))
+    below = {row.digest: references_in(row.data) for row in nodes}
     reached = {place: _reached(digests, below) & size.keys() for place, digests in roots.items()}
     users: dict[bytes, int] = defaultdict(int)
     for digests in reached.values():

@@ -110,7 +110,7 @@ def put_writes_alone(session: Session, put: Writes, ledger: Ledger) -> Outcome:
 def put_writes(session: Session, put: Writes, ledger: Ledger) -> Outcome:
     """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there."""
     epoch = None
-    if put.elements:
+    if any(row["type"] == TREE for row in put.rows):  # also when all that it refers to is known to be stored
         epoch, _ = enter_thread(session, put.place.thread_id, "share")
         if not _still_true(put.knowledge, epoch, ledger):
             return Outcome(epoch, done=False)
@@ -154,19 +154,16 @@ def glance(session: Session, place: Place, checkpoint_id: str | None, cache: Cac
     if top.epoch is None:
         return Glance(None, whole=False)
     ledger.learn(place.thread_id, top.epoch)
-    row = CheckpointRow(*place, top.id, top.about, top.data)
+    [row] = session.opened(session.tables.checkpoints, [CheckpointRow(*place, top.id, top.about, top.data)])
     cells = [cache.get(cell_key(place, key, top.epoch)) for key in keys_of(body_of(row).versions)]
     if None in cells:
         return Glance(None, whole=False)
     values = [cell for cell in cells if cell.type]
-    pending = sorted(
-        (
-            WriteRow(place.thread_id, w.id, w.channel, w.about, w.data, w.task_path, w.idx)
-            for w in found
-            if w is not top
-        ),
-        key=lambda w: (w.task_path, w.task_id, w.idx),
+    rest = (
+        WriteRow(place.thread_id, w.id, w.channel, w.about, w.data, w.task_path, w.idx) for w in found if w is not top
     )
+    opened = session.opened(session.tables.writes, rest, ns=place.ns, checkpoint_id=row.checkpoint_id)
+    pending = sorted(opened, key=lambda w: (w.task_path, w.task_id, w.idx))
     parts = load_elements(None, place.thread_id, trees(chain(values, pending)), cache)
     return Glance(Stored(row, values, pending, parts or {}), whole=parts is not None)
 
@@ -232,7 +229,8 @@ def load_checkpoint(
     query = select(checkpoints).where(*_at(checkpoints, place))
     if checkpoint_id:
         query = query.where(checkpoints.c.checkpoint_id == checkpoint_id)
-    row = session.execute(query.order_by(checkpoints.c.checkpoint_id.desc()).limit(1)).one_or_none()
+    rows = session.execute(query.order_by(checkpoints.c.checkpoint_id.desc()).limit(1))
+    row = next(session.opened(checkpoints, rows), None)
     if row is None:
         return None
     [stored] = _load(session, [row], cache)
@@ -273,7 +271,8 @@ def load_page(
     query = _listed(session.tables, wanted)
     if after is not None:
         query = query.where(tuple_(*order) < (after.checkpoint_id, after.thread_id, after.ns))
-    rows = session.execute(query.order_by(*(c.desc() for c in order)).limit(size)).all()
+    found = session.execute(query.order_by(*(c.desc() for c in order)).limit(size))
+    rows = [*session.opened(session.tables.checkpoints, found)]
     last = rows[-1] if len(rows) == size else None
     return _load(session, [row for row in rows if matches(row)][:most], cache), last
 
@@ -313,15 +312,12 @@ def trees(rows: Iterable[Any]) -> list[bytes]:
 
 def load_values(session: Session, place: Place, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Cell]:
     """The values of these versions of channels, as far as they are not empty."""
-    table = session.tables.values.c
-    query = _select(table.thread_id, table.channel, table.version, table.type, table.data).where(
-        *_at(session.tables.values, place)
-    )
-    return {
-        (row.channel, row.version): Cell(*row)
-        for chunk in chunks(keys)
-        for row in session.execute(query.where(tuple_(table.channel, table.version).in_(chunk)))
-    }
+    values = session.tables.values
+    table = values.c
+    query = _select(table.thread_id, table.channel, table.version, table.type, table.data).where(*_at(values, place))
+    rows = (session.execute(query.where(tuple_(table.channel, table.version).in_(chunk))) for chunk in chunks(keys))
+    opened = session.opened(values, chain.from_iterable(rows), ns=place.ns)
+    return {(row.channel, row.version): Cell(*row) for row in opened}
 
 
 def load_writes(
@@ -334,7 +330,7 @@ def load_writes(
         query = query.where(writes.c.channel.in_(channels))
     found = defaultdict(list)
     for chunk in chunks(checkpoint_ids):
-        for row in session.execute(query.where(writes.c.checkpoint_id.in_(chunk))):
+        for row in session.opened(writes, session.execute(query.where(writes.c.checkpoint_id.in_(chunk)))):
             found[row.checkpoint_id].append(row)
     return found
 

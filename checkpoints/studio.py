@@ -8,8 +8,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.saver import SQLSaver
 
 DEFAULT = "sqlite:///threadloom.db"
@@ -20,12 +22,19 @@ async def create_checkpointer(**options: Any) -> AsyncIterator[SQLSaver]:
     """A saver for as long as the server runs; the server asks for one in each of its event loops.
 
     Args:
-        options: those of `SQLSaver`. The server gives none; a module of yours can, with `functools.partial`.
+        options: those of `SQLSaver`; keys are taken from the environment, as for the command line. The server gives
+            none; a module of yours can, with `functools.partial`.
 
     Raises:
         CheckpointError: the variable names no database that can be opened.
     """
     url = os.environ.get("THREADLOOM_DB") or DEFAULT
     # In a thread, since finding the driver and the file reads the disk, which the server forbids in its event loops.
-    async with await asyncio.to_thread(SQLSaver, url, **options) as saver:
+    async with await asyncio.to_thread(_opened, url, options) as saver:
         yield saver
+
+
+def _opened(url: str, options: dict[str, Any]) -> SQLSaver:
+    keys, file = (os.environ.get(f"THREADLOOM_ENCRYPTION_{name}") for name in ("KEYS", "KEYS_FILE"))
+    text = Path(file).read_text(encoding="utf-8") if file else keys
+    return SQLSaver(url, **{"encryption": Encryption.parse(text) if text else None} | options)

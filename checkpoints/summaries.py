@@ -1,14 +1,13 @@
 """Threads as a listing shows them."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy import and_, func, select, tuple_
 
 from threadloom.checkpoints.session import Session
 
 
-def load_threads(session: Session, limit: int, before: tuple[str, str] | None) -> Sequence[Row[Any]]:
+def load_threads(session: Session, limit: int, before: tuple[str, str] | None) -> list[Any]:
     """The latest root checkpoint of each thread, newest first, with `total`, its number of checkpoints.
 
     `before` is the (checkpoint id, thread id) after which the listing continues.
@@ -19,11 +18,10 @@ def load_threads(session: Session, limit: int, before: tuple[str, str] | None) -
     total = select(func.count()).where(every.c.thread_id == root.thread_id).scalar_subquery()
     order = (root.checkpoint_id, root.thread_id)
     query = (
-        select(*order, root.ts, root.step, root.source, root.body, total.label("total"))
+        select(*session.seals.columns(checkpoints), root.ts, root.step, root.source, total.label("total"))
         .join_from(checkpoints, session.tables.threads, is_head)
         .where(root.ns == "")
     )
     if before:
         query = query.where(tuple_(*order) < before)
-    rows: Sequence[Row[Any]] = session.execute(query.order_by(*(c.desc() for c in order)).limit(limit)).all()
-    return rows
+    return [*session.opened(checkpoints, session.execute(query.order_by(*(c.desc() for c in order)).limit(limit)))]

@@ -41,6 +41,7 @@ class Tables:
         values: a channel's value, once for each version of the channel. A channel without a row is empty at that
             version. Of what is long, the row has the top of a tree of elements only.
         writes: what tasks wrote after a checkpoint.
+        keys: with which the contents are encrypted, if they are; see `keyring`.
         elements: parts of values and writes, each once in a thread under the digest of its bytes. `inner` tells
             whether it refers to other elements: those are read to find out what is still in use.
     """
@@ -100,6 +101,8 @@ class Tables:
             Column("data", Bytes, nullable=False),
         )
 
+        self.keys = self._table("keys", Column("key_id", ID, primary_key=True), Column("proof", Bytes, nullable=False))
+
     @property
     def contents(self) -> tuple[Table, Table, Table, Table]:
         """Those that hold what a thread consists of."""
@@ -108,7 +111,7 @@ class Tables:
     @property
     def every(self) -> tuple[Table, ...]:
         """All of them."""
-        return self.schema, self.threads, *self.contents
+        return self.schema, self.threads, *self.contents, self.keys
 
     def _table(self, name: str, *parts: Any, **options: Any) -> Table:
         return Table(

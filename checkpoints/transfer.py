@@ -152,7 +152,7 @@ class Transfer:
                 return read_json(data, self._serde.allowed)
             return self._serde.loads_typed(value)
         except UnknownTypeError as exc:
-            names = refused_names(data, self._serde.allowed) if kind == "msgpack" else []
+            names = refused_names(data, self._serde) if kind == "msgpack" else []
             for name, reason in names or [(f"{exc.module}.{exc.name}", exc.reason)]:
                 self._note("unrestorable", f"it {reason}", ns, checkpoint_id, channel, name)
         except NotImplementedError:

@@ -68,9 +68,9 @@ class MissingElementError(Exception):
     """A reference leads nowhere: somebody deleted rows by hand, or the database is damaged."""
 
 
-def digest_of(data: bytes) -> bytes:
-    """The name of some bytes. BLAKE2b since it takes a key when one is needed, and no longer than SHA-256."""
-    return hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest()
+def digest_of(data: bytes, key: bytes = b"") -> bytes:
+    """The name of some bytes; with a key, only who has it can tell which. BLAKE2b takes one, and is fast."""
+    return hashlib.blake2b(data, digest_size=DIGEST_SIZE, key=key).digest()
 
 
 def references_in(data: bytes) -> list[bytes]:
@@ -87,6 +87,20 @@ def references_in(data: bytes) -> list[bytes]:
     return found
 
 
+def renamed(data: bytes, names: Mapping[bytes, bytes]) -> bytes:
+    """A document with other digests in the place of those that have another name."""
+
+    def rebuilt(code: int, content: bytes) -> ormsgpack.Ext:
+        if code == REFERENCE:
+            content = names.get(content, content)
+        elif code in (LIST, DICT, jsonplus.EXT_DELTA_SNAPSHOT):
+            content = renamed(content, names)
+        return ormsgpack.Ext(code, content)
+
+    document = ormsgpack.unpackb(data, ext_hook=rebuilt, option=ormsgpack.OPT_NON_STR_KEYS)
+    return ormsgpack.packb(document, option=ormsgpack.OPT_NON_STR_KEYS)
+
+
 class Encoder:
     """Turns one value into a document and the elements below it that are not known to be stored.
 
@@ -94,10 +108,13 @@ class Encoder:
         serde: encodes the leaves.
         cache: where elements and the fingerprints of messages are remembered.
         known: digests of elements that are stored, with all that is below them.
+        key: with which elements are named, when what is stored is encrypted.
     """
 
-    def __init__(self, serde: StrictSerializer, cache: Cache, known: Set[bytes] = frozenset()) -> None:
-        self._serde, self._cache, self._known = serde, cache, known
+    def __init__(
+        self, serde: StrictSerializer, cache: Cache, known: Set[bytes] = frozenset(), key: bytes = b""
+    ) -> None:
+        self._serde, self._cache, self._known, self._key = serde, cache, known, key
         self._refers = False
         self.elements: Elements = {}
 
@@ -134,13 +151,13 @@ class Encoder:
 
     def _message(self, message: Any) -> tuple[bytes, Fingerprint | None]:
         """The reference to a message, and the fingerprint it had."""
-        fingerprint = fingerprint_of(message)
+        fingerprint = fingerprint_of(message, self._key)
         digest: bytes | None = self._cache.get(fingerprint) if fingerprint else None
         if digest is None or not self._has(digest):
             element = Element(self._serde.pack(message), ())
-            digest = digest_of(element.data)
+            digest = digest_of(element.data, self._key)
             # Saving runs beside the next node, which may be changing the message: never take one for the other.
-            if fingerprint and fingerprint != fingerprint_of(message):
+            if fingerprint and fingerprint != fingerprint_of(message, self._key):
                 fingerprint = None
             remember(self._cache, digest, element, fingerprint)
             self._add(digest, element)
@@ -157,7 +174,7 @@ class Encoder:
         return element is not None
 
     def _refer(self, data: bytes) -> bytes:
-        digest = digest_of(data)
+        digest = digest_of(data, self._key)
         if not self._has(digest):
             element = Element(data, references_in(data))
             remember(self._cache, digest, element)
@@ -204,7 +221,7 @@ class Encoder:
         return self._levels(nodes, _array([part for part, _ in open_parts]), LIST)
 
     def _recognised(self, messages: list[Any], at: int) -> Run | None:
-        run: Run | None = self._cache.get((Run, fingerprint_of(messages[at])))
+        run: Run | None = self._cache.get((Run, fingerprint_of(messages[at], self._key)))
         return run if run and run.digest in self._known and run.is_at(messages, at) else None
 
     def _node(self, parts: list[tuple[bytes, Fingerprint | None]]) -> bytes:
@@ -225,6 +242,7 @@ class Decoder(Reader):
         elements: those that the documents refer to.
         messages: messages by digest, to which those that are read are added: whoever passes the same mapping to
             several decoders gets one object for equal messages. Everything else is always fresh.
+        key: with which elements are named today.
     """
 
     def __init__(
@@ -233,9 +251,10 @@ class Decoder(Reader):
         cache: Cache,
         elements: Mapping[bytes, Element],
         messages: dict[bytes, Any] | None = None,
+        key: bytes = b"",
     ) -> None:
-        super().__init__(serde.allowed)
-        self._cache, self._elements, self._messages = cache, elements, messages
+        super().__init__(serde)
+        self._cache, self._elements, self._messages, self._key = cache, elements, messages, key
 
     def revive(self, code: int, data: bytes) -> Any:
         """The object for an extension."""
@@ -266,9 +285,11 @@ class Decoder(Reader):
     def _cast_in_future(self, digest: bytes, element: Element, value: Any) -> bool:
         """Whether an element that was just read is messages, which shall be made by a mould from now on."""
         if type(value) in MESSAGES:
-            if made := mould_of(value):
+            if made := mould_of(value, self._key):
                 element.mould, fingerprint = made
-                remember(self._cache, digest, element, fingerprint)
+                # One that was named with an older key must not be found and referred to beside those of today.
+                renamed = self._key and digest_of(element.data, self._key) != digest
+                remember(self._cache, digest, element, None if renamed else fingerprint)
             return made is not None
         if type(value) is not list or not value or len(value) != len(element.references):
             return False

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import Row, Select, Table, func, select, tuple_
 
 from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
 from threadloom.checkpoints.engine import Database
-from threadloom.checkpoints.errors import UnrestorableValueError
+from threadloom.checkpoints.errors import EncryptionError, MissingKeyError, NotEncryptedError, UnrestorableValueError
 from threadloom.checkpoints.records import Place, body_of, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
@@ -62,7 +62,7 @@ def problems(database: Database, tables: Tables, serde: StrictSerializer, thread
         yield from _Thread(database, tables, serde, thread_id).problems()
         return
     found = None
-    while (found := database.read(_next, "thread_id", None, found)) is not None:
+    while (found := database.read(next_name, "thread_id", None, found)) is not None:
         yield from _Thread(database, tables, serde, found).problems()
 
 
@@ -86,7 +86,7 @@ class _Thread:
         for row in _walk(self._database, query, [elements.c.digest]):
             self._learn(row)
         ns = None
-        while (ns := self._database.read(_next, "ns", self._thread_id, ns)) is not None:
+        while (ns := self._database.read(next_name, "ns", self._thread_id, ns)) is not None:
             for problem in self._in_namespace(Place(self._thread_id, ns)):
                 if problem.kind != "missing" or self._database.read(_epoch, self._thread_id) == epoch:
                     yield problem
@@ -105,17 +105,21 @@ class _Thread:
         oldest: Mapping[tuple[str, str], str] | None = None
         values = self._tables.values.c
         for row in _walk(self._database, _documents(self._tables.values, place), [values.channel, values.version]):
-            for fault in self._faults_of(row):
+            for fault in self._faults_of(self._tables.values, row):
                 oldest = self._oldest(place) if oldest is None else oldest
                 yield self._problem(place, fault, oldest.get((row.channel, row.version), ""), row.channel)
         key = [writes.c.checkpoint_id, writes.c.task_id, writes.c.idx]
         for row in _walk(self._database, _documents(writes, place), key):
-            for fault in self._faults_of(row):
+            for fault in self._faults_of(writes, row):
                 yield self._problem(place, fault, row.checkpoint_id, row.channel)
 
     def _faults_of_body(self, row: Row[Any]) -> Iterator[_Fault]:
+        opened, fault = self._opened(self._tables.checkpoints, row)
+        if fault:
+            yield fault
+            return
         try:
-            body = body_of(row)
+            body = body_of(opened)
         except UnrestorableValueError as exc:
             yield _Fault("damaged", "", str(exc))
             return
@@ -130,19 +134,31 @@ class _Thread:
     def _oldest(self, place: Place) -> Mapping[tuple[str, str], str]:
         """The oldest checkpoint with each (channel, version)."""
         found: dict[tuple[str, str], str] = {}
-        column = self._tables.checkpoints.c
-        query = _select(column.thread_id, column.checkpoint_id, column.body).where(
-            *_at(self._tables.checkpoints, place)
-        )
-        for row in _walk(self._database, query, [column.checkpoint_id]):
+        checkpoints = self._tables.checkpoints
+        query = _select(*self._database.seals.columns(checkpoints)).where(*_at(checkpoints, place))
+        for row in _walk(self._database, query, [checkpoints.c.checkpoint_id]):
+            opened, _ = self._opened(checkpoints, row)
             with suppress(UnrestorableValueError):  # which is a problem of its own
-                for key in keys_of(body_of(row).versions):
+                for key in keys_of(body_of(opened).versions) if opened else ():
                     found.setdefault(key, row.checkpoint_id)
         return found
 
-    def _faults_of(self, row: Row[Any]) -> Mapping[_Fault, None]:
+    def _opened(self, table: Table, row: Row[Any]) -> tuple[Any, _Fault | None]:
+        """A row as it was before it was sealed, or why it cannot be opened."""
+        try:
+            [opened] = self._database.seals.opened(table, [row], thread_id=self._thread_id)
+        except EncryptionError as exc:
+            self._incomplete = True
+            kind: Kind = "unrestorable" if isinstance(exc, MissingKeyError | NotEncryptedError) else "damaged"
+            return None, _Fault(kind, "", str(exc))
+        return opened, None
+
+    def _faults_of(self, table: Table, row: Row[Any]) -> Mapping[_Fault, None]:
         """What is wrong with the document of a value or a write, or below it."""
-        references, fault = _tried(self._serde, row.type, row.data)
+        opened, closed = self._opened(table, row)
+        if closed:
+            return {closed: None}
+        references, fault = _tried(self._serde, row.type, opened.data)
         self._incomplete |= fault is not None and fault.kind == "damaged"
         return self._united(fault, references)
 
@@ -171,10 +187,15 @@ class _Thread:
 
     def _learn(self, row: Row[Any]) -> None:
         self._sizes[row.digest] = len(row.data)
-        references, fault = _tried(self._serde, TREE if row.inner else "msgpack", row.data)
+        opened, closed = self._opened(self._tables.elements, row)
+        if closed:
+            self._broken[row.digest] = closed
+            return
+        references, fault = _tried(self._serde, TREE if row.inner else "msgpack", opened.data)
         if references:
             self._below[row.digest] = references
-        if digest_of(row.data) != row.digest:
+        # The seal of an encrypted one is for its digest.
+        if self._database.seals.encryption is None and digest_of(row.data) != row.digest:
             fault = _Fault("damaged", "", "an element of it is not what was stored; restore it from a backup")
         if fault:
             self._broken[row.digest] = fault
@@ -197,7 +218,7 @@ def _tried(serde: StrictSerializer, kind: str, data: bytes) -> tuple[Sequence[by
         if kind == TREE:
             references = references_in(data)
         if kind in (TREE, "msgpack"):
-            _Prover(serde.allowed).read(data)
+            _Prover(serde).read(data)
         else:
             serde.loads_typed((kind, data))
     except UnknownTypeError as exc:
@@ -224,7 +245,7 @@ def _page(
     return rows
 
 
-def _next(session: Session, name: str, thread_id: str | None, after: str | None) -> str | None:
+def next_name(session: Session, name: str, thread_id: str | None, after: str | None) -> str | None:
     """The thread id or namespace that follows: one look into the index of each table."""
     found = []
     for table in session.tables.contents:

@@ -1,9 +1,13 @@
 """What the dialects are given: a session to send statements by, and what is to be stored."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints.seals import Seals
+    from threadloom.checkpoints.tables import Tables
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -12,6 +16,8 @@ class Session(Protocol):
     """An open connection; see `session.Session`."""
 
     connection: Connection
+    tables: "Tables"
+    seals: "Seals"
 
     def execute(self, statement: Any, parameters: Any = None) -> Any:
         """Any statement, through SQLAlchemy."""

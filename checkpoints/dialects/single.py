@@ -27,8 +27,11 @@ _WRITES = {"idx": Integer, "channel": Text, "type": Text, "data": LargeBinary}
 def put_checkpoint(session: Session, put: Put) -> bool:
     """Store a checkpoint in a thread whose epoch is known; False: nothing was stored."""
     guard = "follow" if put.follows else "pass" if put.row["ns"] else "lead"
-    values = dict(put.row) | {"epoch": put.knowledge.epoch}
-    values |= _columns("elements", _ELEMENTS, put.element_rows()) | _columns("values", _VALUES, put.values)
+    tables, closed = session.tables, session.seals.closed
+    [row] = closed(tables.checkpoints, [put.row])
+    values = dict(row) | {"epoch": put.knowledge.epoch}
+    values |= _columns("elements", _ELEMENTS, closed(tables.elements, put.element_rows()))
+    values |= _columns("values", _VALUES, closed(tables.values, put.values))
     return bool(session.rows(_checkpoint, values, guard, put.carries and bool(put.row["parent_id"])))
 
 
@@ -37,8 +40,10 @@ def put_writes(session: Session, put: Writes) -> bool:
     rows = list({row["idx"]: row for row in put.rows}.values())  # of special ones the last counts
     if len({row["idx"] < 0 for row in rows}) != 1:
         return False
+    tables, closed = session.tables, session.seals.closed
     values = dict(rows[0]) | {"epoch": put.knowledge.epoch}
-    values |= _columns("elements", _ELEMENTS, put.element_rows()) | _columns("writes", _WRITES, rows)
+    values |= _columns("elements", _ELEMENTS, closed(tables.elements, put.element_rows()))
+    values |= _columns("writes", _WRITES, closed(tables.writes, rows))
     return bool(session.rows(_pending, values, rows[0]["idx"] < 0))
 
 

@@ -5,9 +5,12 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 
+from threadloom.checkpoints import Encryption
 from threadloom.checkpoints.tables import Tables
 
 TABLES = Tables()
+_KEYS = {"now": bytes(range(32)), "before": bytes(range(32, 64))}
+KEYS, BEFORE = Encryption(_KEYS), Encryption(_KEYS, current="before")
 
 
 def config(thread_id: str = "t", ns: str = "", **more: Any) -> RunnableConfig:

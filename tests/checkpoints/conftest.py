@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import services
-from threadloom.checkpoints import SQLSaver
+from tests.checkpoints.chain import KEYS
+from threadloom.checkpoints import Encryption, SQLSaver
 
 
 @pytest.fixture
@@ -46,8 +48,21 @@ def empty_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield lambda: f"sqlite:///{folder}/{next(number)}.db"
 
 
+@pytest.fixture(scope="session", params=[None, KEYS], ids=["plain", "encrypted"])
+def encryption(request: pytest.FixtureRequest) -> Any:
+    """What savers are to encrypt with: nothing, or keys."""
+    return request.param
+
+
 @pytest.fixture
-def saver(empty_url: Callable[[], str]) -> Iterator[SQLSaver]:
-    """A saver on an empty database of every kind."""
+def saver(empty_url: Callable[[], str], encryption: Encryption | None) -> Iterator[SQLSaver]:
+    """A saver on an empty database of every kind, of plain text and encrypted."""
+    with SQLSaver(empty_url(), encryption=encryption) as saver:
+        yield saver
+
+
+@pytest.fixture
+def plain_saver(empty_url: Callable[[], str]) -> Iterator[SQLSaver]:
+    """A saver on an empty database of every kind, of plain text, for tests that change rows by hand."""
     with SQLSaver(empty_url()) as saver:
         yield saver

@@ -17,7 +17,7 @@ from langgraph.types import Command, Send, interrupt
 from typing_extensions import TypedDict
 
 from tests.checkpoints.sides import Graph
-from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints import Encryption, SQLSaver
 
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
 
@@ -109,12 +109,12 @@ def _seen(graph: Graph) -> list[Any]:
 
 
 @pytest.mark.parametrize("side", ["sync", "async"])
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=1, max_size=6))
 def test_reads_back_like_the_saver_in_memory(
-    empty_url: Callable[[], str], side: str, steps: list[tuple[Any, ...]]
+    empty_url: Callable[[], str], encryption: Encryption | None, side: str, steps: list[tuple[Any, ...]]
 ) -> None:
-    with SQLSaver(empty_url()) as saver, asyncio.Runner() as loop:
+    with SQLSaver(empty_url(), encryption=encryption) as saver, asyncio.Runner() as loop:
         runner = loop if side == "async" else None
         graphs = [Graph(_graph().compile(checkpointer=s), runner) for s in (saver, InMemorySaver())]
         for step in steps:

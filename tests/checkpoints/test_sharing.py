@@ -23,8 +23,8 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import StaticPool
 from typing_extensions import TypedDict
 
-from tests.checkpoints.chain import TABLES, config, put
-from threadloom.checkpoints import SQLSaver, elements, tree
+from tests.checkpoints.chain import BEFORE, KEYS, TABLES, config, put
+from threadloom.checkpoints import Encryption, SQLSaver, elements, tree
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer
 from threadloom.checkpoints.errors import UnrestorableValueError
@@ -60,9 +60,9 @@ LEAVES = (
     | st.builds(ToolMessage, TEXTS, tool_call_id=TEXTS, artifact=SCALARS | st.datetimes())
     | st.builds(Send, TEXTS, SCALARS)
 )
-KEYS = TEXTS | st.integers(-9, 9) | st.tuples(TEXTS, st.integers(0, 9)) | st.none()
+NAMES = TEXTS | st.integers(-9, 9) | st.tuples(TEXTS, st.integers(0, 9)) | st.none()
 VALUES = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=12) | st.dictionaries(KEYS, inner, max_size=8), max_leaves=40
+    LEAVES, lambda inner: st.lists(inner, max_size=12) | st.dictionaries(NAMES, inner, max_size=8), max_leaves=40
 )
 
 
@@ -91,6 +91,12 @@ def test_a_tree_reads_back_as_the_plain_encoding_does(value: Any, snapshot: bool
         assert set(tree.references_in(stored[1]) if stored[0] == tree.TREE else ()) <= stored[2].keys()
         for element in stored[2].values():
             assert list(element.references) == tree.references_in(element.data)
+            assert tree.renamed(element.data, {}) == element.data
+        if stored[0] == tree.TREE:
+            names = {digest: bytes(reversed(digest)) for digest in stored[2]}
+            renamed = tree.renamed(stored[1], names)
+            assert tree.references_in(renamed) == [names[digest] for digest in tree.references_in(stored[1])]
+            assert tree.renamed(renamed, {name: digest for digest, name in names.items()}) == stored[1]
 
 
 def _typed(value: Any) -> Any:
@@ -243,17 +249,14 @@ def _same(one: Any, other: Any) -> None:
 
 def unsound(session: Session) -> dict[str, int]:
     """How many elements are missing, and how many are in no use."""
-    stored = {
-        (t, d): data
-        for t, d, data in session.execute(
-            select(TABLES.elements.c.thread_id, TABLES.elements.c.digest, TABLES.elements.c.data)
-        )
-    }
+    tables = session.tables
+    parts = session.opened(tables.elements, session.execute(select(tables.elements)))
+    stored = {(part.thread_id, part.digest): part.data for part in parts}
     wanted = {
-        (thread, digest)
-        for rows in (TABLES.values, TABLES.writes)
-        for thread, data in session.execute(select(rows.c.thread_id, rows.c.data).where(rows.c.type == tree.TREE))
-        for digest in tree.references_in(data)
+        (row.thread_id, digest)
+        for table in (tables.values, tables.writes)
+        for row in session.opened(table, session.execute(select(table).where(table.c.type == tree.TREE)))
+        for digest in tree.references_in(row.data)
     }
     used: set[tuple[str, bytes]] = set()
     while wanted:
@@ -278,28 +281,41 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("put"), st.sampled_from("tu"), st.sampled_from([-1, -1, -1, 0, 3]), st.sampled_from(["", "n"])),
     st.tuples(st.just("copy"), st.sampled_from("uv")),
     st.tuples(st.just("prune"), st.sampled_from("tuv")),
-    st.tuples(st.just("restart")),
+    st.tuples(st.sampled_from(["restart", "rotate", "rekey"])),
 )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(operations=st.lists(OPERATIONS, min_size=5, max_size=30), cache_bytes=st.sampled_from([0, 5000, 10**7]))
-def test_any_sequence_of_edits_reads_back(operations: list[tuple[Any, ...]], cache_bytes: int) -> None:
+def test_any_sequence_of_edits_reads_back(
+    encryption: Encryption | None, operations: list[tuple[Any, ...]], cache_bytes: int
+) -> None:
     assume(any(operation[0] == "put" for operation in operations))
     engine = create_engine("sqlite://", poolclass=StaticPool)  # outlives the savers on it
     with _tiny():
-        edited = Edited(SQLSaver(engine, cache_bytes=cache_bytes))
+        edited = Edited(SQLSaver(engine, encryption=encryption, cache_bytes=cache_bytes))
         for name, *arguments in [*operations, ("prune", "t")]:
-            if name == "restart":
+            if name in ("restart", "rotate", "rekey"):
                 edited.ours.close()
-                edited.ours = SQLSaver(engine, cache_bytes=cache_bytes)
+                encryption = _turned(encryption, name)
+                edited.ours = SQLSaver(engine, encryption=encryption, cache_bytes=cache_bytes)
+                if name == "rekey":
+                    edited.ours.rekey()
             else:
                 getattr(edited, name)(*arguments)
             found = edited.ours._database.read(unsound)
             assert found == {"missing": 0, "unused": 0}
         edited.check()
+        assert list(edited.ours.verify()) == []
         edited.ours.close()
     engine.dispose()
+
+
+def _turned(encryption: Encryption | None, name: str) -> Encryption | None:
+    """The same keys with another current one; plain text stays, or is to be encrypted."""
+    if encryption is None:
+        return KEYS if name == "rekey" else None
+    return encryption if name == "restart" else BEFORE if encryption is KEYS else KEYS
 
 
 def _count(saver: SQLSaver) -> int:

@@ -153,58 +153,58 @@ def test_a_shared_value_is_named_with_the_oldest_checkpoint_that_has_it(saver: S
     assert problem.checkpoint_id == first["configurable"]["checkpoint_id"]
 
 
-def test_verify_finds_an_element_that_was_deleted_by_hand(saver: SQLSaver) -> None:
-    put(saver, config("whole"), {"messages": _messages(40)})
-    at = put(saver, config("torn"), {"messages": _messages(40), "other": _messages(40, 1)})
-    put(saver, at, {"messages": _messages(41)})
+def test_verify_finds_an_element_that_was_deleted_by_hand(plain_saver: SQLSaver) -> None:
+    put(plain_saver, config("whole"), {"messages": _messages(40)})
+    at = put(plain_saver, config("torn"), {"messages": _messages(40), "other": _messages(40, 1)})
+    put(plain_saver, at, {"messages": _messages(41)})
     lost = digest_of(_packed(_messages(40)[7]))
     assert (
         _do(
-            saver,
+            plain_saver,
             delete(TABLES.elements).where(TABLES.elements.c.thread_id == "torn", TABLES.elements.c.digest == lost),
         )
         == 1
     )
-    problems = list(saver.verify())
+    problems = list(plain_saver.verify())
     assert _kinds(problems) == {("torn", "messages", "missing")}
     assert len(problems) == 2  # both versions
-    assert list(saver.verify("whole")) == []
+    assert list(plain_saver.verify("whole")) == []
 
 
-def test_what_is_below_a_missing_element_is_not_called_useless(saver: SQLSaver) -> None:
-    put(saver, config(), {"messages": _messages(40)})
-    assert _do(saver, delete(TABLES.elements).where(TABLES.elements.c.inner)) > 1
-    assert _kinds(list(saver.verify())) == {("t", "messages", "missing")}
+def test_what_is_below_a_missing_element_is_not_called_useless(plain_saver: SQLSaver) -> None:
+    put(plain_saver, config(), {"messages": _messages(40)})
+    assert _do(plain_saver, delete(TABLES.elements).where(TABLES.elements.c.inner)) > 1
+    assert _kinds(list(plain_saver.verify())) == {("t", "messages", "missing")}
 
 
-def test_verify_finds_flipped_bytes(saver: SQLSaver) -> None:
-    put(saver, config("t"), {"messages": _messages(40), "n": 1})
+def test_verify_finds_flipped_bytes(plain_saver: SQLSaver) -> None:
+    put(plain_saver, config("t"), {"messages": _messages(40), "n": 1})
     data = _packed(_messages(40)[7])
     digest, flipped = digest_of(data), data.replace(b"a", b"b", 1)
-    assert _do(saver, update(TABLES.elements).where(TABLES.elements.c.digest == digest).values(data=flipped)) == 1
-    assert _kinds(list(saver.verify())) == {("t", "messages", "damaged")}
-    assert _do(saver, update(TABLES.values).where(TABLES.values.c.channel == "n").values(data=b"\xc1")) == 1
-    assert _kinds(list(saver.verify())) == {("t", "messages", "damaged"), ("t", "n", "damaged")}
+    assert _do(plain_saver, update(TABLES.elements).where(TABLES.elements.c.digest == digest).values(data=flipped)) == 1
+    assert _kinds(list(plain_saver.verify())) == {("t", "messages", "damaged")}
+    assert _do(plain_saver, update(TABLES.values).where(TABLES.values.c.channel == "n").values(data=b"\xc1")) == 1
+    assert _kinds(list(plain_saver.verify())) == {("t", "messages", "damaged"), ("t", "n", "damaged")}
 
 
-def test_verify_reads_the_checkpoint_itself(saver: SQLSaver) -> None:
-    put(saver, config(), {"n": 1})
-    _do(saver, update(TABLES.checkpoints).values(body=Body({}, [], b"\xc1", ormsgpack.packb({})).pack()))
-    [problem] = saver.verify()
+def test_verify_reads_the_checkpoint_itself(plain_saver: SQLSaver) -> None:
+    put(plain_saver, config(), {"n": 1})
+    _do(plain_saver, update(TABLES.checkpoints).values(body=Body({}, [], b"\xc1", ormsgpack.packb({})).pack()))
+    [problem] = plain_saver.verify()
     assert (problem.kind, problem.channel) == ("damaged", "")
     assert "metadata" in problem.reason
 
 
-def test_verify_finds_elements_to_which_nothing_refers(saver: SQLSaver) -> None:
-    at = put(saver, config(), {"messages": _messages(40)})
+def test_verify_finds_elements_to_which_nothing_refers(plain_saver: SQLSaver) -> None:
+    at = put(plain_saver, config(), {"messages": _messages(40)})
     orphans = [{"thread_id": "t", "digest": digest_of(d), "inner": False, "data": d} for d in (b"\xa1a", b"\xa1b")]
-    _do(saver, insert(TABLES.elements).values(orphans))
-    [problem] = saver.verify()
+    _do(plain_saver, insert(TABLES.elements).values(orphans))
+    [problem] = plain_saver.verify()
     assert (problem.kind, problem.thread_id) == ("unreferenced", "t")
     assert "2 elements, 4 bytes" in problem.reason
-    put(saver, at, {"messages": _messages(3)})
-    saver.prune(["t"])
-    assert list(saver.verify()) == []
+    put(plain_saver, at, {"messages": _messages(3)})
+    plain_saver.prune(["t"])
+    assert list(plain_saver.verify()) == []
 
 
 def test_verify_skips_nothing_between_pages(saver: SQLSaver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,3 +110,77 @@ def test_verify_takes_classes_that_a_program_allows(cli: Cli, tmp_path: Path) ->
     assert (ended.code, "tests.checkpoints.test_sizes.Invoice" in ended.out) == (1, True)
     assert cli("db", "verify", "--allow", "tests.checkpoints.test_sizes:Invoice").code == 0
     assert cli("db", "verify", "--allow", "Invoice").code == 2
+
+
+def test_verify_takes_new_names_of_classes(cli: Cli, tmp_path: Path) -> None:
+    from tests.checkpoints.chain import config, put
+    from tests.checkpoints.test_sizes import Invoice
+
+    with SQLSaver(f"sqlite:///{tmp_path}/threadloom.db", allow=[Invoice]) as saver:
+        put(saver, config(), {"bill": Invoice(1)})
+    name = "tests.checkpoints.test_sizes:Invoice"
+    assert cli("db", "verify", "--alias", f"{name}={name}").code == 0
+    for wrong in (name, f"{name}=nowhere:Invoice", f"{name}=tests.checkpoints.test_sizes:Nothing"):
+        ended = cli("db", "verify", "--alias", wrong)
+        assert (ended.code, "write it as old.module:Old=new.module:New" in ended.err) == (2, True)
+
+
+NEW, OLD = f"new={'1' * 64}", f"old={'2' * 64}"
+
+
+def test_every_command_opens_an_encrypted_database(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"# of last year\n{OLD}\n")
+    monkeypatch.setenv("THREADLOOM_ENCRYPTION_KEYS_FILE", str(keys))
+    question = "Do transformers need recurrence to translate well?"
+    assert cli("run", "research", question, "--thread", "first-run", "--review", "--json").code == 3
+    assert cli("resume", "first-run", "--answer", '{"drop": []}', "--json").code == 3
+    assert b"recurrence" not in (tmp_path / "threadloom.db").read_bytes()
+    assert "encrypted with: old" in cli("db", "check").out
+    keys.write_text(f"{NEW}\n{OLD}")
+    done = json.loads(cli("db", "rekey", "--json").out)
+    assert (done["threads"], done["rows"] > 10) == (1, True)
+    monkeypatch.delenv("THREADLOOM_ENCRYPTION_KEYS_FILE")
+    monkeypatch.setenv("THREADLOOM_ENCRYPTION_KEYS", NEW)
+    assert "Everything has the current key. Threads: 1, rows encrypted now: 0." in cli("db", "rekey").err
+    assert json.loads(cli("db", "check", "--json").out)["keys"] == ["new"]
+    assert cli("db", "verify").code == 0
+    assert json.loads(cli("show", "first-run", "--json").out)["status"] == "waiting"
+    assert question in cli("threads", "--json").out
+    assert cli("resume", "first-run", "--answer", '{"approve": true}', "--json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "code"),
+    [
+        ({}, "with the key 'new', and no keys were given", 1),
+        ({"KEYS": OLD}, "with the key 'new', and the keys here are old", 1),
+        ({"KEYS": f"new={'3' * 64}"}, "the key 'new' is not the one of that id", 1),
+        ({"KEYS": "1" * 64}, "write it as id=key", 2),
+        ({"KEYS_FILE": "nowhere"}, "nowhere, cannot be read: No such file", 2),
+        ({"KEYS": NEW, "KEYS_FILE": "nowhere"}, "are both given", 2),
+    ],
+)
+def test_keys_that_do_not_fit_are_one_clear_line(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str, code: int
+) -> None:
+    from tests.checkpoints.chain import config, put
+    from threadloom.checkpoints import Encryption
+
+    with SQLSaver(DB, encryption=Encryption.parse(NEW)) as saver:
+        put(saver, config(), {"a": 1})
+    for name, value in variables.items():
+        monkeypatch.setenv(f"THREADLOOM_ENCRYPTION_{name}", value)
+    ended = cli("show", "t")
+    assert (ended.code, words in ended.err) == (code, True), ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+    assert not any(secret * 64 in ended.err for secret in "123")
+
+
+def test_plain_text_is_refused_until_rekey(ran: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ran("db", "rekey").code == 1
+    monkeypatch.setenv("THREADLOOM_ENCRYPTION_KEYS", NEW)
+    refused = ran("show", "first-run")
+    assert (refused.code, "threadloom db rekey" in refused.err) == (1, True)
+    assert ran("db", "rekey").code == 0
+    assert json.loads(ran("show", "first-run", "--json").out)["status"] == "done"

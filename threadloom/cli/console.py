@@ -69,8 +69,8 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
-    """The checkpoint database that the command or the settings name.
+def opened(db: str | None, *, create: bool = False, **options: Any) -> Iterator["SQLSaver"]:
+    """The checkpoint database that the command or the settings name, with more of SQLSaver's options.
 
     Raises UsageError when it cannot be one, or is a file that does not exist and `create` is not wanted: a command
     that only looks must not leave an empty database behind.
@@ -79,11 +79,12 @@ def opened(db: str | None, *, create: bool = False) -> Iterator["SQLSaver"]:
     from threadloom.checkpoints.errors import CheckpointError
     from threadloom.settings import RunSettings
 
-    url = db or RunSettings().db
+    settings = RunSettings()
+    url = db or settings.db
     if not create and (file := missing_file(url)):
         raise UsageError(f"no database at {file} yet; `threadloom run` makes it, --db names another")
     try:
-        saver = SQLSaver(url)
+        saver = SQLSaver(url, encryption=settings.encryption(), **options)
     except CheckpointError as error:
         raise UsageError(str(error)) from None
     with saver:

@@ -1,8 +1,9 @@
 """`threadloom db …`: look after a checkpoint database: what it is, what takes its room, whether all can be restored."""
 
+import importlib
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.filesize import decimal
@@ -34,9 +35,11 @@ def check(db: DbOption = None, json: JsonOption = False) -> None:
         return
     out.print(
         f"{found.database} by way of {found.driver}, schema {found.schema_version}, "
-        f"threads: {found.threads:,}, checkpoints: {found.checkpoints:,}",
+        f"threads: {found.threads:,}, checkpoints: {found.checkpoints:,}"
+        f"{', encrypted with: ' if found.keys else ''}{', '.join(found.keys)}",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -113,14 +116,17 @@ def verify(
     allow: Annotated[
         list[str] | None, typer.Option(help="A class that the program allows, as module:Class; may be repeated.")
     ] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="A renamed class, as old.module:Old=new.module:New; may be repeated.")
+    ] = None,
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
     """Read all that is stored against today's code: what could not be restored, is missing, damaged or of no use."""
-    with opened(db) as saver:
-        wider = cast("SQLSaver", saver.with_allowlist([type_name(text) for text in allow or ()]))
+    allowed, aliases = [type_name(text) for text in allow or ()], dict(_alias(text) for text in alias or ())
+    with opened(db, allow=allowed, aliases=aliases) as saver:
         found = []
-        for problem in wider.verify(None if thread is None else _size(saver, thread).thread_id):
+        for problem in saver.verify(None if thread is None else _size(saver, thread).thread_id):
             found.append(problem._asdict())
             if not json:
                 out.print(line_of(problem), markup=False, highlight=False, soft_wrap=True)
@@ -132,11 +138,31 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: THREADLOOM_ENCRYPTION_KEYS_FILE=keys.txt threadloom db rekey")
+def rekey(db: DbOption = None, json: JsonOption = False) -> None:
+    """Encrypt all that is stored with the first of the keys; what was interrupted goes on where it was."""
+    with opened(db) as saver, err.status("rekey") as status:
+        done = saver.rekey(lambda so_far: status.update(escape(f"{so_far.threads:,} threads, {so_far.rows:,} rows")))
+    if json:
+        print_json({"threads": done.threads, "rows": done.rows})
+    else:
+        err.print(f"Everything has the current key. Threads: {done.threads:,}, rows encrypted now: {done.rows:,}.")
+
+
+def _alias(text: str) -> tuple[str, type]:
+    old, _, new = text.partition("=")
+    try:
+        module, name = type_name(new)
+        return ":".join(type_name(old)), getattr(importlib.import_module(module), name)
+    except (UsageError, ImportError, AttributeError) as error:
+        raise UsageError(f"--alias {text!r}: write it as old.module:Old=new.module:New ({error})") from None
+
+
 def type_name(text: str) -> tuple[str, str]:
     """What `--allow` says, as (module, class)."""
     module, colon, name = text.partition(":")
     if not (module and colon and name):
-        raise UsageError(f"--allow {text!r}: write it as module:Class")
+        raise UsageError(f"{text!r} names no class: write it as module:Class")
     return module, name
 
 

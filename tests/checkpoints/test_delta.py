@@ -10,7 +10,7 @@ from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
 from tests.checkpoints.chain import config
-from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints import SQLSaver, deltas
 
 
 def _extend(state: list[str], updates: Any) -> list[str]:
@@ -57,8 +57,13 @@ def test_history_is_that_of_the_saver_in_memory(saver: SQLSaver) -> None:
     assert _values(ours) == _values(theirs)
 
 
+@pytest.mark.parametrize("stride", [2, 128])
 @pytest.mark.parametrize("channels", [[], ["often"], ["often", "seldom", "last", "unknown"]])
-def test_the_storage_view_is_that_of_walking_tuple_by_tuple(saver: SQLSaver, channels: list[str]) -> None:
+def test_the_storage_view_is_that_of_walking_tuple_by_tuple(
+    saver: SQLSaver, channels: list[str], stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deltas, "FIRST_STRIDE", stride)
+    monkeypatch.setattr(deltas, "LONGEST_STRIDE", stride + 1)
     _run(_graph(saver), 8)
     for item in [*saver.list(config()), None]:
         at = item.config if item else config()

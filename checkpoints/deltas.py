@@ -1,7 +1,7 @@
 """What LangGraph's DeltaChannel is rebuilt from: the writes of ancestors since the nearest stored value, and it.
 
 The way back is read in strides, each by two statements: ancestors with their writes, and what is stored of their
-versions of the channels. A channel stores its value every 100 steps unless told otherwise, so the first stride mostly suffices.
+versions of the channels. A channel stores its value every 100 steps unless told otherwise: one stride, mostly.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

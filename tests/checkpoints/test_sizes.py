@@ -16,6 +16,7 @@ from threadloom.checkpoints import SQLSaver, verify
 from threadloom.checkpoints.codec import StrictSerializer
 from threadloom.checkpoints.records import Body
 from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.tables import SCHEMA_VERSION
 from threadloom.checkpoints.tree import digest_of
 from threadloom.checkpoints.verify import Problem
 
@@ -253,7 +254,7 @@ def test_an_overview_says_what_the_database_is(saver: SQLSaver) -> None:
     put(saver, at)
     put(saver, config("b"))
     found = saver.overview()
-    assert (found.schema_version, found.threads, found.checkpoints) == (1, 2, 3)
+    assert (found.schema_version, found.threads, found.checkpoints) == (SCHEMA_VERSION, 2, 3)
     assert found.database in ("sqlite", "postgresql", "mysql", "mariadb")
     assert (
         saver._database.read(lambda c: c.execute(select(func.count()).select_from(TABLES.threads)).scalar()) is not None

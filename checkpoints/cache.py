@@ -90,6 +90,12 @@ class Ledger:
             self._threads.clear()
             self._count, self._faith = 0, object()
 
+    def drop(self, thread_id: str) -> None:
+        """Take nothing of a thread for stored any more."""
+        with self._lock:
+            _, known = self._threads.pop(thread_id, (0, set[bytes]()))
+            self._count -= len(known)
+
     def learn(self, thread_id: str, epoch: int, digests: Collection[bytes] = ()) -> None:
         """Note what a committed transaction stored or saw in this epoch."""
         with self._lock:

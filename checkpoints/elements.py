@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import bindparam, delete, func, select, update
 
 from threadloom.checkpoints.cache import Cache
+from threadloom.checkpoints.errors import ThreadDeletedError
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.tree import TREE, Element, Elements, references_in, remember
@@ -21,7 +22,7 @@ CHUNK = 400
 Lock = Literal["share", "lead", "own"]
 
 
-def enter_thread(session: Session, thread_id: str, lock: Lock) -> tuple[int, str | None]:
+def enter_thread(session: Session, thread_id: str, lock: Lock, *, known: bool = False) -> tuple[int, str | None]:
     """Begin to store in a thread; returns its epoch, which stays as it is until the transaction ends, and its head.
 
     Until then nobody deletes anything of the thread. Whoever stores a checkpoint enters, so that a thread which cannot
@@ -31,8 +32,14 @@ def enter_thread(session: Session, thread_id: str, lock: Lock) -> tuple[int, str
         session, thread_id: where.
         lock: "share" it with others, "lead" to move its head, which others do not until the transaction ends, or "own"
             it to delete: then nobody else stores anything.
+        known: it was there before, so that it was deleted if it is not.
+
+    Raises:
+        ThreadDeletedError: it was.
     """
     while not (found := session.rows(_locked, {"thread_id": thread_id}, lock)):
+        if known:
+            raise ThreadDeletedError(thread_id)
         # And look again: another may have started it, or even deleted it since. Never an epoch that it had before.
         session.insert_new(session.tables.threads, [{"thread_id": thread_id, "epoch": _new_epoch(), "head": None}])
     return found[0].epoch, found[0].head

@@ -101,6 +101,7 @@ class Database:
         self._commits = SharedCommits(self._lock, partial(self._attempt, "write"), self._workers)
         self._shared = self.dialect.is_shared(self._url)
         self._creates, self._ready = creates, False
+        self._lone = self.dialect.lone_statements(self._url)
         self._closed = False
 
     def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -150,7 +151,7 @@ class Database:
         Safe when many processes start at once.
 
         Raises:
-            SchemaVersionError: a newer release wrote this database.
+            SchemaVersionError: another release wrote this database.
             EncryptionError: it is encrypted with other keys, or not though it should be.
         """
         if self._closed:
@@ -228,9 +229,9 @@ class Database:
 
     def _transact(self, mode: str, work: Callable[[Session], T], connection: Connection) -> T:
         session = Session(connection, self._statements, self.dialect, self.seals)
-        if mode == "alone":
+        if mode == "alone" and self._lone:
             return work(session)
-        self.dialect.begin(session, write=mode == "write")
+        self.dialect.begin(session, write=mode != "read")
         try:
             result = work(session)
         except BaseException as exc:

@@ -59,6 +59,21 @@ class StaleThreadError(CheckpointError):
         )
 
 
+class ThreadDeletedError(CheckpointError):
+    """The thread was deleted while a run went on in it; nothing was stored: start it again if it is still wanted.
+
+    Attributes:
+        thread_id: which one.
+    """
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"thread {thread_id!r} was deleted while this run went on in it. Nothing was stored; start it again if it "
+            "is still wanted"
+        )
+
+
 class MissingParentError(CheckpointError):
     """A run goes on from a checkpoint that somebody deleted; nothing was stored: start again from one that is there.
 

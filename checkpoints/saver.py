@@ -184,7 +184,12 @@ class SQLSaver(BaseCheckpointSaver[str]):
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Store (channel, value) writes of a task, pending on the checkpoint in the config."""
+        """Store (channel, value) writes of a task, pending on the checkpoint in the config.
+
+        Raises:
+            ThreadDeletedError: somebody deleted the thread since this saver last saw it.
+            UnsavableValueError: a value could not be restored.
+        """
         self._database.follow(self._put_writes(config, writes, task_id, task_path))
 
     def put_writes_at(

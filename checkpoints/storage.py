@@ -78,16 +78,18 @@ def put_checkpoint(session: Session, put: Put, ledger: Ledger) -> Outcome:
     Raises:
         StaleThreadError: it has to follow the latest checkpoint, and does not.
         MissingParentError: somebody deleted the parent, and with it perhaps what this one carries.
+        ThreadDeletedError: somebody deleted the thread of a subgraph.
     """
     place, row = put.place, put.row
-    epoch, head = enter_thread(session, place.thread_id, "share" if place.ns else "lead")
+    # A root checkpoint may start a thread; the ones of a subgraph go on in one.
+    known = bool(place.ns) and put.knowledge.epoch is not None
+    epoch, head = enter_thread(session, place.thread_id, "share" if place.ns else "lead", known=known)
+    # The checkpoint itself is the head when the answer to its storing got lost and it is stored again.
+    if put.follows and head not in (row["parent_id"], row["checkpoint_id"]):
+        raise StaleThreadError(*place, row["parent_id"], head)
     if not _still_true(put.knowledge, epoch, ledger):
         return Outcome(epoch, done=False)
-    if put.follows:
-        # The checkpoint itself is the head when the answer to its storing got lost and it is stored again.
-        if head not in (row["parent_id"], row["checkpoint_id"]):
-            raise StaleThreadError(*place, row["parent_id"], head)
-    elif put.carries and row["parent_id"]:
+    if put.carries and not put.follows and row["parent_id"]:
         _check_parent(session, place, row["parent_id"])
     session.insert_new(session.tables.elements, put.element_rows())
     session.insert_or_replace(session.tables.values, put.values)
@@ -108,10 +110,17 @@ def put_writes_alone(session: Session, put: Writes, ledger: Ledger) -> Outcome:
 
 
 def put_writes(session: Session, put: Writes, ledger: Ledger) -> Outcome:
-    """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there."""
-    epoch = None
-    if any(row["type"] == TREE for row in put.rows):  # also when all that it refers to is known to be stored
-        epoch, _ = enter_thread(session, put.place.thread_id, "share")
+    """Store writes of a task: a special one (negative index) replaces its predecessor, another keeps what is there.
+
+    Writes may come before the first checkpoint of their thread, but not after its deletion: nobody would delete them.
+
+    Raises:
+        ThreadDeletedError: they did.
+    """
+    epoch, known = None, put.knowledge.epoch is not None
+    # Also when all that a tree refers to is known to be stored.
+    if known or any(row["type"] == TREE for row in put.rows):
+        epoch, _ = enter_thread(session, put.place.thread_id, "share", known=known)
         if not _still_true(put.knowledge, epoch, ledger):
             return Outcome(epoch, done=False)
         session.insert_new(session.tables.elements, put.element_rows())
@@ -150,6 +159,8 @@ def glance(session: Session, place: Place, checkpoint_id: str | None, cache: Cac
     found = session.rows(_glanced, {**place._asdict(), "checkpoint_id": checkpoint_id}, bool(checkpoint_id))
     top = next((row for row in found if row.task_path is None), None)
     if top is None:
+        if not (place.ns or checkpoint_id):
+            ledger.drop(place.thread_id)  # whoever asked is about to start it anew
         return Glance(None, whole=True)
     if top.epoch is None:
         return Glance(None, whole=False)

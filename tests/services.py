@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -64,7 +65,7 @@ def administrator(kind: str) -> Engine:
     try:
         engine.connect().close()
     except OperationalError as exc:
-        _miss(f"{kind} does not answer at {url.render_as_string()} ({exc.orig}); see {SERVERS[kind][0]}")
+        miss(f"{kind} does not answer at {url.render_as_string()} ({exc.orig}); see {SERVERS[kind][0]}")
     return engine
 
 
@@ -77,7 +78,8 @@ def _server(kind: str) -> URL:
     return make_url(os.environ.get(variable, default))
 
 
-def _miss(reason: str) -> None:
+def miss(reason: str) -> NoReturn:
+    """Skip a test for want of a service, or fail it where services are required."""
     if os.environ.get("THREADLOOM_REQUIRE_SERVICES") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

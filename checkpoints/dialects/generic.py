@@ -41,6 +41,10 @@ class Dialect:
         """Whether all threads use one connection, so that readers queue as well."""
         return False
 
+    def lone_statements(self, url: URL) -> bool:  # noqa: ARG002  # for those that need it
+        """Whether a statement outside of a transaction reaches the database as one."""
+        return True
+
     def engine_options(self, url: URL) -> dict[str, Any]:
         """Keyword arguments for SQLAlchemy's `create_engine`.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Table, text
@@ -42,6 +43,12 @@ class MySQL(ServerDialect):
     }
     rolled_back: ClassVar[frozenset[Any]] = frozenset({1020, 1213})
 
+    def with_driver(self, url: URL) -> URL:
+        """The URL with its own driver, or the first one that is installed; aiomysql is refused while it is broken."""
+        if url.get_driver_name() == "aiomysql":
+            _check_aiomysql()
+        return super().with_driver(url)
+
     def connect_arguments(self, url: URL) -> dict[str, Any]:  # noqa: ARG002  # alike for all drivers
         """All of Unicode, and a limit on the time to connect."""
         return {"charset": "utf8mb4", "connect_timeout": generic.CONNECT_TIMEOUT}
@@ -74,6 +81,20 @@ class MySQL(ServerDialect):
         """The error number."""
         arguments = getattr(getattr(exc, "orig", exc), "args", ())
         return arguments[0] if arguments else None
+
+
+def _check_aiomysql() -> None:
+    """Raise UnsupportedDatabaseError where it fails on all bytes: https://github.com/aio-libs/aiomysql/issues/1080."""
+    try:
+        connection = import_module("aiomysql.connection")
+    except ImportError:
+        return  # the engine says so
+    # PyMySQL 1.2.3 put a string in the place of the function that aiomysql 0.3.2 calls.
+    if isinstance(getattr(connection, "escape_bytes_prefixed", None), str):
+        raise errors.UnsupportedDatabaseError(
+            "this aiomysql cannot send bytes with this PyMySQL; use mysql+asyncmy or mysql+pymysql instead, "
+            "or install 'pymysql<1.2.3'"
+        )
 
 
 def _insert_new(_: "Tables", table: Table) -> Insert:

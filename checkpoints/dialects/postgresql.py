@@ -1,5 +1,6 @@
 """PostgreSQL, with psycopg 3 or asyncpg, straight or through pgbouncer."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -61,6 +62,10 @@ class PostgreSQL(ServerDialect):
             return {"connect_timeout": generic.CONNECT_TIMEOUT} | ({"prepare_threshold": None} if pgbouncer else {})
         return {}
 
+    def lone_statements(self, url: URL) -> bool:
+        """asyncpg sends a statement in two steps, between which pgbouncer hands out another connection."""
+        return not (generic.is_behind_pgbouncer(url) and url.get_driver_name() == "asyncpg")
+
     @contextmanager
     def alone(self, session: Session) -> Iterator[None]:
         """Wait for the others; the end of the transaction lets the next one in."""
@@ -95,6 +100,8 @@ class PostgreSQL(ServerDialect):
         """The kind of error; psycopg gives no code when it cannot connect, its words must do."""
         kind, words = super().meaning(exc)
         if kind is errors.DatabaseError and isinstance(exc, OperationalError) and self.code_of(exc) is None:
+            if re.search("too many (clients|connections)|connection slots are reserved|no more connections", str(exc)):
+                return self.meanings["53300"]
             return errors.DatabaseUnavailableError, f"no connection: {words}"
         return kind, words
 

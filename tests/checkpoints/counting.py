@@ -1,12 +1,5 @@
-"""A program to be killed: a graph that counts to ten with a side record of what ran; used by `test_faults`.
+"""A graph that counts to five, with a record of what ran."""
 
-Arguments: database URL, thread, the number of the storage call at which to die, and whether before or after it.
-"""
-
-import itertools
-import os
-import signal
-import sys
 from typing import Annotated, Any
 
 from langgraph.graph import START, StateGraph
@@ -44,36 +37,3 @@ def graph(saver: SQLSaver) -> Any:
     built.add_edge("step", "even")
     built.add_conditional_edges("even", _route, ["step", "__end__"])
     return built.compile(checkpointer=saver)
-
-
-class Mortal(SQLSaver):
-    """A saver that kills its process at the n-th call that stores something."""
-
-    def __init__(self, url: str, death: int, moment: str) -> None:
-        super().__init__(url)
-        self._death, self._moment = death, moment
-        self._calls = itertools.count(1)
-
-    def put(self, *args: Any, **kwargs: Any) -> Any:
-        return self._maybe_die(super().put, *args, **kwargs)
-
-    def put_writes(self, *args: Any, **kwargs: Any) -> Any:
-        return self._maybe_die(super().put_writes, *args, **kwargs)
-
-    def _maybe_die(self, call: Any, *args: Any, **kwargs: Any) -> Any:
-        last = next(self._calls) == self._death
-        if last and self._moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = call(*args, **kwargs)
-        if last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-
-def main(url: str, thread: str, death: str, moment: str) -> None:
-    with Mortal(url, int(death), moment) as saver:
-        graph(saver).invoke({"count": 0}, {"configurable": {"thread_id": thread}})
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

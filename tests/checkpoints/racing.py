@@ -16,10 +16,10 @@ from langgraph.checkpoint.base import ChannelVersions, CheckpointTuple, empty_ch
 from tests.checkpoints.chain import config
 from tests.checkpoints.forked import at_once
 from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.errors import MissingParentError, StaleThreadError, ThreadExistsError
+from threadloom.checkpoints.errors import MissingParentError, StaleThreadError, ThreadDeletedError, ThreadExistsError
 
 THREADS = ["one", "two", "three"]
-LEGAL = (StaleThreadError, MissingParentError, ThreadExistsError)
+LEGAL = (StaleThreadError, MissingParentError, ThreadDeletedError, ThreadExistsError)
 
 
 def digest(values: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, event
 
 from tests.checkpoints.chain import config, put
@@ -40,32 +41,47 @@ def test_one_saver_serves_several_event_loops_and_plain_threads(saver: SQLSaver)
         assert [one.result() for one in plain] == [END] * 3
 
 
-# Every process writes to a thread of its own.
+# Every process writes to threads of its own.
 WRITERS = """
-import sys
+import asyncio, sys
+from concurrent.futures import ThreadPoolExecutor
 from tests.checkpoints.chain import config, put
+from tests.checkpoints.counting import graph
 from tests.checkpoints.forked import at_once
 from threadloom.checkpoints import SQLSaver
+url, processes, do, times = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 
-def write(number):
-    with SQLSaver(sys.argv[1]) as saver:
-        at = config(str(number))
-        for value in range(int(sys.argv[3])):
-            at = put(saver, at, {"a": value})
-            saver.put_writes(at, [("a", value)], "task")
+def write(saver, number):
+    at = config(f"{number}")
+    for value in range(times):
+        at = put(saver, at, {"a": value})
+        saver.put_writes(at, [("a", value)], "task")
 
-print(at_once(int(sys.argv[2]), write))
+def run(saver, number):
+    with ThreadPoolExecutor(times) as pool:
+        list(pool.map(lambda n: graph(saver).invoke({"count": 0}, config(f"{number}-{n}")), range(times)))
+
+def arun(saver, number):
+    async def gathered():
+        await asyncio.gather(*(graph(saver).ainvoke({"count": 0}, config(f"{number}-{n}")) for n in range(times)))
+    asyncio.run(gathered())
+
+def work(number):
+    with SQLSaver(url) as saver:
+        globals()[do](saver, number)
+
+print(at_once(processes, work))
 """
 
 
-def _write_together(url: str, processes: int, puts: int) -> None:
-    command = [sys.executable, "-c", WRITERS, url, f"{processes}", f"{puts}"]
+def _together(url: str, processes: int, do: str, times: int) -> None:
+    command = [sys.executable, "-c", WRITERS, url, f"{processes}", do, f"{times}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert (done.stderr, done.stdout.strip()) == ("", str([0] * processes))
 
 
 def test_two_processes_write_at_once(new_url: str) -> None:
-    _write_together(new_url, processes=2, puts=60)
+    _together(new_url, 2, "write", 60)
     with SQLSaver(new_url) as saver:
         for thread in ("0", "1"):
             found = list(saver.list(config(thread)))
@@ -73,8 +89,18 @@ def test_two_processes_write_at_once(new_url: str) -> None:
             assert all(len(t.pending_writes or ()) == 1 for t in found)
 
 
+@pytest.mark.parametrize("do", ["run", "arun"])
+def test_many_threads_of_several_processes_write_at_once(new_url: str, do: str) -> None:
+    _together(new_url, 4, do, 8)
+    with SQLSaver(new_url) as saver:
+        compiled = graph(saver)
+        names = [f"{child}-{n}" for child in range(4) for n in range(8)]
+        assert [compiled.get_state(config(name)).values for name in names] == [END] * 32
+        assert list(saver.verify()) == []
+
+
 def test_ten_processes_set_up_a_new_database_at_once(new_url: str) -> None:
-    _write_together(new_url, processes=10, puts=1)
+    _together(new_url, 10, "write", 1)
     with SQLSaver(new_url) as saver:
         assert len(saver.threads()) == 10
 

@@ -107,6 +107,15 @@ def test_a_missing_driver_is_one_clear_line(url: str, extra: str) -> None:
     assert isinstance(failed.value, ImportError)
 
 
+@pytest.mark.parametrize("driver", ["mysql+aiomysql", "mariadb+aiomysql"])
+def test_aiomysql_is_refused_while_it_cannot_send_bytes(driver: str) -> None:
+    """When this fails, the two have come together again: then it belongs among the DRIVERS."""
+    with pytest.raises(errors.UnsupportedDatabaseError, match=r"use mysql\+asyncmy or .* 'pymysql<1.2.3'") as failed:
+        SQLSaver(f"{driver}://me:secret@host/db")
+    assert "\n" not in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
 async def test_an_engine_of_another_event_loop_is_refused() -> None:
     engine: Any = create_async_engine("postgresql+asyncpg://host/db")
     for one in (engine, engine.sync_engine):

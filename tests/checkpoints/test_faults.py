@@ -1,47 +1,25 @@
-"""Killed processes, full disks, wrong files: a typed error in one line, and a thread that goes on."""
+"""Full disks, wrong files, read-only files: a typed error in one line, and a thread that goes on."""
 
-import random
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.checkpoints import counting
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
+from tests.outages.disturbed import undisturbed, voyage
+from tests.outages.private import small_disk
 from threadloom.checkpoints import SQLSaver, errors
+from threadloom.checkpoints.session import Session
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_a_killed_run_resumes_to_the_undisturbed_end(new_url: str) -> None:
-    deaths = dict(zip(map(str, random.sample(range(1, 21), 2)), ("before", "after"), strict=True))
-    undisturbed: Any = counting.graph(InMemorySaver()).invoke({"count": 0}, config())  # type: ignore[arg-type]
-    program = [sys.executable, "-m", "tests.checkpoints.counting", new_url]
-    children = [subprocess.Popen([*program, n, n, moment], cwd=ROOT) for n, moment in deaths.items()]
-    assert {child.wait() for child in children} == {-signal.SIGKILL}
-    with SQLSaver(new_url) as saver:
-        graph = counting.graph(saver)
-        for death, moment in deaths.items():
-            at = config(death)
-            started = saver.get_tuple(at) is not None
-            assert graph.invoke(None if started else {"count": 0}, at) == undisturbed, (death, moment)
-    assert not new_url.startswith("sqlite") or _sound(new_url)
-
-
-def _sound(url: str) -> bool:
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    try:
-        return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    finally:
-        connection.close()
 
 
 @pytest.fixture
@@ -75,8 +53,9 @@ def test_a_disk_that_takes_no_more_is_a_clear_error(url: str) -> None:
     """A limit on file size stands for the full disk; in a process of its own, since it cannot be lifted."""
     script = f"""
 import resource
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
 from threadloom.checkpoints import SQLSaver, errors
+from threadloom.checkpoints.session import Session
 with SQLSaver({url!r}) as saver:
     put(saver, config(), {{"a": 1}})
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -88,6 +67,21 @@ with SQLSaver({url!r}) as saver:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "nothing half-written was kept" in done.stdout
     assert done.stdout.endswith("[{'a': 1}]\n")
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+def test_a_run_on_a_disk_that_is_full_goes_on_when_there_is_room(tmp_path: Path, side: str) -> None:
+    with small_disk(tmp_path / "disk", 2) as disk, voyage(f"sqlite:///{disk / 'runs.db'}", side) as run:
+        (disk / "ballast").write_bytes(bytes(1_000_000))
+        with pytest.raises(errors.DatabaseFullError, match="nothing half-written was kept"):
+            _fill(run.saver)
+        with suppress(errors.DatabaseFullError):  # some of it may fit in between
+            run.live()
+        for found in run.saver.list(config("filler")):
+            assert found.checkpoint["channel_values"]["a"] == found.checkpoint["id"] * 7_000
+        (disk / "ballast").unlink()
+        assert run.ends() == undisturbed()
+        assert list(run.saver.verify()) == []
 
 
 def test_a_read_only_database_can_be_read(url: str) -> None:
@@ -169,3 +163,24 @@ def test_every_error_has_one_root_and_says_something_by_itself() -> None:
     plain = [kind for kind in kinds if "__init__" not in vars(kind) or kind is errors.CheckpointError]
     assert all(str(kind()) == kind.__doc__ for kind in plain)
     assert not any(issubclass(kind, SQLAlchemyError) for kind in kinds)
+
+
+@pytest.mark.parametrize(("version", "message"), [(99, "a newer .*; upgrade threadloom"), (0, "an older .*; use that")])
+async def test_a_database_of_another_version_is_refused_and_not_touched(
+    new_url: str, version: int, message: str
+) -> None:
+    def content(session: Session) -> list[Any]:
+        return [[tuple(row) for row in session.execute(table.select())] for table in TABLES.every]
+
+    with SQLSaver(new_url) as saver:
+        put(saver, config(), {"a": ["value " * 500]})
+        saver._database.write(lambda session: session.execute(TABLES.schema.update().values(version=version)))
+        before = saver._database.read(content)
+        with SQLSaver(new_url) as other:
+            for call in (lambda: put(other, config()), other.threads, lambda: other.delete_thread("t")):
+                with pytest.raises(errors.SchemaVersionError, match=message) as failed:
+                    call()
+            with pytest.raises(errors.SchemaVersionError, match=message):
+                await other.aget_tuple(config())
+        assert "\n" not in str(failed.value)
+        assert saver._database.read(content) == before

@@ -1,5 +1,6 @@
 """Whoever stores while others prune, copy and delete loses no value: it is all there, or a typed error said so."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -10,13 +11,17 @@ from unittest import mock
 
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
 from sqlalchemy import select
 
+from tests.checkpoints import counting
 from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.racing import THREADS, check
+from tests.checkpoints.sides import Graph
 from tests.checkpoints.test_sharing import unsound
 from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.errors import MissingParentError
+from threadloom.checkpoints.errors import MissingParentError, StaleThreadError, ThreadDeletedError
 from threadloom.checkpoints.pruning import delete_thread
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.storage import put_checkpoint
@@ -34,52 +39,6 @@ def test_processes_store_prune_copy_and_delete_at_once(new_url: str) -> None:
         assert saver._database.read(unsound)["missing"] == 0
         saver.prune(THREADS)
         assert saver._database.read(unsound) == {"missing": 0, "unused": 0}
-
-
-# Forks children, the n-th of which kills itself before the n-th statement or commit of a put, until one survives.
-MORTALS = """
-import os, signal, sys, itertools
-from sqlalchemy import Engine, event
-from tests.checkpoints.chain import config, put
-from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.session import Session
-
-def die_at(number):
-    counter = itertools.count(1)
-    def count(*_):
-        if next(counter) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-    send = Session._sent
-    Session._sent = lambda *arguments: (count(), send(*arguments))[1]
-    event.listen(Engine, "before_cursor_execute", count)
-    event.listen(Engine, "commit", count)
-
-url = sys.argv[1]
-for number in itertools.count(1):
-    if os.fork() == 0:
-        with SQLSaver(url) as saver:
-            last = saver.get_tuple(config())
-            die_at(number)
-            saver.put_writes(last.config, [("x", [f"{number} " * 100])], "task")
-            put(saver, last.config, {"x": [f"{number} " * 100, *last.checkpoint["channel_values"]["x"]]})
-        os._exit(0)
-    if os.wait()[1] == 0:
-        break
-print(number)
-"""
-
-
-def test_a_process_killed_at_any_statement_leaves_all_or_nothing(new_url: str) -> None:
-    with SQLSaver(new_url) as saver:
-        put(saver, config(), {"x": ["start" * 50]})
-    command = [sys.executable, "-c", MORTALS, new_url]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    survivor = int(done.stdout)
-    assert survivor > (2 if new_url.startswith("postgresql") else 8)  # statements; there each call is a single one
-    with SQLSaver(new_url) as saver:
-        found = [item.checkpoint["channel_values"]["x"] for item in saver.list(config())]
-        assert found == [[f"{survivor} " * 100, "start" * 50], ["start" * 50]]
-        assert saver._database.read(unsound)["missing"] == 0
 
 
 def test_a_fork_of_what_was_pruned_meanwhile_is_refused(saver: SQLSaver) -> None:
@@ -137,3 +96,43 @@ def test_deleting_a_thread_waits_for_whoever_is_starting_it(server_url: str) -> 
         deleted[0].result()
         assert saver.get_tuple(config()) is None
         assert other._database.read(unsound) == {"missing": 0, "unused": 0}
+
+
+def _rows(session: Session) -> list[Any]:
+    """What is left of all threads."""
+    return [row for table in (*TABLES.contents, TABLES.threads) for row in session.execute(table.select())]
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_a_run_that_goes_on_after_its_thread_was_deleted_leaves_nothing(
+    saver: SQLSaver, side: str, durability: str
+) -> None:
+    """Whether it would have stored another step, an answer to wait for, or the checkpoint of a subgraph."""
+
+    def delete(state: counting.State) -> dict[str, Any]:
+        if state["count"]:
+            saver.delete_thread("t")
+        return {"count": 1}
+
+    def ask(state: counting.State) -> Any:
+        return interrupt("Well?")
+
+    child = StateGraph(counting.State).add_node("ask", ask).add_edge(START, "ask").compile()
+    afterwards: list[Any] = [lambda state: {"count": 2}, ask, child]
+    for after in afterwards:
+        built = StateGraph(counting.State).add_node("delete", delete).add_node("after", after)
+        compiled = built.add_edge(START, "delete").add_edge("delete", "after").compile(checkpointer=saver)
+        with asyncio.Runner() as runner:
+            graph = Graph(compiled, runner if side == "async" else None)
+            graph.invoke({"count": 0}, config(), durability=durability)
+            with pytest.raises((ThreadDeletedError, StaleThreadError), match="thread 't'"):
+                graph.invoke({"count": 1}, config(), durability=durability)
+        assert saver._database.read(_rows) == []
+
+
+def test_a_thread_that_was_deleted_can_be_started_again(saver: SQLSaver) -> None:
+    compiled = counting.graph(saver)
+    for durability in ("sync", "async", "exit") * 3:
+        assert compiled.invoke({"count": 0}, config(), durability=durability)["count"] == 5
+        saver.delete_thread("t")

@@ -4,15 +4,18 @@ Run as a program of its own, because it forks: `python -m tests.graphs.agent_cra
 """
 
 import json
-import os
 import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.types import Command
 
-from tests.graphs.crash_matrix import Deadly
+from tests.crash.death import Death
+from tests.crash.matrix import forked
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.react import build
 from threadloom.models.openai import chat_model
@@ -43,26 +46,20 @@ def tools(log: Path) -> list[BaseTool]:
     return [StructuredTool.from_function(look), acting(StructuredTool.from_function(send))]
 
 
-def life(folder: Path, url: str, dies_at: int = 0, after: bool = False) -> int:
-    """One process that starts the run, or goes on with it, until it ends, pauses or dies; returns its writes."""
+def life(folder: Path, url: str, at: int, say: Callable[[str], object]) -> None:
+    """One process that starts the run, or goes on with it, until it ends, pauses or dies at a boundary."""
     entry = ModelEntry.model_validate({"model": "m", "base_url": url, "api_key": "none"})
-    with Deadly(f"sqlite:///{folder}/db") as saver:
-        saver.dies_at, saver.after = dies_at, after
+    death = Death(say)
+    death.watch_calls()
+    with SQLSaver(f"sqlite:///{folder}/db") as saver:
         chat = chat_model(entry, max_retries=2)
         graph = build(model=chat, tools=tools(folder / "log"), budget=Limits(model_calls=9)).compile(checkpointer=saver)
         state = graph.get_state(THREAD)
         given: Any = None if saver.get_tuple(THREAD) else ASKED
         if state.interrupts:
             given = Command(resume={state.interrupts[0].id: {"action": "approve"}})
+        death.arm(at)
         graph.invoke(given, THREAD, durability="sync")
-        return saver.writes
-
-
-def forked(*args: Any) -> int:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0 if life(*args) else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def finished(folder: Path) -> dict[str, Any] | None:
@@ -82,28 +79,28 @@ def finished(folder: Path) -> dict[str, Any] | None:
     }
 
 
-def to_the_end(folder: Path, url: str, dies_at: int = 0, after: bool = False) -> tuple[bool, dict[str, Any], list[str]]:
-    """Live as often as it takes, dying once; whether it died, the final state, and what the tools did."""
+def to_the_end(folder: Path, url: str, at: int = 0) -> tuple[str, dict[str, Any], list[str]]:
+    """Live as often as it takes, dying once; at which boundary, the final state, and what the tools did."""
     folder.mkdir()
-    died = False
+    boundary = ""
     for _ in range(6):
-        died = forked(folder, url, 0 if died else dies_at, after) == 9 or died
+        killed, said = forked(partial(life, folder, url, 0 if boundary else at))
+        boundary = said if killed else boundary
         if (state := finished(folder)) is not None:
-            return died, state, (folder / "log").read_text().splitlines()
+            return boundary, state, (folder / "log").read_text().splitlines()
     raise RuntimeError("the run does not come to its end")
 
 
 def main(folder: Path, url: str) -> None:
     _, undisturbed, done = to_the_end(folder / "undisturbed", url)
-    for after in (False, True):
-        died, dies_at = True, 0
-        while died:
-            dies_at += 1
-            died, state, log = to_the_end(folder / f"{after}-{dies_at}", url, dies_at, after)
-            different = [key for key in undisturbed if state[key] != undisturbed[key]]
-            again = [line for line in dict.fromkeys(log) if log.count(line) > done.count(line)]
-            kill = {"dies_at": dies_at, "after": after, "died": died, "different": different, "again": again}
-            sys.stdout.write(json.dumps(kill) + "\n")
+    for at in count(1):
+        boundary, state, log = to_the_end(folder / f"{at}", url, at)
+        if not boundary:
+            break
+        different = [key for key in undisturbed if state[key] != undisturbed[key]]
+        again = [line for line in dict.fromkeys(log) if log.count(line) > done.count(line)]
+        kill = {"at": at, "boundary": boundary, "different": different, "again": again}
+        sys.stdout.write(json.dumps(kill) + "\n")
 
 
 if __name__ == "__main__":

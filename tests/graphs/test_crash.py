@@ -1,7 +1,6 @@
-"""Wherever a run is killed, the resumed one ends as if nothing had happened."""
+"""Wherever an agent is killed, the resumed one ends as if nothing had happened, and no call that had ended is repeated."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +11,6 @@ import pytest
 from tests.servers.openai_server import Answer, OpenAIServer, Reply
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", ["first", "second", "review"])
-def test_a_run_killed_at_any_write_ends_as_an_undisturbed_one(case: str, tmp_path: Path) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("crash_matrix.py")), str(tmp_path), case]
-    env = os.environ | {"THREADLOOM_HOME": str(tmp_path)}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    kills = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum(kill["died"] for kill in kills) >= 20
-    assert [kill for kill in kills if kill["different"]] == []
 
 
 @pytest.mark.slow
@@ -38,8 +25,8 @@ def test_an_agent_killed_at_any_write_repeats_no_call_that_had_ended(server: Ope
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     kills = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum(kill["died"] for kill in kills) >= 20
+    assert len(kills) >= 40
     assert [kill for kill in kills if kill["different"]] == []
     # Only a kill between a call and the record of its result repeats it.
-    assert [kill for kill in kills if kill["after"] and "send Ann" in kill["again"]] == []
+    assert [kill for kill in kills if kill["boundary"].startswith("after") and "send Ann" in kill["again"]] == []
     assert sum("send Ann" in kill["again"] for kill in kills) <= 1

@@ -1,0 +1,1 @@
+"""Databases that fail with real parts: servers that stop, connections that are cut, disks that are full."""

@@ -79,7 +79,8 @@ def build(
 
     graph.add_edge(START, "classify")
     graph.add_conditional_edges("classify", _after_classify(least, doubt), [doubt, *names, "mood"])
-    graph.add_conditional_edges(doubt, _after_doubt, [doubt, *names, "mood"])
+    again = [doubt] if at_doubt == "ask" else []
+    graph.add_conditional_edges(doubt, _after_doubt, [*again, *names, "mood"])
     for name in (*names, "mood"):
         graph.add_edge(name, "check")
     ends = ["respond", "person"] if people else ["respond"]

@@ -24,8 +24,9 @@ LEXICON: dict[str, float] = {
         -1.9: "rude incomprehensible unreadable painfully overcharged annoying cheated unexplained",
         -1.3: "fails failed broken stuck deleted lost missing ignored slow disappear disappeared hangs twice",
         0.0: "please cancel free like support help share credit yes interest interested security secure account "
-        "premium discount safe trial hi hello dear party error errors forgot forget stop expired problem problems wrong "
-        "cut leave pay paid charged tax alert debt reset accept agreement agree dark black suggest sign",
+        "premium discount safe trial hi hello dear party error errors forgot forget stop expired problem "
+        "problems wrong cut leave pay paid charged tax alert debt reset accept agreement agree dark black "
+        "suggest sign",
         1.0: "thank thanks",
         2.6: "brilliantly brilliant awesome fantastic wonderful love beautifully",
     }.items()
@@ -76,7 +77,7 @@ def feeling(text: str) -> Feeling:
         sentiment = "negative"
     elif score >= POSITIVE:
         sentiment = "positive"
-    angry = sentiment == "negative" and (score <= ANGRY or bool(threats))
+    angry = sentiment == "negative" and (bool(threats) or (score <= ANGRY and "!" in text))
     telling = [*threats, *_telling(text, sentiment), *([person[0]] if person else [])]
     return Feeling(sentiment, angry, person is not None, list(dict.fromkeys(telling))[:5])
 

@@ -77,11 +77,41 @@ class BudgetAnswer(BaseModel):
         return self.model_dump(exclude={"stop"})
 
 
+class RouteAnswer(BaseModel):
+    """Which branches a message is for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    labels: list[str] = Field(min_length=1, description="Names of branches, in the order to answer in")
+
+
+class EscalationAnswer(BaseModel):
+    """What a person does about a message that could not be left to the graph."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["reply", "close", "hand_over"] = Field(
+        description="reply to it; close it without a reply; or hand it over to somebody"
+    )
+    text: str = Field(default="", max_length=20_000, description="With reply: what to say; empty sends the draft")
+    to: str = Field(default="", max_length=200, description="With hand_over: to whom")
+
+    @model_validator(mode="after")
+    def _fits_the_action(self) -> "EscalationAnswer":
+        if (self.action == "hand_over") != bool(self.to.strip()):
+            raise ValueError("to belongs to hand_over, and hand_over needs it")
+        if self.text and self.action == "close":
+            raise ValueError("text belongs to reply and hand_over; close sends nothing")
+        return self
+
+
 ANSWERS: Mapping[str, type[BaseModel]] = {
     "papers": PapersAnswer,
     "report": ReportAnswer,
     "call": ProposalAnswer,
     "draft": ProposalAnswer,
     "budget": BudgetAnswer,
+    "route": RouteAnswer,
+    "escalation": EscalationAnswer,
 }
 """Kind of question to the shape of its answer."""

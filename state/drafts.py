@@ -3,6 +3,8 @@
 Field names are a contract: `ChatExtractive` fills them by name, so a renamed field changes what it writes.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -64,3 +66,42 @@ class ReportDraft(BaseModel):
     agreements: list[SentenceDraft] = Field(description="Where two or more papers support each other")
     disagreements: list[SentenceDraft] = Field(description="Where papers contradict or qualify each other")
     gaps: list[str] = Field(description="What the findings leave open, one sentence each")
+
+
+class RouteDraft(BaseModel):
+    """One thing that a message asks for."""
+
+    label: str = Field(description="Name of the option that handles it")
+    confidence: float = Field(ge=0, le=1, description="How sure that is; below 0.5 if it could as well be another")
+    reason: str = Field(description="What in the message says so, in a few words")
+    text: str = Field(description="The part of the message that asks for it, copied character by character")
+
+
+class RoutesDraft(BaseModel):
+    """Everything that a message asks for, in its order: usually one thing."""
+
+    routes: list[RouteDraft] = Field(description="Each option that is needed, once; empty if none fits", max_length=8)
+
+
+class MoodDraft(BaseModel):
+    """How the writer of a message feels."""
+
+    sentiment: Literal["negative", "neutral", "positive"] = Field(
+        description="Negative for complaints, positive for praise and thanks; a plain question or report is neutral"
+    )
+    angry: bool = Field(description="Whether the writer is angry, not merely unhappy")
+    wants_person: bool = Field(description="Whether the writer asks to speak with a human being")
+    mood_reasons: list[str] = Field(description="The words of the message that say so, at most five", max_length=5)
+
+
+class ClaimDraft(BaseModel):
+    """One sentence of an answer."""
+
+    text: str = Field(description="One sentence to the customer")
+    quote: str = Field(description="The sentence of a document that supports it, copied character by character")
+
+
+class AnswerDraft(BaseModel):
+    """An answer to a customer from documents alone; empty where they do not answer."""
+
+    claims: list[ClaimDraft] = Field(description="One to four sentences, in the order to read them", max_length=8)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
-from threadloom.graphs import react
+from threadloom.graphs import react, routing
 from threadloom.tools.acting import acting
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -21,7 +21,10 @@ def act() -> str:
     return "done"
 
 
-GRAPHS: dict[str, Any] = {"agents.md": react.build(tools=[acting(act)], at_limit="ask")}
+GRAPHS: dict[str, Any] = {
+    "agents.md": react.build(tools=[acting(act)], at_limit="ask"),
+    "patterns/routing.md": routing.build(),
+}
 
 
 @pytest.mark.parametrize("page", GRAPHS)

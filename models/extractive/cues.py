@@ -167,25 +167,31 @@ _ORDERS = (
     "treat|mention|recommend|rate|give|make|cite|conclude|summari[sz]e|translate|pretend|act|stop|remember|note|"
     "consider|assume|do|be|accept|approve|transfer|buy|open|download|install"
 )
-INSTRUCTION = _any(
+OVERRIDE = _any(
     r"\b(?:ignore|disregard|forget|override|bypass|neglect)\b[^.]{0,40}\b(?:instructions?|prompts?|rules|"
     r"guidelines|directions|orders|(?:all|any|everything|anything|what) (?:of )?(?:the )?(?:previous|prior|above|"
     r"earlier|preceding|was|you))",
-    r"\b(?:you|your|yourself|yours)\b(?! need\b)",
     r"\b(?:dear|hey|hello|attention,?) (?:ai|llm|assistant|model|reviewer|reader)s?\b",
     rf"\b{_READER} (?:reading|processing|summari[sz]ing|reviewing|analy[sz]ing) this\b|\b(?:any|every|"
     rf"all) {_READER}\b[^.]{{0,40}}\b(?:must|should|shall|has to|have to)\b",
     rf"\b{_READER} (?:must|should|shall|is to|are to|has to|have to|is instructed to|will now) (?:now |always |"
     rf"only |instead )?(?:{_ORDERS})\b",
+    r"^\W*(?:system|assistant|user|human|instructions?|important|attention|warning|reminder|note to[^:]{0,40}|"
+    r"reviewer)\s*:|^\W*new instructions?\b",
+    r"\[/?INST\]|<\|?/?(?:im_start|im_end|system|user|assistant)|\b(?:system|hidden|secret) prompt\b|"
+    r"\bjailbreak(?:ed)? mode\b",
+)  # fmt: skip
+"""A sentence that speaks to a model, not to a person who reads the page."""
+
+INSTRUCTION = _any(
+    OVERRIDE.pattern,
+    r"\b(?:you|your|yourself|yours)\b(?! need\b)",
     r"^\W*(?:please|kindly)\b|^\W*(?:now |then |instead,? |from now on,? |always |never |do not |don['’]t |just |"
     rf"only ){{1,2}}(?:{_ORDERS})\b",
     rf"^\W*(?:{_ORDERS})\s+(?:the |that |this |only |with |me |us |it |them |as (?:if|an?) |all (?:of )?(?:the|"
     r"previous|prior|findings|papers|other)\b|to (?:the user|everyone)|an? (?:poem|story|list|joke|positive|"
     r"review|summary|message|mail|email|report|answer))",
-    r"^\W*(?:system|assistant|user|human|instructions?|important|attention|warning|reminder|note to[^:]{0,40}|"
-    r"reviewer)\s*:|^\W*new instructions?\b",
-    r"\[/?INST\]|<\|?/?(?:im_start|im_end|system|user|assistant)|\b(?:system|hidden|secret) prompt\b|"
-    r"\bjailbreak(?:ed)? mode\b|\bapi[_ ]key\b|\bpassword\b",
+    r"\bapi[_ ]key\b|\bpassword\b",
 )  # fmt: skip
 """A sentence that speaks to whoever reads it: never a finding, never part of an answer."""
 

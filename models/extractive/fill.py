@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from threadloom.models.extractive.advice import advice
 from threadloom.models.extractive.answer import best_sentences
 from threadloom.models.extractive.classify import classify, described, scored
 from threadloom.models.extractive.cues import instructs
 from threadloom.models.extractive.findings import MAX_FINDINGS, findings
 from threadloom.models.extractive.material import Element, Material
+from threadloom.models.extractive.mood import Feeling, feeling
 from threadloom.models.extractive.plan import plan
 from threadloom.models.extractive.report import report
+from threadloom.models.extractive.routes import routes
 from threadloom.models.extractive.statement import Statement
 from threadloom.models.extractive.text import key_phrases, terms
 
@@ -56,6 +59,27 @@ class Drafts:
         return report(self.material.question, safe, [one.text for one in self.material.of("sub_question")])
 
     @cached_property
+    def routes(self) -> list[dict[str, Any]]:
+        """The options that the message asks for."""
+        options = {one.attributes.get("name", ""): one.text for one in self.material.of("option")}
+        found = routes("\n".join(self.material.texts()), options)
+        return [
+            {"label": one.label, "confidence": one.confidence, "reason": ", ".join(one.reasons), "text": one.text}
+            for one in found
+        ]
+
+    @cached_property
+    def feeling(self) -> Feeling:
+        """How the writer feels."""
+        return feeling("\n".join([self.material.question, *self.material.texts()]))
+
+    @cached_property
+    def claims(self) -> list[dict[str, str]]:
+        """Sentences of the documents that bear on the question, as they stand."""
+        found = advice(self.material.question, self.material.of("document"))
+        return [{"text": one, "quote": one} for one in found]
+
+    @cached_property
     def summary(self) -> str:
         """Three sentences."""
         return " ".join(best_sentences(self.material.question, self.material.texts(), 3))
@@ -79,6 +103,12 @@ TECHNIQUES: dict[str, Callable[[Drafts], Any]] = {
     "disagreements": lambda drafts: drafts.report["disagreements"],
     "gaps": lambda drafts: drafts.report["gaps"],
     "summary": lambda drafts: drafts.summary,
+    "routes": lambda drafts: drafts.routes,
+    "sentiment": lambda drafts: drafts.feeling.sentiment,
+    "angry": lambda drafts: drafts.feeling.angry,
+    "wants_person": lambda drafts: drafts.feeling.wants_person,
+    "mood_reasons": lambda drafts: drafts.feeling.reasons,
+    "claims": lambda drafts: drafts.claims,
 }
 """Field name to how it is filled; used only where the field has the shape the technique makes."""
 
@@ -138,7 +168,8 @@ def _fits(value: Any, field: Schema, root: Schema, *, nullable: bool) -> bool:
         return field.get("type") == "array" and all(
             fields == set(one) if isinstance(one, dict) else item.get("type") == "string" for one in value
         )
-    return field.get("type") == {str: "string", int: "integer"}[type(value)]
+    options = field.get("enum", [value])
+    return value in options and field.get("type") == {str: "string", int: "integer", bool: "boolean"}[type(value)]
 
 
 def _empty(field: Schema) -> Any:

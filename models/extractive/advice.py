@@ -1,0 +1,33 @@
+"""Sentences of help pages that answer a customer: chosen by their own words and by the title they stand under.
+
+Help pages speak to their reader ("press Restore"), so only what speaks to a model is left out here.
+"""
+
+from collections.abc import Sequence
+
+from threadloom.models.extractive import cues
+from threadloom.models.extractive.material import Element
+from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
+
+MOST = 3
+TITLE = 0.5
+"""How much a word in the title counts beside one in the sentence."""
+NEAR_BEST = 0.7
+"""Share of the best sentence's score that another needs."""
+
+
+def advice(question: str, documents: Sequence[Element]) -> list[str]:
+    """At most three sentences, as they stand and in their order; none if none shares a word with the question."""
+    pool = [
+        (squeeze(one), document.attributes.get("title", ""))
+        for document in documents
+        for one in sentences(document.text)
+        if not cues.OVERRIDE.search(one) and len(words(one)) > 2
+    ]
+    weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(question)
+    scores = [
+        overlap(asked, concepts(one), weight) + TITLE * overlap(asked, concepts(title), weight) for one, title in pool
+    ]
+    bar = NEAR_BEST * max(scores, default=0)
+    near = sorted((-score, at) for at, score in enumerate(scores) if score and score >= bar)[:MOST]
+    return [pool[at][0] for at in sorted(at for _, at in near)]

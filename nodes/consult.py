@@ -1,0 +1,76 @@
+"""A handler that answers from a knowledge base: retrieve, answer, and keep only what the passages say verbatim."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from threadloom.models.prompts import element, plain, prompt
+from threadloom.models.roles import Models
+from threadloom.nodes.ask import ask_or_extract
+from threadloom.nodes.handler import failed
+from threadloom.nodes.node import Node
+from threadloom.nodes.span import locate, omits_negation, unsupported_numbers
+from threadloom.state.drafts import AnswerDraft, ClaimDraft
+from threadloom.state.routing import Claim, Handled, Passage, Task
+from threadloom.tools.knowledge.articles import Knowledge
+
+PASSAGES = 4
+TASK = (
+    "Answer the customer's question as the {role} support of the company, in one to four sentences, from the documents "
+    "alone. For each sentence copy the sentence of a document that supports it, character by character. If the "
+    "documents do not answer, give no sentence."
+)
+
+
+def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Knowledge]) -> Node[Task]:
+    """Node factory. A second attempt knows the complaint and searches wider, by the whole message."""
+
+    def answer(state: Task) -> dict[str, Any]:
+        again = state["attempt"] > 1
+        question = state["message"] if again else state["route"]["text"]
+        passages = knowledge().search(question, PASSAGES * state["attempt"])
+        if not passages:
+            return failed(state, "the knowledge base says nothing on this")
+        told = f"\n\nYour answer before was refused: {state['complaint']}." if again else ""
+        documents = [element("document", one["text"], id=one["id"], title=one["title"]) for one in passages]
+        messages = prompt(TASK.format(role=role) + told, element("question", question), *documents)
+        draft, usage, note = ask_or_extract(models(), role, AnswerDraft, messages)
+        handled = _handled(state, _by(usage, models(), role), draft.claims, passages)
+        notes = {f"{role}, attempt {state['attempt']}": note} if note else {}
+        return {"handled": {state["route"]["label"]: handled}, "usage": usage, "notes": notes}
+
+    return answer
+
+
+def _by(usage: dict[str, Any], models: Models, role: str) -> str:
+    """The model that answered: the last that was asked."""
+    return list(usage)[-1] if usage else models.names(role)[0]
+
+
+def _handled(task: Task, by: str, drafts: Sequence[ClaimDraft], passages: Sequence[Passage]) -> Handled:
+    """What stands of an answer. A first attempt with unsupported sentences is refused; a second goes without them."""
+    checked = [(draft, grounded(draft, passages)) for draft in drafts]
+    claims = [claim for _, claim in checked if claim]
+    dropped = [" ".join(plain(draft.text).split()) for draft, claim in checked if not claim]
+    problem = "" if claims else "no sentence of the answer is carried by the knowledge base"
+    if dropped and task["attempt"] == 1:
+        problem = f"{len(dropped)} of {len(checked)} sentences are not carried by a document, word for word"
+    return Handled(
+        label=task["route"]["label"],
+        by=by,
+        answer=" ".join(claim["text"] for claim in claims),
+        claims=claims,
+        dropped=dropped,
+        problem=problem,
+        attempt=task["attempt"],
+    )
+
+
+def grounded(draft: ClaimDraft, passages: Sequence[Passage]) -> Claim | None:
+    """A sentence as a claim, if words, numbers and negations of a passage carry it; else None."""
+    text, quote = " ".join(plain(draft.text).split()), plain(draft.quote)
+    for passage in passages:
+        found = locate(quote, passage["text"])
+        if not text or not found or unsupported_numbers(text, found[1]) or omits_negation(text, quote, found[1]):
+            continue
+        return Claim(text=text, span=" ".join(found[1].split()), passage_id=passage["id"], title=passage["title"])
+    return None

@@ -1,0 +1,101 @@
+"""Handlers of a routed run: what each is for, one task for each part of a message, and what it costs when one fails."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.errors import GraphBubbleUp
+from langgraph.types import Send
+
+from threadloom.nodes.emit import emit
+from threadloom.nodes.node import Node
+from threadloom.nodes.within import within
+from threadloom.state.budget import NAMES, Stopwatch, left, share
+from threadloom.state.routing import Handled, Route, RoutingState, Task
+
+ATTEMPTS = 2
+"""The first answer, and one more that knows what was wrong with it."""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One specialised handler: its models and tools are its own business."""
+
+    name: str
+    about: str
+    """What it is for: the classifier's description, with the words that speak for it, separated by commas."""
+    handle: Node[Task]
+    """Returns `{"handled": {label: Handled}}`, and `usage`, `work` and `notes` if it has any."""
+
+
+def checked_handlers(handlers: Sequence[Handler], taken: Sequence[str]) -> None:
+    """Raises ValueError for handlers that cannot work; `taken` are names of nodes that are there already."""
+    names = [handler.name for handler in handlers]
+    if len(names) < 2:
+        raise ValueError("handlers: at least two are needed, else there is nothing to choose")
+    for name in names:
+        if not re.fullmatch(r"\w[\w -]*", name) or name in taken:
+            raise ValueError(f"handlers: {name!r} cannot be a name: words only, and none of {', '.join(taken)}")
+        if names.count(name) > 1:
+            raise ValueError(f"handlers: two are named {name!r}")
+    if silent := [handler.name for handler in handlers if not handler.about.strip()]:
+        raise ValueError(f"handlers: {', '.join(silent)}: say in `about` what it is for")
+
+
+def to_handlers(state: RoutingState, routes: Sequence[Route], complaints: dict[str, str]) -> list[Send]:
+    """One task a route. Each gets an equal share of what is left of the budget before any of them starts.
+
+    One share is kept for reading the mood beside them.
+    """
+    rest = share(left(state.get("limits", {}), state.get("usage", {}), state.get("work")), len(routes) + 1)
+    before = state.get("handled", {})
+    return [
+        Send(
+            route["label"],
+            Task(
+                route=route,
+                message=str(state["messages"][-1].text),
+                complaint=complaints.get(route["label"], ""),
+                attempt=before[route["label"]]["attempt"] + 1 if route["label"] in complaints else 1,
+                budget=rest,
+            ),
+        )
+        for route in routes
+    ]
+
+
+def guarded(handler: Handler) -> Node[Task]:
+    """The handler as a node: within its share of the budget, and what it raises is its problem and nobody else's."""
+
+    def run(state: Task) -> dict[str, Any]:
+        watch, budget = Stopwatch(), state["budget"]
+        emit("handler_started", handler=handler.name, attempt=state["attempt"])
+        if gone := [name for name, value in budget.items() if not value]:
+            done = failed(state, f"the budget left no {NAMES[gone[0]]} for it")  # type: ignore[index]  # the keys of Limits are measures
+        else:
+            done = _tried(state, lambda: within(budget.get("seconds"), lambda: handler.handle(state)))
+        emit("handler_ended", handler=handler.name, problem=done["handled"][handler.name]["problem"])
+        return {"work": watch.work(1), **done}
+
+    return run
+
+
+def failed(task: Task, problem: str) -> dict[str, Any]:
+    """The update of a handler that has no answer."""
+    label = task["route"]["label"]
+    handled = Handled(label=label, by="", answer="", claims=[], dropped=[], problem=problem, attempt=task["attempt"])
+    return {"handled": {label: handled}}
+
+
+def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    label = task["route"]["label"]
+    try:
+        done = work()
+        if set(done["handled"]) != {label}:
+            raise ValueError(f"the handler {label} answered for {', '.join(done['handled']) or 'nobody'}")
+    except GraphBubbleUp:
+        raise
+    except Exception as error:  # noqa: BLE001 - the handlers beside it go on
+        return failed(task, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    return done

@@ -1,0 +1,1 @@
+"""A knowledge base: Markdown files, found by full-text search."""

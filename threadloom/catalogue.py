@@ -23,6 +23,10 @@ def last_message(state: State) -> str:
     return str(state[CONVERSATION][-1].text)
 
 
+def anything(_given: State) -> None:
+    """Every input that fits the schema can be run."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One ready graph. The rest of what it can be given is read from its input schema: see threadloom/inputs.py."""
@@ -40,7 +44,7 @@ class Entry:
     """Its result as Markdown, from the state of a finished run."""
     report: bool = False
     """Whether the answer is written to files even if nobody says where."""
-    check: Callable[[State], None] = lambda given: None
+    check: Callable[[State], None] = anything
     """Looks at an input before there is a thread; raises UsageError for what this installation cannot do."""
 
     def given(self, text: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """A paused run's question, shown and answered on the terminal."""
 
 import json
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -8,14 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from threadloom.cli.console import err, out
+from threadloom.cli.form import fill, number
+from threadloom.state.answers import ANSWERS
+from threadloom.state.budget import MEASURES, NAMES
 
 
 def show(question: dict[str, Any], *, answer_with: str) -> None:
     """Print the question, what it is about, and the command that answers it."""
     display(question)
     out.print(question["prompt"], style="bold", markup=False)
-    example = json.dumps(question["example"])
-    err.print(f"\nPaused. Answer with:\n  {answer_with} --answer '{example}'", markup=False, soft_wrap=True)
+    example = shlex.quote(json.dumps(question["example"]))
+    err.print(f"\nPaused. Answer with:\n  {answer_with} --answer {example}", markup=False, soft_wrap=True)
     err.print(f"or, to be asked here:\n  {answer_with}", markup=False, soft_wrap=True)
 
 
@@ -47,23 +52,26 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(question: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValueError for what is not JSON, where it is asked for as JSON."""
+    """Raises ValueError for what is not JSON, or no number, where one is asked for."""
     if question["kind"] == "papers":
         return _ask_papers(question["papers"])
     if question["kind"] == "report":
         return _ask_report()
     out.print(question["prompt"], style="bold", markup=False)
-    answer: dict[str, Any] = json.loads(typer.prompt("Answer, as JSON", default=json.dumps(question["example"])))
-    return answer
+    if question["kind"] in {"call", "draft"}:
+        return _ask_proposal(question["details"])
+    if question["kind"] == "budget":
+        return _ask_budget(question["details"]["limits"])
+    return fill(ANSWERS[question["kind"]])
 
 
 def _papers(papers: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "read", "paper", "why"):
         table.add_column(heading, justify="right" if not heading else "left", overflow="fold")
-    for number, paper in enumerate(papers, 1):
+    for place, paper in enumerate(papers, 1):
         title = f"{paper['title']} ({paper['year'] or 'n.d.'})\n{paper['id']}"
-        table.add_row(str(number), "yes" if paper["kept"] else "no", escape(title), escape(paper["reason"]))
+        table.add_row(str(place), "yes" if paper["kept"] else "no", escape(title), escape(paper["reason"]))
     return table
 
 
@@ -88,3 +96,34 @@ def _ask_report() -> dict[str, Any]:
     )
     comment = typer.prompt("What should the new version do differently?", default="", show_default=False)
     return {"approve": False, "drop": drop.split(), "comment": comment}
+
+
+def _ask_proposal(details: Mapping[str, Any]) -> dict[str, Any]:
+    action = typer.prompt("approve, edit, reject or respond", default="approve")
+    if action == "edit":
+        return {"action": action, "args": _changed(_editable(details))}
+    if action in {"reject", "respond"}:
+        return {"action": action, "text": typer.prompt("Why" if action == "reject" else "Response", default="")}
+    return {"action": action}
+
+
+def _editable(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a call its arguments; of a draft its parts, or its text."""
+    draft = details["args"] if "call_id" in details else next(iter(details.values()))
+    return draft if isinstance(draft, Mapping) else {"text": draft}
+
+
+def _changed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person wants different; Enter keeps a value. Texts are typed as they are, anything else as JSON."""
+    err.print("Type what is to be different; Enter keeps a value.")
+    typed = {name: typer.prompt(name, default="", show_default=False) for name in values}
+    return {name: text if isinstance(values[name], str) else json.loads(text) for name, text in typed.items() if text}
+
+
+def _ask_budget(limits: Mapping[str, Any]) -> dict[str, Any]:
+    asked = {
+        name: typer.prompt(f"More {NAMES[name]} (Enter for none)", default="", show_default=False)
+        for name in MEASURES
+        if name in limits
+    }
+    return {name: number(text) for name, text in asked.items() if text} or {"stop": True}

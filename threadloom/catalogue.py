@@ -37,7 +37,7 @@ class Entry:
     module: str
     """Where its `build` is."""
     example: str
-    """Something to ask it, for help texts."""
+    """Something to run it on, as typed after its name: help texts show it, tests run it."""
     text: str = CONVERSATION
     """The input that a person types: a text of this name, or the conversation, which then begins with it."""
     answer: Callable[[State], str] = last_message
@@ -78,7 +78,7 @@ ENTRIES = (
         name="research",
         summary="Research a question: search, rank, read, and write a cited report.",
         module="threadloom.graphs.research",
-        example="Does the minimum wage cost jobs?",
+        example='"Does the minimum wage cost jobs?"',
         text="question",
         answer=itemgetter("markdown"),
         report=True,
@@ -88,7 +88,7 @@ ENTRIES = (
         name="react",
         summary="Answer with tools: the model picks them, sees their results, and goes on until it knows.",
         module="threadloom.graphs.react",
-        example="Which trials tested mRNA vaccines?",
+        example='"Which trials tested mRNA vaccines?"',
     ),
 )
 GRAPHS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}

@@ -52,7 +52,7 @@ def validated(entry: Entry, graph: Any, given: Mapping[str, Any]) -> dict[str, A
     if unknown := sorted(given.keys() - set(known)):
         raise UsageError(f"{entry.name} takes no {', '.join(unknown)}; it takes: {', '.join(known)}")
     if entry.text not in given:
-        raise UsageError(f"give the {_typed(entry)}, as in: threadloom run {entry.name} {json.dumps(entry.example)}")
+        raise UsageError(f"give the {_typed(entry)}, as in: threadloom run {entry.name} {entry.example}")
     try:
         if given.get("budget"):
             checked(TypeAdapter(Limits).validate_python(given["budget"]))
@@ -92,6 +92,8 @@ def _explain(entry: Entry, error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "input"
     context = first.get("ctx", {})
+    if first["type"] == "missing":
+        return f"{name} is missing; `threadloom run {entry.name} --help` says what it is"
     if first["type"] in {"string_too_short", "string_too_long"} and name == entry.text:
         limit = f"at least {context['min_length']}" if "min_length" in context else f"at most {context['max_length']:,}"
         return f"the {name} is {len(str(first['input']).strip()):,} characters long; it takes {limit}"

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console
 from rich.markdown import Markdown
 
 from threadloom.cli import question as questions
@@ -88,12 +89,12 @@ def _conclude(thread: "Thread", folder: Path | None, *, as_json: bool, db: str |
         raise typer.Exit(1)
 
 
-def print_report(markdown: str) -> None:
+def print_report(markdown: str, console: Console = out) -> None:
     """Formatted on a terminal; as it is into a pipe or file."""
-    if out.is_terminal:
-        out.print(Markdown(markdown))
+    if console.is_terminal:
+        console.print(Markdown(markdown))
     else:
-        sys.stdout.write(markdown.rstrip() + "\n")
+        console.file.write(markdown.rstrip() + "\n")
 
 
 def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:

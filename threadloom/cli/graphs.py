@@ -33,6 +33,6 @@ def _as_json(entry: Any, fields: list[Any]) -> dict[str, Any]:
         "name": entry.name,
         "summary": entry.summary,
         "text": entry.text,
-        "example": entry.example,
+        "example": f"threadloom run {entry.name} {entry.example}",
         "inputs": [one._asdict() for one in fields],
     }

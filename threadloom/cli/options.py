@@ -69,8 +69,7 @@ def command_of(entry: Entry, start: Callable[..., None]) -> Any:
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    example = f'Example: threadloom run {entry.name} "{entry.example}"'
-    app.command(entry.name, help=entry.summary, epilog=example)(run)
+    app.command(entry.name, help=entry.summary, epilog=f"Example: threadloom run {entry.name} {entry.example}")(run)
     return typer.main.get_command(app)
 
 

@@ -25,13 +25,14 @@ def said(graph: str, node: str, update: Update) -> str:
 
 
 def happened(event: Update) -> str:
-    """A line about a custom event; empty for one that is told when it ends."""
-    if event.get("event") == "tool_started":
+    """A line about a custom event; empty for a beginning, which is told when it has ended."""
+    what = str(event.get("event", "event"))
+    if what.endswith("_started"):
         return ""
-    if event.get("event") == "tool_ended":
+    if what == "tool_ended":
         return f"{event['tool']}: {event['status']} ({event['seconds']:.1f} s)"
-    what = str(event.get("event", "event")).replace("_", " ")
-    return f"{what}: {arguments({key: value for key, value in event.items() if key not in ('event', 'id')})}"
+    told = {key: value for key, value in event.items() if key not in {"event", "id"} and value not in ("", None)}
+    return f"{what.replace('_', ' ')}: {arguments(told)}"
 
 
 def detail(given: Any) -> str:
@@ -39,7 +40,7 @@ def detail(given: Any) -> str:
     if not isinstance(given, Mapping):
         return ""
     if call := given.get("call"):
-        return f"{call['name']}({arguments(call['args'])})"
+        return brief(f"{call['name']}({arguments(call['args'])})", 40)
     names = (given.get(key) for key in ("source", "branch", "agent", "name", "task"))
     titles = (part.get("title") for part in given.values() if isinstance(part, Mapping))
     return brief(next((name for name in (*names, *titles) if isinstance(name, str)), ""), 40)

@@ -43,6 +43,8 @@ def read(text: str) -> dict[str, Any]:
         raise UsageError(f"--input is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise UsageError("--input is not a JSON object, such as {}")
+    if any("\ud800" <= char <= "\udfff" for char in json.dumps(given, ensure_ascii=False)):
+        raise UsageError("--input has half a character in it: a surrogate, which no text can have")
     return given
 
 

@@ -115,6 +115,12 @@ def test_a_budget_is_kept_and_why_a_run_stopped_is_said(cli: Cli, model: OpenAIS
     assert "stopped  the budget of 2 model calls" in cli("run", "react", "Which?", "--model-calls", "2").err
 
 
+def test_a_thread_of_another_graph_is_left_alone(cli: Cli) -> None:
+    assert cli("run", "react", "Which trials tested mRNA vaccines?", "--thread", "t").code == 0
+    ended = cli("run", "research", "Does the minimum wage cost jobs?", "--thread", "t")
+    assert (ended.code, "thread t is of react" in ended.err) == (2, True)
+
+
 def test_a_failed_run_is_resumed(cli: Cli, model: OpenAIServer) -> None:
     model.reply(LOOKS, Raw(b"{}", status=400))
     failed = cli("run", "react", "Which trials?", "--thread", "t")
@@ -144,6 +150,7 @@ def test_the_input_is_text_options_and_json_in_that_order(cli: Cli, asking: None
         (["none", "--input", "@nothing"], "nothing cannot be read"),
         (["none", "--input", '{"kinds": 1}'], "takes no kinds"),
         (["none", "--most", "many"], "most: "),
+        (["none", "--input", '{"kind": "\\ud800"}'], "half a character"),
         ([], "give the kind"),
         (["\udcff"], "not valid UTF-8"),
     ],

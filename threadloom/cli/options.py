@@ -56,13 +56,14 @@ class Option(NamedTuple):
 
 def command_of(entry: Entry, start: Callable[..., None]) -> Any:
     """The graph's command, which calls `start(entry, given, thread=…, db=…, folder=…, as_json=…)`."""
-    options = options_of(entry, inputs(load(entry.name)))
+    fields = inputs(load(entry.name))
+    options = options_of(entry, fields)
 
     def run(*, text: str | None, given: str | None, **values: Any) -> None:
         own = {option.path: values.pop(option.name) for option in options}
         start(entry, _given(entry, text, read(given) if given else {}, own), **values)
 
-    typed = Annotated[str | None, typer.Argument(help=_about(entry), metavar="TEXT", show_default=False)]
+    typed = Annotated[str | None, typer.Argument(help=_about(entry, fields), metavar="TEXT", show_default=False)]
     parameters = [_parameter("text", typed, None), *(option.parameter() for option in options)]
     parameters.append(_parameter("folder", OutOption if entry.report else AnswerOption, None))
     parameters += [_parameter(name, kind, default) for name, (kind, default) in COMMON.items()]
@@ -108,7 +109,8 @@ def _given(
         if len(path) == 1:
             given[path[0]] = value
         else:
-            given[path[0]] = {**(given.get(path[0]) or {}), path[1]: value}
+            before = given.get(path[0])
+            given[path[0]] = {**(before if isinstance(before, dict) else {}), path[1]: value}
     return given | (entry.given(_checked(text)) if text is not None else {})
 
 
@@ -121,9 +123,10 @@ def _checked(text: str) -> str:
     return text
 
 
-def _about(entry: Entry) -> str:
-    about = {one.name: one.help for one in inputs(load(entry.name))}
-    return "What you ask or want." if entry.text == CONVERSATION else about[entry.text] or "What you ask or want."
+def _about(entry: Entry, fields: Iterable[Input]) -> str:
+    """What the text is; a conversation's description says more than the one message that is typed."""
+    about = {one.name: one.help for one in fields if one.name != CONVERSATION}
+    return about.get(entry.text) or "What you ask or want."
 
 
 def _dashed(name: str) -> str:

@@ -76,12 +76,18 @@ def start(
         check_folder(home)
     with opened(db, create=True) as saver:
         thread_id = thread or str(uuid4())
-        _refuse_unfinished(saver, thread_id)
+        _refuse_other(saver, thread_id, entry)
         drive(saver, entry.name, thread_id, asked, folder=home, as_json=as_json, db=db)
 
 
-def _refuse_unfinished(saver: "SQLSaver", thread_id: str) -> None:
+def _refuse_other(saver: "SQLSaver", thread_id: str, entry: Entry) -> None:
+    """A thread that is there already has to be a finished one of this graph."""
     from threadloom.threads import config_for, describe
 
-    if saver.get_tuple(config_for(thread_id)) and (status := describe(saver, thread_id).status) != "done":
-        raise UsageError(f"thread {thread_id} is {status}; go on with `threadloom resume {thread_id}`")
+    if not saver.get_tuple(config_for(thread_id)):
+        return
+    found = describe(saver, thread_id)
+    if found.graph != entry.name:
+        raise UsageError(f"thread {thread_id} is of {found.graph or 'another graph'}; --thread takes a new id")
+    if found.status != "done":
+        raise UsageError(f"thread {thread_id} is {found.status}; go on with `threadloom resume {thread_id}`")

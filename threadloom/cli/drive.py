@@ -46,7 +46,7 @@ def drive(
                 progress.show(*event)
         except Exception as error:
             advice = f" Go on with: {again}" if _stored(saver, thread_id) else ""
-            raise StoppedError(thread_id, f"the run stopped: {one_line(error)}.{advice}") from error
+            raise StoppedError(thread_id, f"the run stopped: {one_line(error).rstrip('.')}.{advice}") from error
     thread = describe(saver, thread_id)
     if thread.status not in ("done", "waiting"):
         raise StoppedError(thread_id, f"the run is {thread.status}. Go on with: {again}")

@@ -1,15 +1,108 @@
-"""The ready graphs by name."""
+"""The ready graphs: what each is called, what it does, what it is asked, and where its answer is.
 
+Adding a graph is adding an entry here, and one to `langgraph.json`. A graph in the catalogue promises two things: its
+`build()` works without arguments, and its state has `finished_at`, set by its last node and None while a run is under
+way: an empty `next` does not mean finished.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
+from operator import itemgetter
 from typing import Any
 
 from threadloom.errors import UsageError
 
-GRAPHS = {"research": "threadloom.graphs.research"}
+State = Mapping[str, Any]
+CONVERSATION = "messages"
+
+
+def last_message(state: State) -> str:
+    """The text of the conversation's last message."""
+    return str(state[CONVERSATION][-1].text)
+
+
+def anything(_given: State) -> None:
+    """Every input that fits the schema can be run."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One ready graph. The rest of what it can be given is read from its input schema: see threadloom/inputs.py."""
+
+    name: str
+    summary: str
+    """What it does, in a line."""
+    module: str
+    """Where its `build` is."""
+    example: str
+    """Something to run it on, as typed after its name: help texts show it, tests run it."""
+    text: str = CONVERSATION
+    """The input that a person types: a text of this name, or the conversation, which then begins with it."""
+    answer: Callable[[State], str] = last_message
+    """Its result as Markdown, from the state of a finished run."""
+    report: bool = False
+    """Whether the answer is written to files even if nobody says where."""
+    check: Callable[[State], None] = anything
+    """Looks at an input before there is a thread; raises UsageError for what this installation cannot do."""
+
+    def given(self, text: str) -> dict[str, Any]:
+        """The input that a typed text makes."""
+        return {self.text: [{"role": "user", "content": text}] if self.text == CONVERSATION else text}
+
+    def asked(self, state: State) -> str:
+        """What the run is about: what was typed; empty before the first step."""
+        if self.text != CONVERSATION:
+            return str(state.get(self.text) or "")
+        texts = (message.text for message in reversed(state.get(CONVERSATION, [])) if message.type == "human")
+        return next(texts, "")
+
+
+def _sources_at_hand(given: State) -> None:
+    from threadloom.tools.papers.catalogue import configured
+    from threadloom.tools.settings import load_source_settings
+
+    names = [source.name for source in configured(load_source_settings())]
+    for name in given.get("sources") or []:
+        if name not in names:
+            raise UsageError(
+                f"source {name} is not configured (see docs/configuration.md); there are: {', '.join(names)}"
+            )
+    if not names:
+        raise UsageError("all sources are disabled; take one out of THREADLOOM_DISABLED")
+
+
+ENTRIES = (
+    Entry(
+        name="research",
+        summary="Research a question: search, rank, read, and write a cited report.",
+        module="threadloom.graphs.research",
+        example='"Does the minimum wage cost jobs?"',
+        text="question",
+        answer=itemgetter("markdown"),
+        report=True,
+        check=_sources_at_hand,
+    ),
+    Entry(
+        name="react",
+        summary="Answer with tools: the model picks them, sees their results, and goes on until it knows.",
+        module="threadloom.graphs.react",
+        example='"Which trials tested mRNA vaccines?"',
+    ),
+)
+GRAPHS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
+
+
+def find(name: str) -> Entry:
+    """The entry of a name. Raises UsageError that suggests the nearest names."""
+    if name in GRAPHS:
+        return GRAPHS[name]
+    near = get_close_matches(name, GRAPHS, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(GRAPHS)}"
+    raise UsageError(f"no graph named {name!r}; {hint} (`threadloom graphs` lists them)")
 
 
 def load(name: str) -> Any:
     """The StateGraph of a name, not compiled. Raises UsageError for a name that is not there."""
-    if name not in GRAPHS:
-        raise UsageError(f"no graph named {name!r}; there are: {', '.join(GRAPHS)}")
-    return import_module(GRAPHS[name]).build()
+    return import_module(find(name).module).build()

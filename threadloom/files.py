@@ -1,13 +1,20 @@
-"""A finished report on disk: Markdown, a web page, and BibTeX."""
+"""A finished run's answer on disk: Markdown, a web page, and BibTeX where there are references."""
 
 import re
 import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+from threadloom.catalogue import Entry
 from threadloom.errors import UsageError
 from threadloom.page import page
+from threadloom.settings import RunSettings
 from threadloom.threads import Thread
+
+
+def folder_for(entry: Entry, wanted: Path | None) -> Path | None:
+    """Where answers are written: where a person wants them, reports where the settings say, else nowhere."""
+    return wanted or (RunSettings().out if entry.report else None)
 
 
 def check_folder(folder: Path) -> None:
@@ -23,15 +30,15 @@ def check_folder(folder: Path) -> None:
 
 
 def write_report(folder: Path, thread: Thread) -> list[Path]:
-    """Write the thread's report into `folder/<thread id>/`, in place of an earlier one; returns the files.
+    """Write the thread's answer into `folder/<thread id>/`, in place of an earlier one; returns the files.
 
     Raises OSError when it cannot.
     """
     home = folder / _name(thread.id)
     home.mkdir(parents=True, exist_ok=True)
     texts = {
-        "report.md": thread.values["markdown"],
-        "report.html": page(thread.values["markdown"], thread.question),
+        "report.md": thread.answer,
+        "report.html": page(thread.answer, thread.question),
         "references.bib": thread.values.get("bibtex", ""),
     }
     for name, text in texts.items():

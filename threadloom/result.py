@@ -1,39 +1,70 @@
-"""A research run as one JSON object: what `--json` prints and scripts read."""
+"""A run as one JSON object: what `--json` prints and scripts read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from langchain_core.messages import BaseMessage
 
 from threadloom.nodes.synthesise import findings_of
 from threadloom.state.papers import Paper
 from threadloom.state.reducers import total_usage
 from threadloom.state.research import ResearchState
+from threadloom.threads import Thread
 
 
-def research_result(
-    state: ResearchState, *, thread_id: str, status: str, files: Sequence[Path | str]
-) -> dict[str, Any]:
+def run_result(thread: Thread, files: Sequence[Path | str]) -> dict[str, Any]:
     """Plain JSON values only. Keys that the run has not come to yet are empty, never missing."""
-    report = state.get("report")
+    state = thread.values
     usage = total_usage(state.get("usage", {}))
     return {
-        "thread_id": thread_id,
-        "status": status,
-        "question": state.get("question", ""),
-        "answer": " ".join(sentence["text"] for sentence in report["answer"]) if report else "",
-        "report": report,
-        "findings": list(findings_of(state).values()),
-        "papers": _papers(state),
-        "references": state.get("references", []),
-        "coverage": list(state.get("coverage", {}).values()),
+        "thread_id": thread.id,
+        "graph": thread.graph,
+        "status": thread.status,
+        "question": thread.question,
+        "answer": thread.answer if thread.status == "done" else "",
+        **DETAILS.get(thread.graph, _whole)(state),
         "notes": {stage: note for stage, note in state.get("notes", {}).items() if note},
+        "stopped": state.get("stopped") or "",
         "model": sorted(state.get("usage", {})),
         "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
         "cost_usd": usage["cost_usd"],
         "seconds": _seconds(state),
         "files": [str(file) for file in files],
     }
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it; of a message what is not empty, in the form that an input takes."""
+    if isinstance(value, BaseMessage):
+        return {key: plain(part) for key, part in value.model_dump().items() if part or key == "content"}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(part) for part in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _whole(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {"state": plain(state)}
+
+
+def _research(values: Mapping[str, Any]) -> dict[str, Any]:
+    state = cast("ResearchState", values)
+    report = state.get("report")
+    return {
+        "answer": " ".join(sentence["text"] for sentence in report["answer"]) if report else "",
+        "report": report,
+        "findings": list(findings_of(state).values()),
+        "papers": _papers(state),
+        "references": state.get("references", []),
+        "coverage": list(state.get("coverage", {}).values()),
+    }
+
+
+DETAILS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"research": _research}
+"""Graph to what is said of it instead of its whole state."""
 
 
 def _papers(state: ResearchState) -> list[dict[str, Any]]:
@@ -58,8 +89,8 @@ def _paper(paper: Paper) -> dict[str, Any]:
     }
 
 
-def _seconds(state: ResearchState) -> float | None:
-    began, ended = state.get("started_at"), state.get("finished_at")
-    if not began or not ended:
-        return None
-    return round((datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds(), 2)
+def _seconds(state: Mapping[str, Any]) -> float | None:
+    began, ended, work = state.get("started_at"), state.get("finished_at"), state.get("work")
+    if began and ended:
+        return round((datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds(), 2)
+    return round(work["seconds"], 2) if work else None

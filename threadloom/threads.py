@@ -24,12 +24,18 @@ class Thread:
     id: str
     graph: str
     question: str
+    """What it was asked last."""
     status: Status
     updated: datetime | None
     pending: list[dict[str, Any]] = field(default_factory=list)
     """Questions that wait for an answer."""
     error: str = ""
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def answer(self) -> str:
+        """Its result as Markdown; there is one when it is done."""
+        return GRAPHS[self.graph].answer(self.values)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     return Thread(
         id=thread_id,
         graph=name,
-        question=str(snapshot.values.get("question", "")),
+        question=GRAPHS[name].asked(snapshot.values),
         status="waiting" if pending else "failed" if errors else "done" if finished else "unfinished",
         updated=datetime.fromisoformat(snapshot.created_at) if snapshot.created_at else None,
         pending=pending,

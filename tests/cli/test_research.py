@@ -96,8 +96,9 @@ def test_a_finished_thread_takes_a_second_question_and_forgets_the_first(cli: Cl
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["run", "research", "  "], "3 to 2,000"),
-        (["run", "research", "why " * 2_500], "3 to 2,000"),
+        (["run", "research", "  "], "empty"),
+        (["run", "research", "hm"], "at least 3"),
+        (["run", "research", "why " * 2_500], "at most 2,000"),
         (["run", "research", QUESTION, "--style", "vancouver"], "style"),
         (["run", "research", QUESTION, "--source", "google"], "source"),
         (["run", "research", QUESTION, "--max-papers", "0"], "max-papers"),

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from threadloom.cli import db, doctor, graph, importing, library, resume, run, show, threads
+from threadloom.cli import db, doctor, graph, graphs, importing, library, resume, run, show, threads
 from threadloom.cli.console import report_error
 
 
 class InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them, not groups last."""
 
-    order = ("run", "resume", "threads", "show", "graph", "library", "db", "doctor")
+    order = ("run", "graphs", "resume", "threads", "show", "graph", "library", "db", "doctor")
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
         """Names of the commands."""
@@ -24,7 +24,7 @@ class InOrder(TyperGroup):
 app = typer.Typer(
     name="threadloom",
     cls=InOrder,
-    help="Research reports and other agent runs that can be paused, resumed and inspected.",
+    help="Research reports, agents and other graphs whose runs can be paused, resumed and inspected.",
     epilog='Begin with: threadloom run research "How effective are mRNA vaccines?"',
     no_args_is_help=True,
     add_completion=False,
@@ -32,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(run.app, name="run")
+app.command("graphs", epilog="Example: threadloom graphs --json")(graphs.graphs)
 app.command("resume", epilog="""Example: threadloom resume 3f2a --answer '{"approve": true}'""")(resume.resume)
 app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.threads)
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)

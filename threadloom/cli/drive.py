@@ -11,10 +11,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console
 from rich.markdown import Markdown
 
 from threadloom.cli import question as questions
-from threadloom.cli.console import INTERRUPTED, command, err, one_line, out, print_json
+from threadloom.cli.console import INTERRUPTED, command, err, one_line, out, print_json, printable
 from threadloom.cli.progress import Progress
 from threadloom.errors import StoppedError
 
@@ -26,9 +27,11 @@ WAITING = 3
 
 
 def drive(
-    saver: "SQLSaver", graph: str, thread_id: str, given: object, *, folder: Path, as_json: bool, db: str | None
+    saver: "SQLSaver", graph: str, thread_id: str, given: object, *, folder: Path | None, as_json: bool, db: str | None
 ) -> None:
     """Run the graph on the thread with an input, a Command, or None to go on; ends the command with its exit code.
+
+    The answer is written into `folder`, if there is one.
 
     Raises StoppedError when a node fails: everything finished so far is in the database by then.
     """
@@ -37,13 +40,13 @@ def drive(
     flow = compiled(graph, saver)
     config = config_for(thread_id, graph)
     again = command("resume", thread_id, db=db)
-    with Progress(quiet=as_json) as progress, _ctrl_c(progress, again):
+    with Progress(graph, quiet=as_json) as progress, _ctrl_c(progress, again):
         try:
-            for event in flow.stream(given, config, stream_mode="tasks", durability="sync"):
-                progress.show(event)
+            for event in flow.stream(given, config, stream_mode=progress.modes, subgraphs=True, durability="sync"):
+                progress.show(*event)
         except Exception as error:
             advice = f" Go on with: {again}" if _stored(saver, thread_id) else ""
-            raise StoppedError(thread_id, f"the run stopped: {one_line(error)}.{advice}") from error
+            raise StoppedError(thread_id, f"the run stopped: {one_line(error).rstrip('.')}.{advice}") from error
     thread = describe(saver, thread_id)
     if thread.status not in ("done", "waiting"):
         raise StoppedError(thread_id, f"the run is {thread.status}. Go on with: {again}")
@@ -62,50 +65,50 @@ def _stored(saver: "SQLSaver", thread_id: str) -> bool:
         return True
 
 
-def _conclude(thread: "Thread", folder: Path, *, as_json: bool, db: str | None) -> None:
+def _conclude(thread: "Thread", folder: Path | None, *, as_json: bool, db: str | None) -> None:
     from threadloom.files import write_report
-    from threadloom.result import research_result
+    from threadloom.result import run_result
 
     files: list[Path] = []
     problem = ""
     try:
-        files = write_report(folder, thread) if thread.status == "done" else []
+        files = write_report(folder, thread) if folder and thread.status == "done" else []
     except OSError as error:
         again = command("show", thread.id, "--out", "FOLDER", db=db)
         problem = f"the report could not be written: {error}; this tries again: {again}"
     if as_json:
-        result = research_result(thread.values, thread_id=thread.id, status=thread.status, files=files)  # type: ignore[arg-type]  # the state of the research graph
-        print_json(
-            result | ({"pending": thread.pending} if thread.pending else {}) | ({"error": problem} if problem else {})
-        )
+        more = {"pending": thread.pending, "error": problem}
+        print_json(run_result(thread, files) | {key: value for key, value in more.items() if value})
     elif thread.status == "waiting":
         questions.show(thread.pending[0], answer_with=command("resume", thread.id, db=db))
     else:
-        print_report(str(thread.values["markdown"]))
+        print_report(thread.answer)
         _next_steps(thread, files, db)
     if problem:
         err.print(problem, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
-def print_report(markdown: str) -> None:
+def print_report(markdown: str, console: Console = out) -> None:
     """Formatted on a terminal; as it is into a pipe or file."""
-    if out.is_terminal:
-        out.print(Markdown(markdown))
+    if console.is_terminal:
+        console.print(Markdown(markdown))
     else:
-        sys.stdout.write(markdown.rstrip() + "\n")
+        console.file.write(markdown.rstrip() + "\n")
 
 
 def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:
     page = next((file for file in files if file.suffix == ".html"), None)
     err.print()
+    if stopped := thread.values.get("stopped"):
+        err.print(f"stopped  {printable(stopped)}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     for file in files:
         err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
     err.print(f"thread   {thread.id}", markup=False, highlight=False, soft_wrap=True)
     err.print("\nTry next:", style="bold")
     for line in (
         command("show", thread.id, db=db),
-        command("run", "research", "--review", thread.question, db=db),
+        command("run", thread.graph, "--help"),
         f"{'open' if sys.platform == 'darwin' else 'xdg-open'} {shlex.quote(str(page))}"
         if page
         else command("threads", db=db),

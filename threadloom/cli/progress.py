@@ -1,25 +1,34 @@
-"""Live progress of a run: a line for every finished step, and what is under way below them.
+"""Live progress of a run: a line for every finished step and event, and what is under way below them.
 
-Reads LangGraph's `tasks` stream. Goes to standard error, so that a report can be piped.
+Reads LangGraph's own stream modes, of subgraphs too: `tasks`, `custom` and, at a terminal, `messages`, whose tokens
+are shown as they come. Goes to standard error, so that an answer can be piped.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
+from langchain_core.messages import AIMessageChunk
+from langgraph.types import StreamMode
 from rich.markup import escape
 
 from threadloom.cli.console import err, printable
+from threadloom.cli.stages import Update, detail, happened, said
 
-Update = Mapping[str, Any]
+TAIL = 60
+"""Characters of the text that a model is writing."""
 
 
 class Progress:
-    """Shows stages and sources as they come; `quiet` shows nothing."""
+    """Shows what a run of the named graph does; `quiet` shows nothing."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self, graph: str, *, quiet: bool = False) -> None:
+        self._graph, self._quiet = graph, quiet
         self._running: dict[str, str] = {}
+        self._writing = ""
         self._status = err.status("starting")
+        self.modes: list[StreamMode] = ["tasks"] if quiet else ["tasks", "custom"]
+        if err.is_terminal and not quiet:
+            self.modes.append("messages")
 
     def __enter__(self) -> Self:
         if not self._quiet:
@@ -33,71 +42,58 @@ class Progress:
         """Take the live line away."""
         self._status.stop()
 
-    def show(self, event: Update) -> None:
-        """Take in one event of the `tasks` stream."""
+    def show(self, namespace: tuple[str, ...], mode: str, data: Any) -> None:
+        """Take in one part of the stream."""
         if self._quiet:
             return
-        if "input" in event:
-            self._running[event["id"]] = _begun(event)
+        if mode == "messages":
+            self._token(data[0])
+        elif mode == "custom":
+            self._event(namespace, data)
+        elif "input" in data:
+            self._running[data["id"]] = f"{data['name']} {detail(data['input'])}".strip()
         else:
-            self._running.pop(event["id"], None)
-            if line := _ended(event):
-                err.print(f"[green]{event['name']:<11}[/] {escape(printable(line))}", highlight=False, soft_wrap=True)
-            for note in _notes(event):
-                err.print(f"[yellow]{'':<11} {escape(printable(note))}[/]", highlight=False, soft_wrap=True)
-        self._status.update(", ".join(dict.fromkeys(self._running.values())) or "…")
+            self._ended(namespace, data)
+        running = ", ".join(dict.fromkeys(self._running.values())) or "…"
+        self._status.update(escape(printable(f"{running}  {self._writing}".rstrip())))
+
+    def _token(self, message: Any) -> None:
+        if isinstance(message, AIMessageChunk):
+            self._writing = (self._writing + message.text)[-TAIL:]
+
+    def _event(self, namespace: tuple[str, ...], event: Any) -> None:
+        if isinstance(event, Mapping) and (line := happened(event)):
+            self._line(self._within(namespace), "", line)
+
+    def _ended(self, namespace: tuple[str, ...], task: Update) -> None:
+        self._running.pop(task["id"], None)
+        self._writing = ""
+        if line := _outcome(self._graph if not namespace else "", task):
+            self._line(self._within(namespace), task["name"], line)
+        for note in _notes(task):
+            self._line(self._within(namespace), "", note, style="yellow")
+
+    def _within(self, namespace: tuple[str, ...]) -> str:
+        """Which task of the graph a subgraph runs in."""
+        if not namespace:
+            return ""
+        name, _, task = namespace[0].partition(":")
+        return f"{self._running.get(task, name)}: "
+
+    def _line(self, within: str, name: str, line: str, *, style: str = "none") -> None:
+        text = escape(printable(f"{within}{line}"))
+        err.print(f"[green]{escape(name):<11}[/] [{style}]{text}[/]", highlight=False, soft_wrap=True)
 
 
-def _begun(event: Update) -> str:
-    given = event["input"]
-    detail = given.get("source") or given.get("paper", {}).get("title", "")[:40] if isinstance(given, Mapping) else ""
-    return escape(printable(f"{event['name']} {detail}".strip()))
-
-
-def _ended(event: Update) -> str:
-    if event.get("interrupts"):
+def _outcome(graph: str, task: Update) -> str:
+    if task.get("interrupts"):
         return "waiting for an answer"
-    if event.get("error"):
-        return f"failed: {event['error']}"
-    say = SAY.get(event["name"])
-    return say(dict(event["result"])) if say else ""
+    if task.get("error"):
+        return f"failed: {task['error']}"
+    return said(graph, task["name"], dict(task["result"] or {}))
 
 
-def _notes(event: Update) -> list[str]:
+def _notes(task: Update) -> list[str]:
     """What a stage had to do without, such as a model that did not answer."""
-    notes: Any = dict(event["result"] or {}).get("notes", {})
+    notes: Any = dict(task["result"] or {}).get("notes", {})
     return [str(note) for note in getattr(notes, "value", notes).values() if note]  # a plan writes it as an Overwrite
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _searched(update: Update) -> str:
-    report = next(iter(update["coverage"].values()))
-    hits = _count(report["hits"], "paper")
-    what = report["reason"] if report["status"] == "failed" else "; ".join(filter(None, [hits, report["reason"]]))
-    return f"{report['source']}: {what} ({report['seconds']:.1f} s)"
-
-
-def _read(update: Update) -> str:
-    extraction = next(iter(update["extractions"].values()))
-    dropped = f", {len(extraction['dropped'])} dropped" if extraction["dropped"] else ""
-    return f"{extraction['paper_id']}: {_count(len(extraction['findings']), 'finding')}{dropped}"
-
-
-def _ranked(update: Update) -> str:
-    kept = sum(verdict["kept"] for verdict in update["verdicts"])
-    return f"{kept} of {len(update['verdicts'])} papers kept"
-
-
-SAY: Mapping[str, Callable[[Update], str]] = {
-    "plan": lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}",
-    "search": _searched,
-    "merge": lambda update: _count(len(update["papers"]), "different paper"),
-    "rank": _ranked,
-    "extract": _read,
-    "synthesise": lambda update: _count(len(update["report"]["themes"]), "theme"),
-    "cite": lambda update: _count(len(update["references"]), "reference"),
-}
-"""Node name to what is said when it has ended, from its update."""

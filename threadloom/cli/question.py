@@ -1,41 +1,47 @@
 """A paused run's question, shown and answered on the terminal."""
 
 import json
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
-import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from threadloom.cli.console import err, out
+from threadloom.cli.form import confirm, fill, number, prompt
 
 
 def show(question: dict[str, Any], *, answer_with: str) -> None:
     """Print the question, what it is about, and the command that answers it."""
-    display(question)
+    display(question, out)
     out.print(question["prompt"], style="bold", markup=False)
-    example = json.dumps(question["example"])
-    err.print(f"\nPaused. Answer with:\n  {answer_with} --answer '{example}'", markup=False, soft_wrap=True)
+    example = shlex.quote(json.dumps(question["example"]))
+    err.print(f"\nPaused. Answer with:\n  {answer_with} --answer {example}", markup=False, soft_wrap=True)
     err.print(f"or, to be asked here:\n  {answer_with}", markup=False, soft_wrap=True)
 
 
-def display(question: dict[str, Any]) -> None:
+def display(question: dict[str, Any], console: Console) -> None:
     """Print what the question is about."""
     from threadloom.cli.drive import print_report
 
     if question["refused"]:
         err.print(f"The last answer was refused: {question['refused']}", style="red", markup=False)
     if question["papers"]:
-        out.print(_papers(question["papers"]))
+        console.print(_papers(question["papers"]))
     if question["markdown"]:
-        print_report(question["markdown"])
+        print_report(question["markdown"], console)
 
 
 def ask(question: dict[str, Any]) -> dict[str, Any]:
-    """Ask at the terminal, again until the answer fits; returns it in the shape the run expects."""
+    """Ask at the terminal, again until the answer fits; returns it in the shape the run expects.
+
+    All of it goes to standard error: standard output is for the run's answer.
+    """
     from threadloom.nodes.question import check
 
-    display(question)
+    display(question, err)
     while True:
         try:
             answer = _asked(question)
@@ -47,30 +53,35 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(question: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValueError for what is not JSON, where it is asked for as JSON."""
+    """Raises ValueError for what is not JSON, or no number, where one is asked for."""
     if question["kind"] == "papers":
         return _ask_papers(question["papers"])
     if question["kind"] == "report":
         return _ask_report()
-    out.print(question["prompt"], style="bold", markup=False)
-    answer: dict[str, Any] = json.loads(typer.prompt("Answer, as JSON", default=json.dumps(question["example"])))
-    return answer
+    err.print(question["prompt"], style="bold", markup=False)
+    if question["kind"] in {"call", "draft"}:
+        return _ask_proposal(question["details"])
+    if question["kind"] == "budget":
+        return _ask_budget(question["details"]["limits"])
+    from threadloom.state.answers import ANSWERS
+
+    return fill(ANSWERS[question["kind"]])
 
 
 def _papers(papers: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "read", "paper", "why"):
         table.add_column(heading, justify="right" if not heading else "left", overflow="fold")
-    for number, paper in enumerate(papers, 1):
+    for place, paper in enumerate(papers, 1):
         title = f"{paper['title']} ({paper['year'] or 'n.d.'})\n{paper['id']}"
-        table.add_row(str(number), "yes" if paper["kept"] else "no", escape(title), escape(paper["reason"]))
+        table.add_row(str(place), "yes" if paper["kept"] else "no", escape(title), escape(paper["reason"]))
     return table
 
 
 def _ask_papers(papers: list[dict[str, Any]]) -> dict[str, Any]:
-    out.print("Which papers should be read? Those marked yes, unless you change it:", style="bold")
-    drop = typer.prompt("Numbers not to read, separated by spaces (Enter for none)", default="", show_default=False)
-    add = typer.prompt("Numbers to read after all (Enter for none)", default="", show_default=False)
+    err.print("Which papers should be read? Those marked yes, unless you change it:", style="bold")
+    drop = prompt("Numbers not to read, separated by spaces (Enter for none)")
+    add = prompt("Numbers to read after all (Enter for none)")
     return {"drop": _ids(drop, papers), "add": _ids(add, papers)}
 
 
@@ -81,10 +92,37 @@ def _ids(numbers: str, papers: list[dict[str, Any]]) -> list[str]:
 
 
 def _ask_report() -> dict[str, Any]:
-    if typer.confirm("Is the report final?", default=True):
+    if confirm("Is the report final?", default=True):
         return {"approve": True}
-    drop = typer.prompt(
-        "Ids of findings to leave out, separated by spaces (Enter for none)", default="", show_default=False
-    )
-    comment = typer.prompt("What should the new version do differently?", default="", show_default=False)
+    drop = prompt("Ids of findings to leave out, separated by spaces (Enter for none)")
+    comment = prompt("What should the new version do differently?")
     return {"approve": False, "drop": drop.split(), "comment": comment}
+
+
+def _ask_proposal(details: Mapping[str, Any]) -> dict[str, Any]:
+    action = prompt("approve, edit, reject or respond", default="approve")
+    if action == "edit":
+        return {"action": action, "args": _changed(_editable(details))}
+    if action in {"reject", "respond"}:
+        return {"action": action, "text": prompt("Why" if action == "reject" else "Response")}
+    return {"action": action}
+
+
+def _editable(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a call its arguments; of a draft its parts, or its text."""
+    draft = details["args"] if "call_id" in details else next(iter(details.values()))
+    return draft if isinstance(draft, Mapping) else {"text": draft}
+
+
+def _changed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person wants different; Enter keeps a value. Texts are typed as they are, anything else as JSON."""
+    err.print("Type what is to be different; Enter keeps a value.")
+    typed = {name: prompt(name) for name in values}
+    return {name: text if isinstance(values[name], str) else json.loads(text) for name, text in typed.items() if text}
+
+
+def _ask_budget(limits: Mapping[str, Any]) -> dict[str, Any]:
+    from threadloom.state.budget import MEASURES, NAMES
+
+    asked = {name: prompt(f"More {NAMES[name]} (Enter for none)") for name in MEASURES if name in limits}
+    return {name: number(text) for name, text in asked.items() if text} or {"stop": True}

@@ -2,7 +2,6 @@
 
 import json as jsonlib
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,23 +19,23 @@ def resume(
     json: JsonOption = False,
 ) -> None:
     """Go on with a run that waits for an answer, failed or was cut off."""
+    from threadloom.catalogue import GRAPHS
     from threadloom.cli.drive import drive
-    from threadloom.files import check_folder
-    from threadloom.settings import RunSettings
+    from threadloom.files import check_folder, folder_for
     from threadloom.threads import describe, find
 
-    folder: Path = out or RunSettings().out
-    check_folder(folder)
     with opened(db) as saver:
         found = describe(saver, find(saver, thread))
         if found.status == "done":
-            raise UsageError(f"thread {found.id} is finished; `threadloom show {found.id}` prints its report")
+            raise UsageError(f"thread {found.id} is finished; `threadloom show {found.id}` prints its answer")
         if found.status == "foreign":
             raise UsageError(
                 f"thread {found.id} is of a graph that this command does not know; its program can resume it"
             )
         if answer is not None and not found.pending:
             raise UsageError(f"thread {found.id} is {found.status} and asks nothing: resume it without --answer")
+        if folder := folder_for(GRAPHS[found.graph], out):
+            check_folder(folder)
         given = None
         if found.pending:
             given = _command(found.pending[0], answer, at_terminal=not json and sys.stdin.isatty())

@@ -1,21 +1,40 @@
-"""`threadloom run …`: start a run."""
+"""`threadloom run NAME …`: start a run of any ready graph.
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+`threadloom run --help` lists the graphs without importing one; naming one builds its command from its input schema.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import typer
+from typer.core import TyperGroup
 
-from threadloom.cli.console import DbOption, JsonOption, OutOption, opened
+from threadloom.catalogue import ENTRIES, Entry, find
+from threadloom.cli.console import opened
 from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pathlib import Path
 
     from threadloom.checkpoints import SQLSaver
 
+
+class Graphs(TyperGroup):
+    """A command for each graph of the catalogue, built when it is named."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of the graph that the first word names. Raises UsageError with the nearest names."""
+        from threadloom.cli.options import command_of
+
+        if args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        return args[0], command_of(find(args[0]), start), args[1:]
+
+
 app = typer.Typer(
-    help="Start a run of a graph.",
+    cls=Graphs,
+    help="Start a run of a graph; `threadloom run NAME --help` says what it can be given.",
     epilog='Example: threadloom run research "Does the minimum wage cost jobs?"',
     no_args_is_help=True,
 )
@@ -26,81 +45,49 @@ def group() -> None:
     """Start a run of a graph."""
 
 
-@app.command(epilog='Example: threadloom run research "Does the minimum wage cost jobs?" --style ieee --review')
-def research(
-    question: Annotated[str, typer.Argument(help="The research question, in plain words.")],
-    review: Annotated[
-        bool, typer.Option("--review", help="Pause after ranking, and before the report is final.")
-    ] = False,
-    style: Annotated[
-        str | None,
-        typer.Option(help="Citation style: apa, ieee, nature, chicago, mla or harvard.", show_default="apa"),
-    ] = None,
-    source: Annotated[list[str] | None, typer.Option(help="Ask only this source; may be repeated.")] = None,
-    max_papers: Annotated[int, typer.Option(help="How many papers to read.")] = 8,
-    db: DbOption = None,
-    thread: Annotated[str | None, typer.Option(help="Thread id; a new one by default.")] = None,
-    out: OutOption = None,
-    json: JsonOption = False,
+for _entry in ENTRIES:
+    app.command(_entry.name, help=_entry.summary)(group)  # listed by --help; Graphs builds the one that is run
+
+
+def start(
+    entry: Entry,
+    given: Mapping[str, Any],
+    *,
+    thread: str | None,
+    db: str | None,
+    folder: "Path | None",
+    as_json: bool,
 ) -> None:
-    """Research a question: search, rank, read, and write a cited report."""
-    from pydantic import ValidationError
-
+    """Run the graph, on a new thread or the one named. Raises UsageError before anything is kept."""
+    from threadloom.catalogue import load
     from threadloom.cli.drive import drive
-    from threadloom.files import check_folder
+    from threadloom.files import check_folder, folder_for
+    from threadloom.inputs import inputs, validated
+    from threadloom.models.roles import load_models
     from threadloom.settings import RunSettings
-    from threadloom.state.research import ResearchInput
 
-    settings = RunSettings()
-    given = {
-        "question": question,
-        "style": style or settings.style,
-        "review": review,
-        "sources": source or None,
-        "max_papers": max_papers,
-    }
-    try:
-        asked = ResearchInput.model_validate(given)
-    except ValidationError as error:
-        raise UsageError(_explain(error)) from None
-    folder = out or settings.out
-    check_folder(folder)
-    _check_settings(asked.sources)
+    graph = load(entry.name)
+    settings = RunSettings().model_dump(exclude={"db", "out"})
+    defaults = {one.name: settings[one.name] for one in inputs(graph) if one.name in settings}
+    asked = validated(entry, graph, {**defaults, **given})
+    load_models()  # raises ConfigError
+    entry.check(asked)
+    if home := folder_for(entry, folder):
+        check_folder(home)
     with opened(db, create=True) as saver:
         thread_id = thread or str(uuid4())
-        _refuse_unfinished(saver, thread_id)
-        drive(saver, "research", thread_id, asked.model_dump(), folder=folder, as_json=json, db=db)
+        _refuse_other(saver, thread_id, entry)
+        drive(saver, entry.name, thread_id, asked, folder=home, as_json=as_json, db=db)
 
 
-def _explain(error: "ValidationError") -> str:
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else "input"
-    if name == "question":
-        if first["type"] == "string_unicode":
-            return "the question is not valid UTF-8"
-        return f"the question is {len(str(first['input']).strip()):,} characters long; 3 to 2,000 are allowed"
-    return f"{name.replace('_', '-')}: {first['msg']} (got {first['input']!r})"
-
-
-def _check_settings(sources: Iterable[str] | None) -> None:
-    """Find out before there is a thread whether models and sources can be had. Raises ConfigError and UsageError."""
-    from threadloom.models.roles import load_models
-    from threadloom.tools.papers.catalogue import configured
-    from threadloom.tools.settings import load_source_settings
-
-    load_models()
-    names = [source.name for source in configured(load_source_settings())]
-    for name in sources or []:
-        if name not in names:
-            raise UsageError(
-                f"source {name} is not configured (see docs/configuration.md); there are: {', '.join(names)}"
-            )
-    if not names:
-        raise UsageError("all sources are disabled; take one out of THREADLOOM_DISABLED")
-
-
-def _refuse_unfinished(saver: "SQLSaver", thread_id: str) -> None:
+def _refuse_other(saver: "SQLSaver", thread_id: str, entry: Entry) -> None:
+    """A thread that is there already has to be a finished one of this graph."""
     from threadloom.threads import config_for, describe
 
-    if saver.get_tuple(config_for(thread_id)) and (status := describe(saver, thread_id).status) != "done":
-        raise UsageError(f"thread {thread_id} is {status}; go on with `threadloom resume {thread_id}`")
+    if not saver.get_tuple(config_for(thread_id)):
+        return
+    found = describe(saver, thread_id)
+    if found.graph != entry.name:
+        raise UsageError(f"thread {thread_id} is of {found.graph or 'another graph'}; --thread takes a new id")
+    if found.status != "done":
+        raise UsageError(f"thread {thread_id} is {found.status}; go on with `threadloom resume {thread_id}`")

@@ -62,8 +62,10 @@ def _checkpoint(steps: list["Step"], text: str) -> "Step":
 
 
 def _state(step: "Step", *, as_json: bool) -> None:
+    from threadloom.result import plain
+
     if as_json:
-        print_json({"checkpoint": step.id, "next": step.next, "values": step.values})
+        print_json({"checkpoint": step.id, "next": step.next, "values": plain(step.values)})
         return
     out.print(f"checkpoint {step.id}, next: {_next(step)}", style="bold", markup=False)
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -77,20 +79,18 @@ def _brief(value: Any) -> str:
     if isinstance(value, list | dict) and value:
         first = next(iter(value))
         return f"{len(value)} {'entries' if len(value) > 1 else 'entry'}, first: {_brief(first)}"
-    text = str(value)
+    text = str(getattr(value, "text", value))  # of a message what it says
     return text if len(text) <= 120 else text[:117] + "…"
 
 
 def _as_json(thread: "Thread", steps: list["Step"], files: list[str]) -> dict[str, Any]:
-    from threadloom.result import research_result
+    from threadloom.result import run_result
 
-    result = research_result(thread.values, thread_id=thread.id, status=thread.status, files=files)  # type: ignore[arg-type]  # the state of the research graph
     checkpoints = [
         {"id": step.id, "created_at": step.created, "step": step.step, "source": step.source, "next": step.next}
         for step in steps
     ]
-    return result | {
-        "graph": thread.graph,
+    return run_result(thread, files) | {
         "pending": thread.pending,
         "error": thread.error,
         "checkpoints": checkpoints,
@@ -101,7 +101,7 @@ def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
     from threadloom.cli.drive import print_report
 
     if thread.status == "done":
-        print_report(str(thread.values["markdown"]))
+        print_report(thread.answer)
     out.print(f"\nthread {thread.id}, {thread.status}", style="bold", markup=False, highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("step", "checkpoint", "next"):

@@ -29,12 +29,13 @@ def threads(
         err.print('No threads yet. Start one: threadloom run research "your question"', markup=False)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("thread", "status", "when", "question"):
+    for heading in ("thread", "graph", "status", "when", "question"):
         table.add_column(heading, no_wrap=heading != "question", overflow="fold")
     for thread in found:
         status = f"[{STYLES[thread.status]}]{thread.status}[/]"
         table.add_row(
             escape(thread.id[:8]),
+            escape(printable(thread.graph)),
             status,
             ago(thread.updated),
             escape(printable(thread.question) or "(of a graph that is not ours)"),

@@ -1,4 +1,4 @@
-"""Wherever an agent is killed, the resumed one ends as if nothing had happened; no call that had ended is repeated."""
+"""Wherever an agent is killed, the resumed one ends as undisturbed, and no call that had ended is repeated."""
 
 import json
 import subprocess

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, literal, select, tuple_
+from sqlalchemy import and_, func, literal, select
 
 from threadloom.checkpoints.cache import Cache
-from threadloom.checkpoints.elements import chunks, load_elements
+from threadloom.checkpoints.elements import load_elements
 from threadloom.checkpoints.records import Cell, Place, body_of
 from threadloom.checkpoints.session import Session
-from threadloom.checkpoints.storage import load_values, load_writes, trees
+from threadloom.checkpoints.storage import load_values, load_writes, stored_keys, trees
 from threadloom.checkpoints.tree import Elements
 
 
@@ -64,13 +64,7 @@ def _nearest(
     session: Session, place: Place, line: Sequence[_Ancestor], channels: Sequence[str], keys: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[int, tuple[str, str]]]:
     """For each channel that has a stored value among the ancestors: how far up the nearest is, and its key."""
-    table = session.tables.values.c
-    query = select(table.channel, table.version).where(*_at(session.tables.values, place))
-    present = {
-        (row.channel, row.version)
-        for chunk in chunks(keys)
-        for row in session.execute(query.where(tuple_(table.channel, table.version).in_(chunk)))
-    }
+    present = stored_keys(session, place, keys)
     found: dict[str, tuple[int, tuple[str, str]]] = {}
     for depth, row in enumerate(line):
         for channel in channels:

@@ -2,16 +2,16 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from threadloom.checkpoints.cache import Cache
-from threadloom.checkpoints.errors import ThreadDeletedError
+from threadloom.checkpoints.errors import ThreadDeletedError, UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
-from threadloom.checkpoints.tree import TREE, Element, Elements, references_in, remember
+from threadloom.checkpoints.tree import Element, Elements, references_in, remember
 
 T = TypeVar("T")
 
@@ -104,40 +104,30 @@ def lock_thread(session: Session, thread_id: str) -> bool:
     return session.execute(query.with_for_update()).scalar() is not None
 
 
-def collect_garbage(session: Session, thread_id: str) -> int:
-    """Delete the elements of a locked thread to which nothing leads any more; returns how many.
+def live_elements(session: Session, thread_id: str, documents: Iterable[bytes]) -> set[bytes]:
+    """The digests of all elements below some documents of a thread.
 
-    Reads the documents of the thread's values, writes and nodes, and the digests of all its elements.
+    Raises UnrestorableValueError when one of them is damaged, so that nobody knows what it refers to.
     """
-    elements = session.tables.elements
-    unused = _digests(session, thread_id) - _used(session, thread_id)
-    for chunk in chunks(unused):
-        session.execute(delete(elements).where(elements.c.thread_id == thread_id, elements.c.digest.in_(chunk)))
-    return len(unused)
-
-
-def _digests(session: Session, thread_id: str) -> set[bytes]:
-    elements = session.tables.elements
-    return set(session.execute(select(elements.c.digest).where(elements.c.thread_id == thread_id)).scalars())
-
-
-def _used(session: Session, thread_id: str) -> set[bytes]:
-    elements = session.tables.elements
-    inner = select(*session.seals.columns(elements)).where(elements.c.thread_id == thread_id, elements.c.inner)
-    below = {row.digest: references_in(row.data) for row in session.opened(elements, session.execute(inner))}
-    used: set[bytes] = set()
-    wanted = set(_roots(session, thread_id))
+    table = session.tables.elements
+    inner = select(*session.seals.columns(table)).where(table.c.thread_id == thread_id, table.c.inner)
+    live: set[bytes] = set()
+    wanted = _references(thread_id, documents)
     while wanted:
-        used |= wanted
-        wanted = {digest for upper in wanted for digest in below.get(upper, ())} - used
-    return used
+        live |= wanted
+        rows = chain.from_iterable(session.execute(inner.where(table.c.digest.in_(chunk))) for chunk in chunks(wanted))
+        wanted = _references(thread_id, (row.data for row in session.opened(table, rows))) - live
+    return live
 
 
-def _roots(session: Session, thread_id: str) -> Iterator[bytes]:
-    for table in (session.tables.values, session.tables.writes):
-        query = select(*session.seals.columns(table)).where(table.c.thread_id == thread_id, table.c.type == TREE)
-        for row in session.opened(table, session.execute(query)):
-            yield from references_in(row.data)
+def _references(thread_id: str, documents: Iterable[bytes]) -> set[bytes]:
+    try:
+        return {digest for document in documents for digest in references_in(document)}
+    except ValueError as exc:
+        raise UnrestorableValueError(
+            f"thread {thread_id!r}: what refers to its elements is damaged ({exc}), so that none of them was deleted; "
+            "see `threadloom db verify`"
+        ) from exc
 
 
 def _new_epoch() -> int:

@@ -190,6 +190,11 @@ class Database:
         if self._do(Step("read", partial(keyring.lacks_key, convert=convert))):
             self._do(Step("write", keyring.note_key))
 
+    def compact(self) -> None:
+        """Give back to the disk what is in no use."""
+        self.open()
+        self._do(Step("alone", lambda session: self.dialect.compact(session, session.tables.every)))
+
     def close(self) -> None:
         """Close the connections that were opened here and end the worker threads."""
         self._closed = True

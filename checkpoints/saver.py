@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import copy
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -19,7 +20,18 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import deltas, importing, pruning, records, rekeying, sizes, storage, summaries, verify
+from threadloom.checkpoints import (
+    copying,
+    deltas,
+    importing,
+    pruning,
+    records,
+    rekeying,
+    sizes,
+    storage,
+    summaries,
+    verify,
+)
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer, TypeName
 from threadloom.checkpoints.encryption import Encryption
@@ -28,6 +40,7 @@ from threadloom.checkpoints.errors import InvalidRequestError
 from threadloom.checkpoints.guard import Guard
 from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.listing import Listing
+from threadloom.checkpoints.pruning import Pruned
 from threadloom.checkpoints.records import Place, ThreadSummary
 from threadloom.checkpoints.rekeying import Rekeyed
 from threadloom.checkpoints.serde import serializer_of
@@ -232,29 +245,56 @@ class SQLSaver(BaseCheckpointSaver[str]):
         self._database.write(pruning.delete_thread, str(thread_id))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Delete the checkpoints of runs in all threads.
+        """Delete the checkpoints of runs in all threads, in short transactions as `prune` does.
 
         A checkpoint stays if a DeltaChannel of one that stays is rebuilt from it.
         """
-        self._database.write(pruning.delete_runs, [str(run_id) for run_id in run_ids])
+        pruning.delete_runs(self._database, [str(run_id) for run_id in run_ids])
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with its whole history; raises ThreadExistsError if the target has checkpoints."""
-        self._database.write(pruning.copy_thread, str(source_thread_id), str(target_thread_id))
+        self._database.write(copying.copy_thread, str(source_thread_id), str(target_thread_id))
 
-    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Drop history, one transaction a thread.
+    def prune(  # type: ignore[override]  # LangGraph's returns nothing
+        self,
+        thread_ids: Iterable[str] | None,
+        *,
+        strategy: str = "keep_latest",
+        keep: int = 1,
+        older_than: datetime | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Pruned], object] = lambda _: None,
+    ) -> builtins.list[Pruned]:
+        """Drop history. What is interrupted leaves every thread readable, and the next one finishes it.
 
         Args:
-            thread_ids: the threads; one that does not exist is no error.
-            strategy: "keep_latest" keeps in each namespace the latest checkpoint, and the ancestors from which its
-                DeltaChannels are rebuilt; "delete" keeps nothing.
+            thread_ids: the threads; one that does not exist is no error. None for all.
+            strategy: "keep_latest" deletes, in short transactions, the checkpoints of each namespace but the newest
+                and the ancestors from which a DeltaChannel of what stays is rebuilt; "delete" deletes threads whole.
+            keep: how many of the newest checkpoints of each namespace stay.
+            older_than: delete only what is older: checkpoints, or threads whose latest root checkpoint is. A time
+                without a zone is local.
+            dry_run: only say what would be deleted.
+            progress: called after each thread.
+
+        Returns what was deleted, for each of the threads. The database keeps the room for what comes next; `compact`
+        gives it back. Raises InvalidRequestError for options that make no sense.
         """
-        strategies = {"keep_latest": pruning.keep_latest, "delete": pruning.delete_thread}
-        if strategy not in strategies:
-            raise InvalidRequestError(f"unknown strategy {strategy!r}; choose one of {', '.join(strategies)}")
-        for thread_id in thread_ids:
-            self._database.write(strategies[strategy], str(thread_id))
+        done = []
+        how: Any = {"strategy": strategy, "keep": keep, "older_than": older_than, "dry_run": dry_run}
+        for pruned in pruning.prune(self._database, thread_ids, **how):
+            done.append(pruned)
+            progress(pruned)
+        return done
+
+    def compact(self) -> None:
+        """Give room that is not used any more back to the disk, as far as the database can beside others at work.
+
+        SQLite's file shrinks; one that was made by an older release is written anew once, which takes as much room
+        again meanwhile. PostgreSQL gives back what is at the end of its files, and reuses the rest. MariaDB and MySQL
+        rebuild the tables.
+        """
+        self._database.compact()
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -408,9 +448,23 @@ class SQLSaver(BaseCheckpointSaver[str]):
         """`copy_thread` for event loops."""
         await self._database.offload(self.copy_thread, source_thread_id, target_thread_id)
 
-    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """`prune` for event loops."""
-        await self._database.offload(self.prune, thread_ids, strategy=strategy)
+    async def aprune(  # type: ignore[override]  # LangGraph's returns nothing
+        self,
+        thread_ids: Iterable[str] | None,
+        *,
+        strategy: str = "keep_latest",
+        keep: int = 1,
+        older_than: datetime | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Pruned], object] = lambda _: None,
+    ) -> builtins.list[Pruned]:
+        """`prune` for event loops; `progress` is called in another thread."""
+        how: Any = {"strategy": strategy, "keep": keep, "older_than": older_than, "dry_run": dry_run}
+        return await self._database.offload(self.prune, thread_ids, **how, progress=progress)
+
+    async def acompact(self) -> None:
+        """`compact` for event loops."""
+        await self._database.offload(self.compact)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

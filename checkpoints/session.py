@@ -130,6 +130,10 @@ class Session:
         """A statement without parameters or results, as it is."""
         self._sent("execute", text).close()
 
+    def script(self, text: str) -> None:
+        """`send` for sqlite3, which carries out just the beginning of some statements that have no results."""
+        self._sent("executescript", text).close()
+
     def insert_new(self, table: Any, rows: Sequence[Values]) -> None:
         """Insert rows; one whose key exists stays as it is."""
         self.dialect.insert_new(self, table, self.seals.closed(table, rows))

@@ -331,6 +331,14 @@ def load_values(session: Session, place: Place, keys: Iterable[tuple[str, str]])
     return {(row.channel, row.version): Cell(*row) for row in opened}
 
 
+def stored_keys(session: Session, place: Place, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these versions of channels that have a value."""
+    table = session.tables.values.c
+    query = _select(table.channel, table.version).where(*_at(session.tables.values, place))
+    rows = (session.execute(query.where(tuple_(table.channel, table.version).in_(chunk))) for chunk in chunks(keys))
+    return {(row.channel, row.version) for row in chain.from_iterable(rows)}
+
+
 def load_writes(
     session: Session, place: Place, checkpoint_ids: Iterable[str], channels: Sequence[str] = ()
 ) -> dict[str, list[Any]]:

@@ -1,6 +1,6 @@
 """What the store asks of a database, answered for any that SQLAlchemy knows; the other files improve on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -86,6 +86,9 @@ class Dialect:
     def roll_back(self, session: Session) -> None:
         """End the transaction; nothing of it is stored."""
         session.connection.rollback()
+
+    def compact(self, session: Session, tables: Sequence[Table]) -> None:
+        """Give back to the disk what is in no use; outside of a transaction, beside others at work."""
 
     def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""

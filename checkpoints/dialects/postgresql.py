@@ -1,7 +1,7 @@
 """PostgreSQL, with psycopg 3 or asyncpg, straight or through pgbouncer."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
@@ -75,6 +75,10 @@ class PostgreSQL(ServerDialect):
     def begin(self, session: Session, *, write: bool) -> None:
         """Both levels by name: a database may have another default."""
         session.send(f"BEGIN ISOLATION LEVEL {'READ COMMITTED READ WRITE' if write else 'REPEATABLE READ READ ONLY'}")
+
+    def compact(self, session: Session, tables: Sequence[Table]) -> None:
+        """Make room for what comes next, and give back the end of the files; FULL would lock everybody out."""
+        session.send(f"VACUUM {', '.join(map(session.connection.dialect.identifier_preparer.format_table, tables))}")
 
     def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""

@@ -35,6 +35,10 @@ class Session(Protocol):
         """A statement without parameters or results, as it is."""
         ...
 
+    def script(self, text: str) -> None:
+        """`send` for sqlite3."""
+        ...
+
 
 class Knowledge(Protocol):
     """By what it was judged which elements are stored; see `cache.Knowledge`."""

@@ -7,6 +7,7 @@ every transaction begins explicitly: IMMEDIATE when it will write, which queues 
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ from threadloom.checkpoints.dialects.protocols import Rows, Session
 
 if TYPE_CHECKING:
     from threadloom.checkpoints.tables import Tables
+
+INCREMENTAL = 2  # what PRAGMA auto_vacuum says for it
+PAGES = 1000  # that are given back at a time; writers wait that long
 
 BUSY_TIMEOUT = 60.0  # seconds that a writer waits for other processes
 
@@ -70,7 +74,7 @@ class SQLite(Dialect):
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def prepare(self, connection: Connection) -> None:
-        """Switch a new database to WAL, so that readers and the writer do not block each other.
+        """Switch a new database to WAL, so that readers and the writer do not block each other; let it shrink.
 
         The switch needs the file for itself and does not wait for it when several processes start at once: try again.
         """
@@ -79,6 +83,8 @@ class SQLite(Dialect):
             try:
                 with connection.begin():
                     _leave_transaction(connection)
+                    # First, and of effect on a new file only.
+                    connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
                     return
             except DBAPIError as exc:
@@ -91,6 +97,22 @@ class SQLite(Dialect):
         session.connection.begin()
         _leave_transaction(session.connection)
         session.send("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def compact(self, session: Session, tables: Sequence[Table]) -> None:  # noqa: ARG002  # it is one file
+        """Give free pages back little by little; a file that was not made for that is written anew, once."""
+        connection = session.connection
+        with connection.begin():
+            _leave_transaction(connection)
+            if _pragma(connection, "auto_vacuum") != INCREMENTAL:
+                connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
+                connection.exec_driver_sql("VACUUM")
+            free = _pragma(connection, "freelist_count")
+            while free:
+                session.script(f"PRAGMA incremental_vacuum({PAGES})")
+                before, free = free, _pragma(connection, "freelist_count")
+                if free >= before:  # others free as much meanwhile
+                    break
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
 
     def insert_new(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists stays as it is."""
@@ -111,6 +133,11 @@ class SQLite(Dialect):
             return errors.DatabaseUnavailableError(f"{url.render_as_string()}: {_why_not_opened(url)}")
         kind, meaning = _MEANINGS.get(code, (errors.DatabaseError, generic.first_line(getattr(exc, "orig", exc))))
         return kind(f"{url.render_as_string()}: {meaning}")
+
+
+def _pragma(connection: Connection, text: str) -> Any:
+    """What it answers first."""
+    return connection.exec_driver_sql(f"PRAGMA {text}").scalar_one()
 
 
 def _leave_transaction(connection: Connection) -> None:

@@ -69,12 +69,34 @@ def test_prune_refuses_without_a_terminal_and_gives_back_bytes(ran: Cli) -> None
     refused = ran("db", "prune", "first-run")
     assert (refused.code, "--yes" in refused.err) == (2, True)
     assert json.loads(ran("db", "sizes", "--json").out) == before
-    [done] = json.loads(ran("db", "prune", "first", "--yes", "--json").out)
-    assert done["before"] == before[0]["total"] > done["after"] > 0
+    foreseen = json.loads(ran("db", "prune", "first", "--dry-run", "--json").out)
+    assert "Would go: " in ran("db", "prune", "--all", "--dry-run").out
+    assert json.loads(ran("db", "sizes", "--json").out) == before
+    done = json.loads(ran("db", "prune", "first", "--yes", "--json").out)
+    assert (foreseen["dry_run"], done) == (True, foreseen | {"dry_run": False})
+    after = json.loads(ran("db", "sizes", "--json").out)
+    assert before[0]["total"] - after[0]["total"] == done["threads"][0]["bytes"] > 0
     assert json.loads(ran("show", "first-run", "--json").out)["status"] == "done"
-    assert "given back" in ran("db", "prune", "first-run", "--delete", "--yes").out
+    ran("db", "prune", "--all", "--delete", "--older-than", "1d", "--yes")
+    assert json.loads(ran("db", "sizes", "--json").out) == after
+    assert "Gone: " in ran("db", "prune", "first-run", "--delete", "--yes").out
     assert json.loads(ran("db", "sizes", "--json").out) == []
     assert "Nothing is stored" in ran("db", "sizes").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "say which threads"),
+        (["first-run", "--all"], "not both"),
+        (["--all", "--delete", "--keep", "2"], "leave out --keep"),
+        (["--all", "--older-than", "soon"], "write it like 90m"),
+        (["nothing", "--yes"], "nothing"),
+    ],
+)
+def test_prune_refuses_what_makes_no_sense(ran: Cli, arguments: list[str], words: str) -> None:
+    ended = ran("db", "prune", *arguments)
+    assert (ended.code, words in ended.err) == (2, True), ended.err
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("n\n", 1)])
@@ -82,7 +104,7 @@ def test_prune_asks_at_a_terminal(ran: Cli, monkeypatch: pytest.MonkeyPatch, ans
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     ended = ran("db", "prune", "first-run", "--delete")
     assert ended.code == 0
-    assert "Delete first-run (" in ended.err
+    assert "of 1 threads, " in ended.err
     assert len(json.loads(ran("db", "sizes", "--json").out)) == left
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from threadloom.cli import db, doctor, graph, graphs, importing, library, resume, run, show, threads
+from threadloom.cli import db, doctor, graph, graphs, importing, library, pruning, resume, run, show, threads
 from threadloom.cli.console import report_error
 
 
@@ -38,6 +38,7 @@ app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.t
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
 app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)
 app.add_typer(library.app, name="library")
+db.app.command("prune", epilog="Example: threadloom db prune --all --older-than 30d --keep 3")(pruning.prune)
 db.app.command("import", epilog="Example: threadloom db import checkpoints.sqlite")(importing.import_threads)
 app.add_typer(db.app, name="db")
 app.command("doctor", epilog="Example: threadloom doctor --deadline 2")(doctor.doctor)

@@ -1,7 +1,6 @@
 """`threadloom db …`: look after a checkpoint database: what it is, what takes its room, whether all can be restored."""
 
 import importlib
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +67,7 @@ def sizes(
 ) -> None:
     """Show how many bytes threads take, or the channels of one."""
     with opened(db) as saver:
-        found = saver.sizes(limit=limit) if thread is None else [_size(saver, thread)]
+        found = saver.sizes(limit=limit) if thread is None else [find_size(saver, thread)]
     if json:
         listed = [_as_json(size) for size in found]
         print_json(listed if thread is None else listed[0])
@@ -82,32 +81,6 @@ def sizes(
         if thread is not None:
             out.print()
             _table(("namespace", "channel", "values", "writes", "elements", "alone"), found[0].channels)
-
-
-@app.command(epilog="Example: threadloom db prune 3f2a 90bc --keep-latest")
-def prune(
-    threads: Annotated[list[str], typer.Argument(help="Thread ids, or their beginnings.", metavar="THREAD")],
-    delete: Annotated[
-        bool, typer.Option("--delete/--keep-latest", help="Delete threads whole, or all but where each stands.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    db: DbOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Drop the history of threads, after asking; resume goes on from where they stand."""
-    with opened(db) as saver:
-        before = {size.thread_id: size.total for size in (_size(saver, thread) for thread in threads)}
-        if not (yes or _agreed(before, delete=delete, at_terminal=not json and sys.stdin.isatty())):
-            err.print("Nothing was deleted.")
-            return
-        saver.prune(list(before), strategy="delete" if delete else "keep_latest")
-        after = {thread: sum(size.total for size in saver.sizes(thread)) for thread in before}
-    if json:
-        print_json([{"thread_id": t, "before": before[t], "after": after[t]} for t in before])
-        return
-    _table(
-        ("thread", "before", "after", "given back"), ((t, before[t], after[t], before[t] - after[t]) for t in before)
-    )
 
 
 @app.command(epilog="Example: threadloom db verify --allow my_agent.state:Invoice")
@@ -126,7 +99,7 @@ def verify(
     allowed, aliases = [type_name(text) for text in allow or ()], dict(_alias(text) for text in alias or ())
     with opened(db, allow=allowed, aliases=aliases) as saver:
         found = []
-        for problem in saver.verify(None if thread is None else _size(saver, thread).thread_id):
+        for problem in saver.verify(None if thread is None else find_size(saver, thread).thread_id):
             found.append(problem._asdict())
             if not json:
                 out.print(line_of(problem), markup=False, highlight=False, soft_wrap=True)
@@ -173,20 +146,12 @@ def line_of(problem: "Problem") -> str:
     return f"{problem.kind}: {place}: {problem.type_name}{': ' if problem.type_name else ''}{problem.reason}"
 
 
-def _size(saver: "SQLSaver", text: str) -> "ThreadSize":
+def find_size(saver: "SQLSaver", text: str) -> "ThreadSize":
     """The size of the one thread that is, or begins with, `text`; does not read its state, which may be damaged."""
     from threadloom.threads import find
 
     found = saver.sizes(text) if text else []
     return found[0] if found else saver.sizes(find(saver, text))[0]
-
-
-def _agreed(sizes: dict[str, int], *, delete: bool, at_terminal: bool) -> bool:
-    if not at_terminal:
-        raise UsageError("this deletes for good and there is no terminal to ask at: pass --yes")
-    what = "Delete" if delete else "Drop the history of"
-    names = ", ".join(f"{thread} ({decimal(size)})" for thread, size in sizes.items())
-    return typer.confirm(f"{what} {names}?", err=True)
 
 
 def _as_json(size: "ThreadSize") -> dict[str, Any]:

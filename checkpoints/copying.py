@@ -1,0 +1,42 @@
+"""Copying a thread with its whole history."""
+
+from sqlalchemy import insert, literal, select
+
+from threadloom.checkpoints.elements import enter_thread, renew_thread
+from threadloom.checkpoints.errors import ThreadExistsError
+from threadloom.checkpoints.pruning import delete_thread
+from threadloom.checkpoints.rewriting import Rewriting, page
+from threadloom.checkpoints.session import Session
+
+
+def copy_thread(session: Session, source: str, target: str) -> None:
+    """Copy everything of a thread, whole history included, to a thread that must not exist yet."""
+    for thread_id in sorted({source, target}):  # in order: two who lock the same wait, never both at once
+        enter_thread(session, thread_id, "own")
+    checkpoints = session.tables.checkpoints
+    if session.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == target).limit(1)).first():
+        raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
+    delete_thread(session, target)  # writes without a checkpoint may be there
+    enter_thread(session, target, "own")
+    if encryption := session.seals.encryption:
+        _rewrite(session, Rewriting(encryption, source, target), source)
+    else:
+        _duplicate(session, source, target)
+    renew_thread(session, target)
+
+
+def _rewrite(session: Session, rewriting: Rewriting, source: str) -> None:
+    """Copy what is sealed for its thread."""
+    for table in session.seals.documents:
+        after, more = None, True
+        while more:
+            rows, after = page(session, table, source, after)
+            session.insert_new(table, rewriting.rewritten(session, table, rows))
+            more = after is not None
+
+
+def _duplicate(session: Session, source: str, target: str) -> None:
+    for table in session.tables.contents:
+        copied = [literal(target, c.type) if c.name == "thread_id" else c for c in table.columns]
+        rows = select(*copied).where(table.c.thread_id == source)
+        session.execute(insert(table).from_select(list(table.columns), rows))

@@ -17,6 +17,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from threadloom.checkpoints.errors import (
@@ -85,6 +86,16 @@ class Encryption:
                 raise InvalidKeyError(f"encryption key {number}: write it as id=key, each id once")
             keys[key_id] = key
         return cls(keys)
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Keys from a file, as for `parse`; raises InvalidKeyError also when it cannot be read."""
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or "it is no text"
+            raise InvalidKeyError(f"the file of encryption keys, {file}, cannot be read: {reason}") from exc
+        return cls.parse(text)
 
     @property
     def key_ids(self) -> tuple[str, ...]:

@@ -36,6 +36,6 @@ async def create_checkpointer(**options: Any) -> AsyncIterator[SQLSaver]:
 
 def _opened(url: str, options: dict[str, Any]) -> SQLSaver:
     keys, file = (os.environ.get(f"THREADLOOM_ENCRYPTION_{name}") for name in ("KEYS", "KEYS_FILE"))
-    text = Path(file).read_text(encoding="utf-8") if file else keys
-    given: dict[str, Any] = {"encryption": Encryption.parse(text)} if text else {}
-    return SQLSaver(url, **given | options)
+    encryption = Encryption.read(Path(file)) if file else Encryption.parse(keys) if keys else None
+    options.setdefault("encryption", encryption)
+    return SQLSaver(url, **options)

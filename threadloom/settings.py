@@ -27,21 +27,13 @@ class RunSettings(LoomSettings):
         """What encrypts the database, if anything does.
 
         Raises:
-            ConfigError: the file cannot be read, or keys are given twice.
-            EncryptionError: what is given are no keys.
+            ConfigError: keys are given twice.
+            EncryptionError: what is given are no keys, or a file that cannot be read.
         """
         from threadloom.checkpoints import Encryption
 
         if self.encryption_keys and self.encryption_keys_file:
             raise ConfigError("settings: encryption_keys and encryption_keys_file are both given; leave one out")
         if self.encryption_keys_file:
-            return Encryption.parse(_text(self.encryption_keys_file))
+            return Encryption.read(self.encryption_keys_file)
         return Encryption.parse(self.encryption_keys.get_secret_value()) if self.encryption_keys else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"settings: the file of encryption keys, {path}, cannot be read: {reason}") from error

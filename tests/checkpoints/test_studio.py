@@ -21,7 +21,7 @@ from tests.checkpoints.chain import config, put
 from tests.servers import letters
 from tests.servers.langgraph_server import LangGraphServer
 from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.errors import UnsavableValueError
+from threadloom.checkpoints.errors import MissingKeyError, UnsavableValueError
 from threadloom.checkpoints.studio import create_checkpointer
 
 pytestmark = pytest.mark.slow
@@ -292,3 +292,20 @@ async def test_a_factory_of_ones_own_passes_options(tmp_path: Path, monkeypatch:
                     put(saver, config(), {"stamp": Stamp(90)})
             else:
                 put(saver, config(), {"stamp": Stamp(90)})
+
+
+async def test_keys_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADLOOM_DB", f"sqlite:///{tmp_path}/studio.db")
+    monkeypatch.setenv("THREADLOOM_ENCRYPTION_KEYS", f"new={'1' * 64}")
+    async with create_checkpointer() as saver:
+        put(saver, config(), {"a": 1})
+        assert saver.overview().keys == ("new",)
+    monkeypatch.delenv("THREADLOOM_ENCRYPTION_KEYS")
+    (tmp_path / "keys").write_text(f"new={'1' * 64}")
+    monkeypatch.setenv("THREADLOOM_ENCRYPTION_KEYS_FILE", str(tmp_path / "keys"))
+    async with create_checkpointer() as saver:
+        assert saver.get_tuple(config())
+    monkeypatch.delenv("THREADLOOM_ENCRYPTION_KEYS_FILE")
+    async with create_checkpointer() as saver:
+        with pytest.raises(MissingKeyError):
+            saver.get_tuple(config())

@@ -278,7 +278,9 @@ async def test_the_asynchronous_side_prunes_all_threads_alike(saver: SQLSaver, k
 
 
 def test_a_thread_that_does_not_exist_leaves_no_trace(saver: SQLSaver) -> None:
-    for how in ({}, {"strategy": "delete"}, {"strategy": "delete", "older_than": NOON}, {"dry_run": True}):
+    deleting: dict[str, Any] = {"strategy": "delete"}
+    every: list[dict[str, Any]] = [{}, {"dry_run": True}, deleting, deleting | {"older_than": NOON}]
+    for how in every:
         assert saver.prune(["none"], **how) == [Pruned("none")]
     assert saver.prune(None) == []
 

@@ -50,6 +50,7 @@ def prune(
         raise UsageError("this deletes for good and there is no terminal to ask at: pass --yes, or --dry-run")
     with opened(db) as saver:
         chosen = list(dict.fromkeys(find_size(saver, text).thread_id for text in threads)) if threads else None
+        done: list[Any] = []
         if dry_run or not yes:
             done = _done(saver, chosen, dry_run=True, **how)
             if not dry_run and not (

@@ -22,11 +22,11 @@ TASK = (
 
 
 def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Knowledge]) -> Node[Task]:
-    """Node factory. A second attempt knows the complaint and searches wider, by the whole message."""
+    """Node factory. A second attempt knows the complaint, and has twice as many passages."""
 
     def answer(state: Task) -> dict[str, Any]:
         again = state["attempt"] > 1
-        question = state["message"] if again else state["route"]["text"]
+        question = state["route"]["text"]
         passages = knowledge().search(question, PASSAGES * state["attempt"])
         if not passages:
             return failed(state, "the knowledge base says nothing on this")

@@ -73,7 +73,7 @@ class Task(TypedDict):
 
     route: Route
     message: str
-    """All of it: the part alone may not say enough."""
+    """All of it: for handlers to which the part alone does not say enough."""
     complaint: str
     """What was wrong with the answer before; empty the first time."""
     attempt: int

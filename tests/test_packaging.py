@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shipped(path: Path) -> bool:
-    return path.parts[0] in (*HOUSE, "threadloom") and path.suffix in (".py", ".json", ".csl", ".typed")
+    return path.parts[0] in (*HOUSE, "threadloom") and path.suffix in (".py", ".json", ".csl", ".md", ".typed")
 
 
 def test_the_wheel_holds_every_module_and_data_file_under_one_name(wheel: Path) -> None:

@@ -90,6 +90,12 @@ ENTRIES = (
         module="threadloom.graphs.react",
         example='"Which trials tested mRNA vaccines?"',
     ),
+    Entry(
+        name="routing",
+        summary="Answer a customer: the message goes to whom it is for, and to a person where help pages do not do.",
+        module="threadloom.graphs.routing",
+        example='"My card was declined, and how do I reset my password?"',
+    ),
 )
 GRAPHS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
 

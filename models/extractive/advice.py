@@ -12,7 +12,7 @@ from threadloom.models.extractive.text import concepts, overlap, sentences, sque
 MOST = 3
 TITLE = 0.5
 """How much a word in the title counts beside one in the sentence."""
-NEAR_BEST = 0.7
+NEAR_BEST = 0.85
 """Share of the best sentence's score that another needs."""
 
 
@@ -25,8 +25,11 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
         if not cues.OVERRIDE.search(one) and len(words(one)) > 2
     ]
     weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(question)
+    own = [overlap(asked, concepts(one), weight) for one, _ in pool]
+    # A title alone does not make a sentence an answer.
     scores = [
-        overlap(asked, concepts(one), weight) + TITLE * overlap(asked, concepts(title), weight) for one, title in pool
+        score and score + TITLE * overlap(asked, concepts(title), weight)
+        for score, (_, title) in zip(own, pool, strict=True)
     ]
     bar = NEAR_BEST * max(scores, default=0)
     near = sorted((-score, at) for at, score in enumerate(scores) if score and score >= bar)[:MOST]

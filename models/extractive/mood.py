@@ -19,7 +19,8 @@ MAX_CHARS = 20_000
 LEXICON: dict[str, float] = {
     word: weight
     for weight, listed in {
-        -3.2: "fraud scam thieves thief furious outrageous unacceptable disgusting pathetic outraged",
+        -3.2: "garbage trash crap rubbish disgrace appalling incompetent liars fraud scam thieves thief furious "
+        "outrageous unacceptable disgusting pathetic outraged",
         -2.4: "crashes crashing freezes unusable useless buggy ridiculous nightmare vanished ripoff awful",
         -1.9: "rude incomprehensible unreadable painfully overcharged annoying cheated unexplained",
         -1.3: "fails failed broken stuck deleted lost missing ignored slow disappear disappeared hangs twice",
@@ -41,6 +42,7 @@ _COMPLAINT = re.compile(
     r"|[!?]{3,}",
     re.IGNORECASE,
 )
+_SHOUTED = re.compile(r"\b(?:NOW|NEVER|AGAIN|IMMEDIATELY)\b")
 _PRAISE = re.compile(r"\bthank(?:s| you) (?:so much )?for\b|\bkeep it up\b|\bwell (?:done|deserved)\b", re.IGNORECASE)
 _POLITE = re.compile(r"\bgood (?:morning|afternoon|evening|day)\b|\bbest (?:way|regards|wishes)\b", re.IGNORECASE)
 CUE = 0.4
@@ -54,7 +56,11 @@ _PERSON = re.compile(
 _THREAT = re.compile(
     r"\b(?:lawyers?|attorney|sue|court|police|fraud|scam(?:mers?)?|thie(?:f|ves)|stole|chargeback)\b", re.IGNORECASE
 )
-_GROSS = re.compile(r"\b(?:furious|outrag\w+|ridiculous|unacceptable|disgust\w+|pathetic|fed up)\b", re.IGNORECASE)
+_GROSS = re.compile(
+    r"\b(?:furious|garbage|crap|disgrace\w*|appalling|liars?|outrag\w+|ridiculous|unacceptable)\b"
+    r"|\b(?:disgust\w+|pathetic|fed up)\b",
+    re.IGNORECASE,
+)
 
 
 class Feeling(NamedTuple):
@@ -84,7 +90,8 @@ def feeling(text: str) -> Feeling:
 
 def _score(text: str) -> float:
     compound: float = _analyser().polarity_scores(_POLITE.sub(" ", text))["compound"]
-    return compound + CUE * (len(_PRAISE.findall(text)) - len(_COMPLAINT.findall(text)))
+    complaints = len(_COMPLAINT.findall(text)) + len(_SHOUTED.findall(text))
+    return compound + CUE * (len(_PRAISE.findall(text)) - complaints)
 
 
 def _telling(text: str, sentiment: str) -> list[str]:

@@ -7,16 +7,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import as_file, files
+from math import log
 from pathlib import Path
 
-from threadloom.models.extractive.text import concepts
+from threadloom.models.extractive.text import overlap, sentences, terms, weights
 from threadloom.state.routing import Passage
 from threadloom.tools.fulltext import Document, FullTextIndex, search_words
 
 MAX_BYTES = 2_000_000
 """Of one file; help pages are not that long."""
-SHARED = 2
-"""Words that a passage must share with a question to be about it: one is chance, unless it stands in the title."""
+MAX_QUESTION = 5_000
+"""Characters of a message that are searched for."""
+ABOUT, TWO = 0.4, 2
+"""Share of a sentence's words, the rare ones counting more, or number of them that make a passage be about it."""
 _HEADING = re.compile(r"^(#{1,3})[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 
 
@@ -25,13 +28,21 @@ class Knowledge:
 
     def __init__(self, passages: Iterable[Passage]) -> None:
         self.passages: Sequence[Passage] = list(passages)
+        self._terms = [frozenset(terms(f"{one['title']} {one['text']}")) for one in self.passages]
+        self._weights = weights(self._terms)
         self._index = FullTextIndex(Document(one["title"], "", one["text"]) for one in self.passages)
 
     def search(self, question: str, limit: int) -> list[Passage]:
-        """At most `limit` passages that are about the question, best first; none if none is."""
-        asked = set(concepts(question))
-        hits = [self.passages[at] for at in self._index.search(search_words(question), 4 * limit)]
-        return [one for one in hits if _about(one, asked)][:limit]
+        """At most `limit` passages that are about some sentence of the question, best first; none if none is."""
+        asked = [set(terms(one)) for one in sentences(question[:MAX_QUESTION])]
+        hits = self._index.search(search_words(question[:MAX_QUESTION]), 4 * limit)
+        return [self.passages[at] for at in hits if any(self._is_about(at, one) for one in asked)][:limit]
+
+    def _is_about(self, at: int, asked: set[str]) -> bool:
+        """Whether a passage has two of the words asked for, or enough of them; those in no passage are the rarest."""
+        rarest = log(1 + len(self.passages))
+        weight = {term: self._weights.get(term, rarest) for term in asked}
+        return len(asked & self._terms[at]) >= TWO or overlap(asked, self._terms[at], weight) >= ABOUT
 
 
 @cache
@@ -54,11 +65,6 @@ def load_folder(folder: Path) -> Knowledge:
     if not passages:
         raise ValueError(f"{folder}: no Markdown file (.md) with text in it")
     return Knowledge(passages)
-
-
-def _about(passage: Passage, asked: set[str]) -> bool:
-    title = set(concepts(passage["title"]))
-    return bool(asked & title) or len(asked & set(concepts(passage["text"]))) >= min(SHARED, len(asked))
 
 
 def _passages(path: Path, name: str) -> Iterator[Passage]:

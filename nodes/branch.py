@@ -71,6 +71,7 @@ _WHYS: Mapping[type[Exception], Why] = {
     TooSlowError: "timed out",
     UnavailableError: "not available",
     NotNeededError: "not needed",
+    Exception: "failed",
 }
 
 
@@ -146,7 +147,7 @@ def _part(branch: Branch, found: Found, seconds: float) -> Part:
 
 
 def _missing(branch: Branch, error: Exception, seconds: float) -> Missing:
-    why: Why = next((why for kind, why in _WHYS.items() if isinstance(error, kind)), "failed")
+    why: Why = next(why for kind, why in _WHYS.items() if isinstance(error, kind))
     said = clipped(text(str(error)), MOST_REASON)
     known = why != "failed" or isinstance(error, ToolException)
     reason = said if known and said else f"{type(error).__name__}: {said}"

@@ -85,7 +85,7 @@ def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
 
     def condense(state: Documents) -> Summary:
         found = [element("document", one["text"][:MOST_TEXT], title=one["title"]) for one in state["documents"]]
-        messages = prompt(SUMMARISE, element("request", state["request"]), *found)
+        messages = prompt(SUMMARISE, element("question", state["request"]), *found)
         note = ""
         try:
             answer = reply(models(), READER, messages)

@@ -18,7 +18,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Overwrite
 
 from threadloom.models.roles import Models, load_models
-from threadloom.nodes.branch import Branch, run_branch
+from threadloom.nodes.branch import Branch, RunBranch
 from threadloom.nodes.briefing import from_settings
 from threadloom.nodes.combine import Compose, Resolver, combine, unresolved, written
 from threadloom.nodes.race import Policy, Races, needed
@@ -68,7 +68,7 @@ def build(
     graph.add_node("combine", combine(names, enough, races, resolve, compose or written(get_models)))
     graph.add_edge(START, "begin")
     for branch in branches:
-        graph.add_node(branch.name, run_branch(branch, races))
+        graph.add_node(branch.name, RunBranch(branch, races))
         graph.add_edge("begin", branch.name)
     graph.add_edge(names, "combine")
     graph.add_edge("combine", END)

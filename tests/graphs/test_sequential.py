@@ -12,6 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langgraph.graph import END
 from langgraph.types import Command
+from pydantic import SecretStr
 from typing_extensions import TypedDict
 
 from tests.graphs.agents import THREAD, models, pause
@@ -154,8 +155,8 @@ def ask(request: pytest.FixtureRequest, saver: SQLSaver, smtp: SmtpServer, tmp_p
     def call(
         given: Any = REQUEST, *, known: Models | None = None, shelf: BaseRetriever = SHELF, sends: bool = True
     ) -> Any:
-        server = {"mail_server": f"smtp://127.0.0.1:{smtp.port}"} if sends else {}
-        settings = ToolSettings(mail_from="bob@example.org", drafts=tmp_path, **server)
+        server = SecretStr(f"smtp://127.0.0.1:{smtp.port}") if sends else None
+        settings = ToolSettings(mail_from="bob@example.org", drafts=tmp_path, mail_server=server)
         steps = letter_steps(models=known or Models(), retriever=shelf, settings=settings)
         flow = build(steps).compile(checkpointer=saver)
         if request.param == "async":

@@ -55,8 +55,8 @@ class Gathered(TypedDict):
 
 
 def _fan_out() -> Pair:
-    def begin(_: Gathered) -> dict[str, Any]:
-        return {"answer": ""}
+    def begin(state: Gathered) -> dict[str, Any]:
+        return {"question": state["question"], "answer": ""}
 
     def work(state: Any, name: str) -> dict[str, Any]:
         # The same graph, so with a deadline: in the plainest way there is.

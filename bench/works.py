@@ -4,7 +4,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from bench import agent, chat, concurrent, disk, encrypted, fan_out, files, history, patterns, prune, resume, start_up, wide
+from bench import (
+    agent,
+    chat,
+    concurrent,
+    disk,
+    encrypted,
+    fan_out,
+    files,
+    history,
+    patterns,
+    prune,
+    resume,
+    start_up,
+    wide,
+)
 from bench.measure import Figure
 from bench.peers import Peer
 from bench.scale import Scale

@@ -5,6 +5,7 @@ were retrieved. Nothing is sent before a person has agreed to exactly that mail.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -72,6 +73,7 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
             feedback="",
             refused="",
             outcome="" if documents else "No documents were found, so no mail was written.",
+            finished_at=None if documents else _now(),
             decisions=cast("Any", Overwrite({})),
             usage=cast("Any", Overwrite({})),
             notes=cast("Any", Overwrite({})),
@@ -118,8 +120,10 @@ def draft(
 
     def save(state: ToDraft) -> Drafted:
         path = write_draft(_letter(state["mail"]), folder(), sender())
+        if server():
+            return Drafted(draft=str(path), outcome="", finished_at=None)
         end = f"Written to {path}, not sent: that needs THREADLOOM_MAIL_FROM and THREADLOOM_MAIL_SERVER."
-        return Drafted(draft=str(path), outcome="" if server() else end)
+        return Drafted(draft=str(path), outcome=end, finished_at=_now())
 
     return save
 
@@ -147,9 +151,11 @@ def send(
     def deliver(state: ToSend) -> Sent:
         letter, decision = _letter(state["mail"]), state["decisions"]["mail"]
         path = str(write_draft(letter, folder(), sender()))  # an edit made it another one
-        if decision["action"] not in {"approve", "edit"}:
-            return Sent(draft=path, outcome=f"Not sent: it was rejected. {decision['text']}".strip())
-        return Sent(draft=path, outcome=_delivered(letter, sender(), server(), state["run"]))
+        if decision["action"] in {"approve", "edit"}:
+            outcome = _delivered(letter, sender(), server(), state["run"])
+        else:
+            outcome = f"Not sent: it was rejected. {decision['text']}".strip()
+        return Sent(draft=path, outcome=outcome, finished_at=_now())
 
     return deliver
 
@@ -163,6 +169,10 @@ def _delivered(letter: Letter, sender: str, server: MailServer | None, key: str)
     except ToolException as error:
         return str(error)
     return f"Sent to {', '.join(recipients)}."
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _noted(step: str, note: str) -> dict[str, str]:

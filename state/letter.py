@@ -43,6 +43,7 @@ class Retrieved(TypedDict):
     feedback: str
     refused: str
     outcome: str
+    finished_at: str | None
     decisions: Annotated[dict[str, Decision], merge_keys]
     usage: Annotated[dict[str, Usage], merge_usage]
     notes: Annotated[dict[str, str], merge_keys]
@@ -104,6 +105,7 @@ class Drafted(TypedDict):
     draft: str
     """Path of the .eml file."""
     outcome: str
+    finished_at: str | None
 
 
 class ToApprove(TypedDict):
@@ -136,3 +138,5 @@ class Sent(TypedDict):
     draft: str
     outcome: str
     """What became of the mail, in a sentence."""
+    finished_at: str | None
+    """UTC, ISO 8601; None while a run is under way."""

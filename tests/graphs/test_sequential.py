@@ -189,6 +189,7 @@ def test_nothing_is_sent_before_a_person_agrees_and_then_exactly_that(ask: Ask, 
     assert (question["kind"], question["details"]["mail"]["to"]) == ("draft", ["ann@example.org"])
     assert smtp.script.deliveries == []
     state = ask(answer("edit", args={"subject": "Tea"}))
+    assert state["finished_at"]
     [delivery] = smtp.script.deliveries
     assert (delivery.recipients, state["outcome"]) == (["ann@example.org"], "Sent to ann@example.org.")
     sent, drafted = (
@@ -236,6 +237,7 @@ def test_a_mail_whose_fate_is_not_known_is_not_sent_again(ask: Ask, smtp: SmtpSe
 def test_without_documents_no_mail_is_written(ask: Ask) -> None:
     state = ask(shelf=Shelf(documents=[]))
     assert state["outcome"] == "No documents were found, so no mail was written."
+    assert state["finished_at"]
     assert "mail" not in state
 
 

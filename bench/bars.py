@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from bench.chat import TURN
 from bench.concurrent import RATE
 from bench.disk import DISK
+from bench.fan_out import ALLOWED, ASYNC, FAN_OUT, MAY_ADD, SYNC
 from bench.history import HISTORY
 from bench.measure import Figure
+from bench.patterns import BY_HAND, OURS, PATTERNS, STEP
 from bench.prune import MEMORY, TIME
 from bench.resume import WARM
 
@@ -60,4 +62,6 @@ BARS = (
     # Linear: four times the checkpoints, four times the time; flat: the same memory. A quarter is left for noise.
     *(Bar(TIME.format(10_000), ours, ours, 5.0, base=TIME.format(2_500)) for ours in (LITE, POSTGRES, MARIA)),
     *(Bar(MEMORY.format(10_000), ours, ours, 1.25, base=MEMORY.format(2_500)) for ours in (LITE, POSTGRES, MARIA)),
+    *(Bar(FAN_OUT.format(branches), ours, ALLOWED, 1.0) for branches in MAY_ADD for ours in (SYNC, ASYNC)),
+    *(Bar(STEP.format(name), OURS, BY_HAND, 1.1) for name in PATTERNS),
 )

@@ -4,7 +4,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from bench import agent, chat, concurrent, disk, encrypted, files, history, prune, resume, start_up, wide
+from bench import (
+    agent,
+    chat,
+    concurrent,
+    disk,
+    encrypted,
+    fan_out,
+    files,
+    history,
+    patterns,
+    prune,
+    resume,
+    start_up,
+    wide,
+)
 from bench.measure import Figure
 from bench.peers import Peer
 from bench.scale import Scale
@@ -22,5 +36,5 @@ def _work(module: ModuleType) -> Work:
     return Work(str(module.__doc__), module.measure)
 
 
-_MODULES = (chat, disk, agent, files, wide, concurrent, resume, history, prune, start_up, encrypted)
+_MODULES = (chat, disk, agent, files, wide, concurrent, resume, history, prune, start_up, encrypted, fan_out, patterns)
 WORKS = {module.__name__.removeprefix("bench."): _work(module) for module in _MODULES}

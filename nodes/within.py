@@ -4,8 +4,9 @@ A thread cannot be stopped. One that was left goes on until its own work ends, a
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
 from contextvars import copy_context
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -17,27 +18,39 @@ class TooSlowError(Exception):
 
 
 def within(seconds: float | None, work: Callable[[], T]) -> T:
-    """What `work` returns or raises, if it does so within so many seconds. Raises TooSlowError.
-
-    It runs in a thread of its own, with the caller's context: streaming and tracing go on as usual.
-    """
+    """What `work` returns or raises, if it does so within so many seconds. Raises TooSlowError."""
     if seconds is None:
         return work()
     if seconds <= 0:
         raise TooSlowError("no time is left")
-    outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+    outcome = begun(work)
+    wait([outcome], seconds)
+    if not outcome.done():
+        raise too_slow(seconds)
+    return outcome.result()
+
+
+def too_slow(seconds: float) -> TooSlowError:
+    """The error of work that was given so many seconds."""
+    return TooSlowError(f"no answer within {seconds:.3g} s")
+
+
+def begun(work: Callable[[], T], outcome: Future[T] | None = None) -> Future[T]:
+    """Start `work` in a thread of its own, with the caller's context: streaming and tracing go on as usual.
+
+    Returns its outcome, the given one or a new one. Whoever waits may settle that otherwise: what the work then
+    returns or raises is dropped.
+    """
+    outcome = Future[T]() if outcome is None else outcome
 
     def run() -> None:
-        try:
-            outcome.put((work(), None))
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
-            outcome.put((None, error))
+        with suppress(InvalidStateError):  # nobody waits any more
+            try:
+                outcome.set_result(work())
+            except InvalidStateError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
+                outcome.set_exception(error)
 
     Thread(target=copy_context().run, args=(run,), daemon=True).start()
-    try:
-        value, error = outcome.get(timeout=seconds)
-    except Empty:
-        raise TooSlowError(f"no answer within {seconds:.3g} s") from None
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]  # without an error there is a value
+    return outcome

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
-from threadloom.graphs import react, routing
+from threadloom.graphs import parallel, react, routing, sequential
 from threadloom.tools.acting import acting
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -24,6 +24,8 @@ def act() -> str:
 GRAPHS: dict[str, Any] = {
     "agents.md": react.build(tools=[acting(act)], at_limit="ask"),
     "patterns/routing.md": routing.build(),
+    "patterns/parallel.md": parallel.build(),
+    "patterns/sequential.md": sequential.build(),
 }
 
 

@@ -73,6 +73,13 @@ def _sources_at_hand(given: State) -> None:
         raise UsageError("all sources are disabled; take one out of THREADLOOM_DISABLED")
 
 
+def _letter(state: State) -> str:
+    """What became of the mail, and the mail if there is one."""
+    mail = state.get("mail")
+    written = f"\n\n**{mail['subject']}**\n\n{mail['body']}" if mail else ""
+    return f"{state['outcome']}{written}"
+
+
 ENTRIES = (
     Entry(
         name="research",
@@ -95,6 +102,22 @@ ENTRIES = (
         summary="Answer a customer: the message goes to whom it is for, and to a person where help pages do not do.",
         module="threadloom.graphs.routing",
         example='"My card was declined, and how do I reset my password?"',
+    ),
+    Entry(
+        name="parallel",
+        summary="A briefing: the web, a database and calendars asked at once; what is not available is said.",
+        module="threadloom.graphs.parallel",
+        example='"Which orders are late, and what is on tomorrow?"',
+        text="question",
+        answer=itemgetter("answer"),
+    ),
+    Entry(
+        name="sequential",
+        summary="Write a mail from documents: retrieve, summarise, draft; it is sent only after a person agrees.",
+        module="threadloom.graphs.sequential",
+        example='"How effective are mRNA vaccines?" --to ann@example.org',
+        text="request",
+        answer=_letter,
     ),
 )
 GRAPHS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}

@@ -1,0 +1,103 @@
+"""What a pattern adds to a step: steps that do next to nothing, beside the same graph wired with bare LangGraph."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from operator import or_
+from typing import Annotated, Any
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+from bench.measure import Figure, interleaved, timed
+from bench.peers import Peer
+from bench.scale import Scale
+from threadloom.graphs import parallel, sequential
+from threadloom.nodes.branch import SECONDS, Branch
+from threadloom.nodes.step import Step
+
+STEP = "{}: a step"
+OURS, BY_HAND = "threadloom", "bare LangGraph"
+STEPS, BRANCHES = 8, 3
+
+
+class Given(TypedDict):
+    text: str
+
+
+class Taken(TypedDict):
+    text: str
+
+
+Pair = tuple[Any, Any, Any, int]
+"""Ours and the one by hand, what both are given, and how many steps each takes."""
+
+
+def _chain() -> Pair:
+    def step(state: Given) -> Taken:
+        return {"text": state["text"]}
+
+    graph = StateGraph(Given)
+    names = [f"s{number}" for number in range(STEPS)]
+    for name, before in zip(names, [START, *names], strict=False):
+        graph.add_node(name, step)
+        graph.add_edge(before, name)
+    graph.add_edge(names[-1], END)
+    ours = sequential.build([Step(step, name) for name in names], input=Given)
+    return ours, graph, {"text": "green tea"}, STEPS
+
+
+class Gathered(TypedDict):
+    question: str
+    parts: Annotated[dict[str, str], or_]
+    answer: str
+
+
+def _fan_out() -> Pair:
+    def begin(state: Gathered) -> dict[str, Any]:
+        return {"question": state["question"], "answer": ""}
+
+    def work(state: Any, name: str) -> dict[str, Any]:
+        # The same graph, so with a deadline: in the plainest way there is.
+        return {"parts": {name: pool.submit(str, state["question"]).result(SECONDS)}}
+
+    def join(state: Gathered) -> dict[str, Any]:
+        return {"answer": "\n".join(state["parts"].values())}
+
+    pool, graph = ThreadPoolExecutor(BRANCHES), StateGraph(Gathered)
+    names = [f"b{number}" for number in range(BRANCHES)]
+    graph.add_node("begin", begin)
+    graph.add_node("join", join)
+    graph.add_edge(START, "begin")
+    for name in names:
+        graph.add_node(name, partial(work, name=name))
+        graph.add_edge("begin", name)
+    graph.add_edge(names, "join")
+    graph.add_edge("join", END)
+    branches = [Branch(name, lambda question, _: question) for name in names]
+    ours = parallel.build(branches=branches, compose=lambda _, parts, __: "\n".join(part["text"] for part in parts))
+    return ours, graph, {"question": "green tea"}, 3
+
+
+PATTERNS: Mapping[str, Callable[[], Pair]] = {"sequential": _chain, "parallel": _fan_out}
+
+
+def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # savers are not compared here
+    """Runs of both in turn, each a thread of its own in memory, as milliseconds a step."""
+    for name, pair in PATTERNS.items():
+        ours, by_hand, given, steps = pair()
+        runs = {OURS: _runs(ours, given, steps), BY_HAND: _runs(by_hand, given, steps)}
+        for run in runs.values():
+            run()
+        yield Figure(STEP.format(name), "ms", interleaved(runs, scale.runs * 10))
+
+
+def _runs(graph: Any, given: Any, steps: int) -> Callable[[], float]:
+    flow, threads = graph.compile(checkpointer=InMemorySaver()), iter(range(1_000_000))
+
+    def run() -> None:
+        flow.invoke(given, {"configurable": {"thread_id": str(next(threads))}})
+
+    whole = timed(run)
+    return lambda: whole() / steps

@@ -1,0 +1,103 @@
+"""Fan-out and fan-in: every branch at once, each within its deadline; then one answer that says what is missing.
+
+    begin -> one node a branch -> combine
+
+How many branches have to find something is a policy. Branches that fail, hang or are not needed any more are part of
+the answer, and so is what they disagree about. The ready graph is a briefing: web, database and calendars.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Overwrite
+
+from threadloom.models.roles import Models, load_models
+from threadloom.nodes.branch import Branch, RunBranch
+from threadloom.nodes.briefing import from_settings
+from threadloom.nodes.combine import Compose, Resolver, combine, unresolved, written
+from threadloom.nodes.race import Policy, Races, needed
+from threadloom.state.parallel import ParallelInput, ParallelState
+
+
+class FanOut(StateGraph[ParallelState, None, Any, ParallelState]):
+    """A graph that is compiled so that all of its branches run at once.
+
+    `invoke` runs cores + 4 tasks at once unless `max_concurrency` says more: 50 branches would take their turns.
+    """
+
+    def __init__(self, branches: int) -> None:
+        super().__init__(ParallelState, input_schema=ParallelInput)
+        self._at_once = branches + 4  # LangGraph stores results through the same threads
+
+    def compile(self, *args: Any, **options: Any) -> CompiledStateGraph[ParallelState, None, Any, ParallelState]:
+        """As any StateGraph; a `max_concurrency` of the run's config still holds."""
+        return super().compile(*args, **options).with_config(max_concurrency=self._at_once)
+
+
+def build(
+    *,
+    branches: Sequence[Branch] | None = None,
+    policy: Policy = "best_effort",
+    resolve: Resolver = unresolved,
+    compose: Compose | None = None,
+    model: BaseChatModel | None = None,
+    models: Models | None = None,
+) -> FanOut:
+    """Wire a fan-out. Compile it with a checkpointer of your choice to pause and resume runs.
+
+    `branches` are those of a briefing as the settings have them, unless given. `policy` is how many have to find
+    something. `resolve` decides what they disagree about, `compose` writes the answer: by default the writer of
+    `models`, which `model` plays alone if it is given. Raises ValueError for what cannot work.
+    """
+    if model is not None and models is not None:
+        raise ValueError("model, models: give one of them")
+    known = Models.of(model) if model else models
+    get_models: Callable[[], Models] = (lambda: known) if known else cache(load_models)
+    branches = from_settings(get_models) if branches is None else list(branches)
+    _check(branches)
+    enough = needed(policy, len(branches))
+    races, names = Races(len(branches), enough), [branch.name for branch in branches]
+    graph = FanOut(len(branches))
+    graph.add_node("begin", begin)
+    graph.add_node("combine", combine(names, enough, races, resolve, compose or written(get_models)))
+    graph.add_edge(START, "begin")
+    for branch in branches:
+        graph.add_node(branch.name, RunBranch(branch, races))
+        graph.add_edge("begin", branch.name)
+    graph.add_edge(names, "combine")
+    graph.add_edge("combine", END)
+    return graph
+
+
+def begin(state: ParallelState) -> dict[str, Any]:  # noqa: ARG001 - a node
+    """Start a run without what an earlier one on the thread left."""
+    return {
+        "run": uuid4().hex,
+        "parts": Overwrite({}),
+        "missing": Overwrite({}),
+        "usage": Overwrite({}),
+        "notes": Overwrite({}),
+        "conflicts": [],
+        "unmet": "",
+        "answer": "",
+        "finished_at": None,
+    }
+
+
+def _check(branches: Sequence[Branch]) -> None:
+    if not branches:
+        raise ValueError("branches: none given")
+    names = Counter(branch.name for branch in branches)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"branches: several are called {', '.join(twice)}; each needs a name of its own")
+    if reserved := sorted(names.keys() & {"", "begin", "combine", START, END}):
+        raise ValueError(f"branches: {reserved[0]!r} cannot be the name of one")
+
+
+graph: Any = build().compile(name="parallel")

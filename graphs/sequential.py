@@ -1,0 +1,139 @@
+"""A chain of named steps, each with typed input and output: what one gives the next ones take.
+
+    retrieve -> summarise -> write -> draft -> approve -> send        (the ready graph)
+
+The types are checked when the chain is built. Each step is a node: a run that was cut off goes on at that step.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, cast
+
+from langchain_core.retrievers import BaseRetriever
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import RetryPolicy
+from typing_extensions import TypedDict
+
+from threadloom.models.errors import passing
+from threadloom.models.roles import Models, load_models
+from threadloom.nodes import letter
+from threadloom.nodes.step import Step, plain, types
+from threadloom.state.letter import LetterInput
+from threadloom.tools.library.retriever import LibraryRetriever
+from threadloom.tools.mail.send import MailServer
+from threadloom.tools.settings import ToolSettings
+
+Chain = StateGraph[Any, None, Any, Any]
+
+NOBODY = "Draft <draft@example.invalid>"
+"""Who a draft is from while THREADLOOM_MAIL_FROM is not set."""
+
+
+def build(steps: Sequence[Step] | None = None, *, input: Any = LetterInput) -> Chain:  # noqa: A002 - LangGraph's word
+    """Wire a chain. Compile it with a checkpointer of your choice to pause and resume runs.
+
+    `input` is the TypedDict or pydantic model of what a caller gives; `steps` are those from a request to a mail, with
+    everything as the settings have it, unless given. Raises ValueError for steps that do not fit together.
+    """
+    steps = letter_steps() if steps is None else list(steps)
+    state = _state(steps, input)
+    graph: Chain = StateGraph(state, input_schema=input)
+    for step in steps:
+        retry = RetryPolicy(retry_on=passing, max_attempts=2)
+        graph.add_node(step.name, step.checked(), input_schema=step.takes, retry_policy=retry)
+    names = [*(step.name for step in steps), END]
+    graph.add_edge(START, names[0])
+    for step, after in zip(steps, names[1:], strict=True):
+        if step.then is None:
+            graph.add_edge(step.name, after)
+        else:
+            graph.add_conditional_edges(step.name, step.then, list(step.to))
+    return graph
+
+
+def letter_steps(
+    *,
+    models: Models | None = None,
+    retriever: BaseRetriever | None = None,
+    settings: ToolSettings | None = None,
+) -> list[Step]:
+    """Retrieve documents, summarise them, write a mail, draft it, and send it after a person has agreed.
+
+    What is not given is the library, and the settings, read when a run first needs them.
+    """
+    get_models = cache(lambda: models or load_models())
+    known = cache(lambda: settings or ToolSettings())
+    get_retriever = cache(lambda: retriever or LibraryRetriever(k=3))
+
+    def sender() -> str:
+        return known().mail_from or NOBODY
+
+    def server() -> MailServer | None:
+        url = known().mail_server
+        return MailServer(url.get_secret_value()) if url and known().mail_from else None
+
+    folder = cache(lambda: known().drafts)
+    return [
+        Step(letter.retrieve(get_retriever), "retrieve", then=_unless_over("summarise"), to=["summarise", END]),
+        Step(letter.summarise(get_models), "summarise"),
+        Step(letter.write(get_models), "write"),
+        Step(letter.draft(folder, sender, server), "draft", then=_unless_over("approve"), to=["approve", END]),
+        Step(letter.approve, then=_after_approval, to=["approve", "write", "send"]),
+        Step(letter.send(folder, sender, server), "send"),
+    ]
+
+
+def _unless_over(step: str) -> Callable[[Any], str]:
+    return lambda state: END if state["outcome"] else step
+
+
+def _after_approval(state: Any) -> str:
+    """Ask again after a refused answer, write again after a response, else on to the end."""
+    if state["refused"]:
+        return "approve"
+    return "write" if state["decisions"]["mail"]["action"] == "respond" else "send"
+
+
+def _state(steps: Sequence[Step], input_: Any) -> Any:
+    """The TypedDict of all that is given. Raises ValueError, naming the step, for what does not fit together."""
+    if not steps:
+        raise ValueError("steps: none given")
+    names = Counter(step.name for step in steps)
+    if twice := [name for name, count in names.items() if count > 1 or name in {"", START, END}]:
+        raise ValueError(f"steps: {twice[0]!r} cannot be the name of several, or of one that LangGraph has itself")
+    known, origin = dict(types(input_)), dict.fromkeys(types(input_), "the input")
+    for step in steps:
+        if gone := sorted(step.needs() - known.keys()):
+            raise ValueError(
+                f"step {step.name} takes {', '.join(gone)}, which neither the input nor a step before it gives; "
+                f"there are {', '.join(sorted(known))}"
+            )
+        _agree(step.name, "takes", types(step.takes), known, origin)
+        _agree(step.name, "gives", types(step.gives), known, origin)
+        new = {key: kind for key, kind in types(step.gives).items() if key not in known}
+        known |= new
+        origin |= dict.fromkeys(new, f"step {step.name}")
+    _targets(steps)
+    return cast("Any", TypedDict)("ChainState", known)
+
+
+def _agree(step: str, side: str, mine: Any, known: Any, origin: Any) -> None:
+    for key in mine.keys() & known.keys():
+        kind, given = plain(mine[key]), plain(known[key])
+        if Any not in {kind, given} and kind != given:
+            raise ValueError(f"step {step} {side} {key} as {_named(kind)}, but {origin[key]} gives {_named(given)}")
+
+
+def _named(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind)) if not getattr(kind, "__args__", ()) else str(kind)
+
+
+def _targets(steps: Sequence[Step]) -> None:
+    known = {END, *(step.name for step in steps)}
+    for step in steps:
+        if lost := sorted(set(step.to) - known):
+            raise ValueError(f"step {step.name} may go to {', '.join(lost)}, which is no step")
+
+
+graph: Any = build().compile(name="sequential")

@@ -1,0 +1,189 @@
+"""The three branches of a briefing: the web, a database, calendars; each says so if it is not there.
+
+A model words the query and picks the days. Without one a table is picked by its words, and days by what is written.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from threading import Event
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field
+
+from threadloom.models.chain import Answer, ModelAnswerError
+from threadloom.models.prompts import element, prompt
+from threadloom.models.roles import Models
+from threadloom.models.settings import ConfigError
+from threadloom.models.structured import ask
+from threadloom.nodes.branch import Branch, Found, UnavailableError
+from threadloom.tools.answer import shown
+from threadloom.tools.calendar import event
+from threadloom.tools.calendar.diary import CalendarError, Diary
+from threadloom.tools.calendar.tool import Days
+from threadloom.tools.database.errors import DatabaseReadError
+from threadloom.tools.database.reader import Database, Rows
+from threadloom.tools.database.schema import describe
+from threadloom.tools.fulltext import search_words, stems
+from threadloom.tools.settings import ToolSettings, WebSettings
+from threadloom.tools.web.catalogue import configured
+from threadloom.tools.web.search import SearchError, WebSearch
+
+ROLE = "worker"
+SQL_TASK = "Write one SELECT statement that gets what the question needs from the database described below."
+DAYS_TASK = (
+    "Which days does the question need to know about? Today is {today}, a {weekday}. If it names none: the next seven."
+)
+MOST_ROWS = 20
+DAYS = 7
+T = TypeVar("T", bound=BaseModel)
+
+
+class Sql(BaseModel):
+    """One query."""
+
+    sql: str = Field(min_length=1, max_length=10_000, description="One SELECT statement")
+
+
+def web(search: Callable[[], WebSearch], deadline: float = 20.0) -> Branch:
+    """Titles and snippets of the first pages. `search` raises SearchError or ConfigError if there is none."""
+
+    def work(question: str, stop: Event) -> Found:  # noqa: ARG001 - a request cannot be broken off
+        pages = available(search).search(question[:400], 5, deadline)
+        lines = [f"{page['title']}: {page['snippet']} ({page['url']})" for page in pages]
+        return Found("\n".join(lines) or "The search found nothing.", [page["url"] for page in pages])
+
+    return Branch("web", work, deadline)
+
+
+def database(get: Callable[[], Database], models: Callable[[], Models], deadline: float = 20.0) -> Branch:
+    """Rows that a model's SELECT finds; without a model those of the table whose words fit best."""
+
+    def work(question: str, stop: Event) -> Found:
+        known = available(get)
+        description = describe(known)
+        material = prompt(SQL_TASK, element("question", question), element("database", description))
+        answer, note = asked(models(), Sql, material)
+        if stop.is_set():
+            return Found("")
+        sql = answer.value.sql if answer else _by_words(question, description, known)
+        if not sql:
+            return Found("No table has to do with the question.", note=note)
+        usage = answer.usage if answer else {}
+        return Found(_table(known.query(sql, MOST_ROWS)), [sql], usage=usage, note=note)
+
+    return Branch("database", work, deadline)
+
+
+def calendar(
+    get: Callable[[], Diary],
+    models: Callable[[], Models],
+    deadline: float = 30.0,
+    today: Callable[[], date] = date.today,
+) -> Branch:
+    """What is on in the days that the question is about: those it names, or the next seven."""
+
+    def work(question: str, stop: Event) -> Found:
+        diary, now = available(get), today()
+        task = DAYS_TASK.format(today=now.isoformat(), weekday=f"{now:%A}")
+        answer, note = asked(models(), Days, prompt(task, element("question", question)))
+        days = answer.value if answer else _named(question, now)
+        if stop.is_set():
+            return Found("")
+        agenda = diary.events(days.start, days.end)
+        if agenda.problems and not agenda.events:
+            raise UnavailableError("; ".join(agenda.problems[:3]))
+        head = f"{days.start} to {days.end}, {diary.zone.key}: {len(agenda.events)} events"
+        lines = [head, *map(_event, agenda.events), *(f"Not read: {problem}" for problem in agenda.problems)]
+        usage = answer.usage if answer else {}
+        return Found("\n".join(lines), list(diary.calendars), usage=usage, note=note)
+
+    return Branch("calendar", work, deadline)
+
+
+def from_settings(models: Callable[[], Models]) -> list[Branch]:
+    """All three as the settings have them, read when they are asked."""
+    return [
+        web(lambda: configured(WebSettings())),
+        database(lambda: _database(ToolSettings()), models),
+        calendar(lambda: _diary(ToolSettings()), models),
+    ]
+
+
+def _database(settings: ToolSettings) -> Database:
+    if settings.read_database is None:
+        raise UnavailableError("no database is set; it needs THREADLOOM_READ_DATABASE")
+    return Database(settings.read_database.get_secret_value())
+
+
+def _diary(settings: ToolSettings) -> Diary:
+    if not settings.calendars:
+        raise UnavailableError("no calendar is set; it needs THREADLOOM_CALENDARS__NAME")
+    return Diary(settings.calendars, settings.timezone)
+
+
+S = TypeVar("S")
+
+
+def available(get: Callable[[], S]) -> S:
+    """What a branch asks. Raises UnavailableError if it cannot be had."""
+    try:
+        return get()
+    except (SearchError, ConfigError, DatabaseReadError, CalendarError) as error:
+        raise UnavailableError(str(error)) from error
+
+
+def asked(models: Models, schema: type[T], messages: list[Any]) -> tuple[Answer[T] | None, str]:
+    """A language model's answer, or None and a note why there is none."""
+    if models.is_extractive(ROLE):
+        return None, "no language model: chosen by words"
+    try:
+        answer = ask(models, ROLE, schema, messages)
+    except ModelAnswerError as error:
+        return None, f"no language model could be had ({error}): chosen by words"
+    return answer, answer.note
+
+
+def _by_words(question: str, description: str, known: Database) -> str:
+    """A SELECT of the table that shares most words with the question, or nothing."""
+    wanted = set(stems(" ".join(search_words(question))))
+    blocks = [block for block in description.split("\n\n") if block.startswith(("table ", "view "))]
+    score = {block: len(wanted & set(stems(block.replace("_", " ")))) for block in blocks}
+    best = max(blocks, key=lambda block: score[block], default="")
+    if not best or not score[best]:
+        return ""
+    name = best.partition("\n")[0].partition(" ")[2]
+    quote = known.dialect.engine.dialect.identifier_preparer.quote_identifier
+    return f"SELECT * FROM {'.'.join(map(quote, name.split('.')))}"  # noqa: S608 - quoted by SQLAlchemy's rules
+
+
+def _table(rows: Rows) -> str:
+    lines = [
+        ", ".join(f"{name}: {shown(cell)}" for name, cell in zip(rows["columns"], row, strict=True))
+        for row in rows["rows"]
+    ]
+    return "\n".join([*lines, *(["[there are more rows]"] if rows["more"] else [])]) or "The query found no rows."
+
+
+def _event(one: event.Event) -> str:
+    place = f", {one['location']}" if one["location"] else ""
+    when = one["start"] if one["all_day"] else f"{one['start'][:16]} to {one['end'][:16]}"
+    return f"{when.replace('T', ' ')}: {one['title']}{place} ({one['calendar']})"
+
+
+def _named(question: str, today: date) -> Days:
+    """Days that a text names as dates, or as today or tomorrow; else the next seven."""
+    dates = sorted(day for found in re.findall(r"\b\d{4}-\d\d-\d\d\b", question) if (day := _date(found)))
+    if dates:
+        return Days(start=dates[0], end=dates[-1])
+    words = set(search_words(question.lower()))
+    if "tomorrow" in words:
+        return Days(start=today + timedelta(1), end=today + timedelta(1))
+    return Days(start=today, end=today if "today" in words else today + timedelta(DAYS - 1))
+
+
+def _date(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None

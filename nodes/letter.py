@@ -1,0 +1,213 @@
+"""Steps from a request to a mail: retrieve, summarise, write, draft, approve, send.
+
+Who gets the mail is what the caller said, never what a model or a document says; the sources below it are those that
+were retrieved. Nothing is sent before a person has agreed to exactly that mail.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.tools import ToolException
+from langgraph.types import Overwrite
+from pydantic import BaseModel, Field, ValidationError
+
+from threadloom.models.answers import complaint
+from threadloom.models.chain import ModelAnswerError
+from threadloom.models.prompts import element, prompt
+from threadloom.models.reply import reply
+from threadloom.models.roles import Models
+from threadloom.models.structured import ask
+from threadloom.nodes.approve import approve_draft
+from threadloom.state.letter import (
+    Approved,
+    Documents,
+    Drafted,
+    Mail,
+    Material,
+    Request,
+    Retrieved,
+    Sent,
+    Source,
+    Summary,
+    ToApprove,
+    ToDraft,
+    ToSend,
+    Written,
+)
+from threadloom.tools.mail.draft import write_draft
+from threadloom.tools.mail.letter import Letter, message, sender_address
+from threadloom.tools.mail.send import MailServer
+
+READER, WRITER = "reader", "writer"
+SUMMARISE = "Summarise what the documents say about the request, and nothing else of them, in at most 150 words."
+WRITE = (
+    "Write a mail about the request from the summary: a subject of one line, and a body of plain text without a "
+    "list of sources, which is added. Say nothing that is not in the summary."
+)
+EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the sources, selected by vocabulary)"
+MOST_TEXT = 6_000
+"""Characters of one document that are read."""
+
+
+class MailText(BaseModel):
+    """What a model writes of a mail."""
+
+    subject: str = Field(min_length=1, max_length=150, description="One line")
+    body: str = Field(min_length=1, max_length=20_000, description="Plain text, with salutation")
+
+
+def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retrieved]:
+    """Step factory: the documents for the request. Raises ValueError if an address is none."""
+
+    def find(state: Request) -> Retrieved:
+        _letter(Mail(to=state["to"], cc=[], subject="-", body="-"))  # better said now than after all the work
+        documents = [_source(one) for one in retriever().invoke(state["request"])]
+        return Retrieved(
+            run=uuid4().hex,
+            documents=documents,
+            feedback="",
+            refused="",
+            outcome="" if documents else "No documents were found, so no mail was written.",
+            finished_at=None if documents else _now(),
+            decisions=cast("Any", Overwrite({})),
+            usage=cast("Any", Overwrite({})),
+            notes=cast("Any", Overwrite({})),
+        )
+
+    return find
+
+
+def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
+    """Step factory: what the documents say; if no model of the role can be had, sentences of them."""
+
+    def condense(state: Documents) -> Summary:
+        found = [element("document", one["text"][:MOST_TEXT], title=one["title"]) for one in state["documents"]]
+        messages = prompt(SUMMARISE, element("question", state["request"]), *found)
+        note = ""
+        try:
+            answer = reply(models(), READER, messages)
+            usage = answer.usage
+        except ModelAnswerError as error:
+            answer, usage = reply(models().extractive(), READER, messages), error.usage
+            note = f"no language model could be had ({error}); sentences were selected instead"
+        return Summary(summary=answer.value.text, usage=usage, notes=_noted("summarise", note or answer.note))
+
+    return condense
+
+
+def write(models: Callable[[], Models]) -> Callable[[Material], Written]:
+    """Step factory: a mail, by the writer or from a template."""
+
+    def compose(state: Material) -> Written:
+        text, usage, note = _text(models(), state)
+        sources = "\n".join(f"- {' '.join([one['title'], one['link']]).strip()}" for one in state["documents"])
+        body = f"{text.body.strip()}\n\nSources:\n{sources}"
+        mail = Mail(to=state["to"], cc=[], subject=" ".join(text.subject.split()), body=body)
+        return Written(mail=mail, usage=usage, notes=_noted("write", note))
+
+    return compose
+
+
+def draft(
+    folder: Callable[[], Path], sender: Callable[[], str], server: Callable[[], MailServer | None]
+) -> Callable[[ToDraft], Drafted]:
+    """Step factory: the mail as an .eml file; without a server that is the end. Raises ToolException."""
+
+    def save(state: ToDraft) -> Drafted:
+        path = write_draft(_letter(state["mail"]), folder(), sender())
+        if server():
+            return Drafted(draft=str(path), outcome="", finished_at=None)
+        end = f"Written to {path}, not sent: that needs THREADLOOM_MAIL_FROM and THREADLOOM_MAIL_SERVER."
+        return Drafted(draft=str(path), outcome=end, finished_at=_now())
+
+    return save
+
+
+_ask = approve_draft("mail", prompt="May this mail be sent?", shape=Letter)
+
+
+def approve(state: ToApprove) -> Approved:
+    """Ask a person; a response is what the next version should do differently."""
+    update = _ask(state)
+    decision = update.get("decisions", {}).get("mail")
+    if decision and decision["action"] == "respond":
+        update["feedback"] = decision["text"]
+    return cast("Approved", update)
+
+
+def send(
+    folder: Callable[[], Path], sender: Callable[[], str], server: Callable[[], MailServer | None]
+) -> Callable[[ToSend], Sent]:
+    """Step factory: sends what was approved, as it was approved, and says what became of it.
+
+    A process that dies between sending and recording sends again on resume, under the same Message-ID.
+    """
+
+    def deliver(state: ToSend) -> Sent:
+        letter, decision = _letter(state["mail"]), state["decisions"]["mail"]
+        path = str(write_draft(letter, folder(), sender()))  # an edit made it another one
+        if decision["action"] in {"approve", "edit"}:
+            outcome = _delivered(letter, sender(), server(), state["run"])
+        else:
+            outcome = f"Not sent: it was rejected. {decision['text']}".strip()
+        return Sent(draft=path, outcome=outcome, finished_at=_now())
+
+    return deliver
+
+
+def _delivered(letter: Letter, sender: str, server: MailServer | None, key: str) -> str:
+    if server is None:
+        return "Not sent: there is no mail server any more."
+    origin, recipients = sender_address(sender), list(dict.fromkeys(letter.to + letter.cc))
+    try:
+        server.send(message(letter, origin, key), origin.addr_spec, recipients)
+    except ToolException as error:
+        return str(error)
+    return f"Sent to {', '.join(recipients)}."
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _noted(step: str, note: str) -> dict[str, str]:
+    return {step: note} if note else {}
+
+
+def _source(found: Document) -> Source:
+    known = found.metadata
+    link = next((str(known[key]) for key in ("url", "source") if known.get(key)), "")
+    return Source(title=str(known.get("title") or found.id or "untitled"), text=found.page_content, link=link)
+
+
+def _text(models: Models, state: Material) -> tuple[MailText, Any, str]:
+    """Subject and body, usage, and a note where no language model wrote them."""
+    if models.is_extractive(WRITER):
+        return _template(state), {}, ""
+    material = [element("request", state["request"]), element("summary", state["summary"])]
+    if state["feedback"] and (before := state.get("mail")):
+        material += [element("earlier-version", before["body"]), element("wanted", state["feedback"])]
+    try:
+        answer = ask(models, WRITER, MailText, prompt(WRITE, *material))
+    except ModelAnswerError as error:
+        return _template(state), error.usage, f"no language model could be had ({error}); a template was filled"
+    return answer.value, answer.usage, answer.note
+
+
+def _template(state: Material) -> MailText:
+    wish = f"\n\nOf the version before it was said: {state['feedback']}" if state["feedback"] else ""
+    body = f"Hello,\n\n{state['summary']}{wish}\n\n{EXTRACTIVE_NOTE}"
+    return MailText(subject=" ".join(state["request"].split())[:150], body=body)
+
+
+def _letter(mail: Mail) -> Letter:
+    """The mail, checked. Raises ValueError with one line."""
+    try:
+        return Letter.model_validate(mail)
+    except ValidationError as error:
+        raise ValueError(f"the mail is none: {complaint(error)}") from None

@@ -83,7 +83,7 @@ def _of_value(key: str, value: Any) -> str:
         return f"{name}: {len(value)}"
     if isinstance(value, dict):  # one entry a branch, or a record
         nested = any(isinstance(part, dict) for part in value.values())
-        return f"{name}: {', '.join(value) if nested else arguments(value)}"
+        return f"{name}: {', '.join(map(str, value)) if nested else arguments(value)}"
     return "" if value is True else f"{name}: {brief(str(value))}"
 
 

@@ -79,8 +79,11 @@ def _of_value(key: str, value: Any) -> str:
     if isinstance(value, Overwrite) or not value:
         return ""
     name = key.replace("_", " ")
-    if isinstance(value, list | dict):
+    if isinstance(value, list):
         return f"{name}: {len(value)}"
+    if isinstance(value, dict):  # one entry a branch, or a record
+        nested = any(isinstance(part, dict) for part in value.values())
+        return f"{name}: {', '.join(map(str, value)) if nested else arguments(value)}"
     return "" if value is True else f"{name}: {brief(str(value))}"
 
 

@@ -1,6 +1,6 @@
 """A supervisor and its specialists: it delegates, several at once where it can, and answers from what they found.
 
-    begin -> model -> specialist (one task a delegation) -> model -> … -> conclude -> account
+    begin -> model -> specialist (one task a delegation) -> model -> … -> conclude
 
 Each delegation is a contract: task, expected result, share of the budget. Results go to a board that the team shares.
 What a specialist could not do, and what they left in contradiction, is part of the answer whatever the model says.
@@ -71,15 +71,13 @@ def build(
     lead = planning(turn, otherwise=relay(team, tools), plans=lambda: not get_models().is_extractive(role))
     graph.add_node("model", lead, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
     graph.add_node("specialist", specialist(team, tools))
-    graph.add_node("conclude", conclude)
-    graph.add_node("account", account)
+    graph.add_node("conclude", account)
 
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "model")
     graph.add_conditional_edges("model", _after_model, ["model", "specialist", "conclude"])
     graph.add_edge("specialist", "model")
-    graph.add_edge("conclude", "account")
-    graph.add_edge("account", END)
+    graph.add_edge("conclude", END)
     return graph
 
 
@@ -117,19 +115,18 @@ def _after_model(state: TeamState) -> str | list[Send]:
 
 
 def account(state: TeamState) -> dict[str, Any]:
-    """Add to the answer what is missing from it: specialists that failed or were stopped, notes in contradiction."""
-    open_ = conflicts(state.get("board", {}))
+    """End as every agent does, with what is missing added: specialists that failed or were stopped, contradictions."""
+    ended, open_ = conclude(state), conflicts(state.get("board", {}))
+    *others, last = ended["messages"] or [state["messages"][-1]]
     missing = [
         f"{done['to']} {done['status']}: {done['reason']}"
         for done in state.get("delegations", {}).values()
         if done["status"] != "done"
     ]
     missing += [f"{' and '.join(one['authors'])} contradict each other on {one['key']}" for one in open_]
-    if not missing:
-        return {"conflicts": open_}
-    last = state["messages"][-1]
     text = "\n".join([last.text, "", "Not settled:", *(f"- {line}" for line in missing)])
-    return {"conflicts": open_, "messages": [last.model_copy(update={"content": text})]}
+    told = [*others, last.model_copy(update={"content": text})] if missing else ended["messages"]
+    return {**ended, "conflicts": open_, "messages": told}
 
 
 def research_team(models: Models | None = None) -> list[Member]:

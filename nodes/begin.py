@@ -16,7 +16,8 @@ def begin(
 ) -> Node[Any]:
     """Node factory; `also` is what a run begins with besides.
 
-    The node raises ValueError on a budget that is none, or is in dollars while a price is not known."""
+    The node raises ValueError on a budget that is none, or is in dollars while a price is not known.
+    """
 
     def start(state: AgentState) -> dict[str, Any]:
         # A share of somebody else's budget may well be 0: then the run ends at once and says so.

@@ -103,6 +103,12 @@ class EscalationAnswer(BaseModel):
         if self.text and self.action == "close":
             raise ValueError("text belongs to reply and hand_over; close sends nothing")
         return self
+class ReplyAnswer(BaseModel):
+    """What a person says in a conversation that was handed over to them."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    text: str = Field(min_length=1, max_length=20_000, description="The answer, as it will be read")
 
 
 ANSWERS: Mapping[str, type[BaseModel]] = {
@@ -113,5 +119,6 @@ ANSWERS: Mapping[str, type[BaseModel]] = {
     "budget": BudgetAnswer,
     "route": RouteAnswer,
     "escalation": EscalationAnswer,
+    "reply": ReplyAnswer,
 }
 """Kind of question to the shape of its answer."""

@@ -168,8 +168,8 @@ def support_tiers(tools: Sequence[BaseTool] = ()) -> list[Peer]:
         Peer(
             "tier1",
             "Accounts, invoices, orders, refunds, passwords, how to use it.",
-            "You are first-level support. Answer what you can from your tools and what was said, in a few friendly "
-            "sentences; invent nothing. Hand over to tier2 what needs an engineer, to the person what needs a decision.",
+            "You are first-level support. Answer what you can from your tools and what was said, in a few "
+            "sentences; invent nothing. Hand over to tier2 what needs an engineer, to the person decisions.",
             tools=tools,
             to=("tier2", "person"),
         ),

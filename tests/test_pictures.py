@@ -10,6 +10,7 @@ from langchain_core.tools import tool
 
 from threadloom.graphs import react, routing
 from threadloom.graphs import handoff, react, supervisor
+from threadloom.graphs import debate, handoff, react, supervisor
 from threadloom.tools.acting import acting
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -25,6 +26,7 @@ def act() -> str:
 GRAPHS: dict[str, Any] = {
     "agents.md": react.build(tools=[acting(act)], at_limit="ask"),
     "patterns/routing.md": routing.build(),
+    "patterns/debate.md": debate.build(),
     "patterns/handoff.md": handoff.build(),
     "patterns/supervisor.md": supervisor.build(),
 }

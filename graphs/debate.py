@@ -85,7 +85,7 @@ def build(
     return graph
 
 
-def opened(_: DebateState) -> dict[str, Any]:
+def opened(state: DebateState) -> dict[str, Any]:  # noqa: ARG001 - what a node is given
     """Forget what an earlier debate of the thread left."""
     return {"proposals": Overwrite({}), "ballots": Overwrite({}), "board": Overwrite({}), "conflicts": []}
 

@@ -28,11 +28,17 @@ from threadloom.nodes.tool import CallTask, by_name, run_tool
 from threadloom.state.agent import AgentInput
 from threadloom.state.budget import Limits, checked, standing
 from threadloom.state.handoff import HandoffState
+from threadloom.tools.knowledge.articles import sample
+from threadloom.tools.knowledge.tool import help_tool
 
 Peers = StateGraph[HandoffState, None, Any, HandoffState]
 """Its input is a mapping that fits `AgentInput`; the type is Any so that callers may write a plain dict."""
 
 BUDGET = Limits(model_calls=20, steps=60, seconds=600)
+HELP = (
+    "accounts, passwords, login, invoices, payments, charges, refunds, plans, cancelling, crashes, errors, sync, "
+    "uploads, sharing, backups, apps, contact and opening hours"
+)
 OWN_NODES = frozenset({"begin", "tool", "handoff", "conclude"})
 
 
@@ -49,7 +55,7 @@ def build(*, models: Models | None = None, peers: Sequence[Peer] | None = None, 
     unless given. `budget` limits each run. Raises ValueError for what cannot work.
     """
     get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
-    peers = support_tiers() if peers is None else list(peers)
+    peers = support_tiers([help_tool(sample, HELP)]) if peers is None else list(peers)
     known = {peer.name: peer for peer in peers}
     _check(peers)
     checked(budget)

@@ -103,6 +103,8 @@ class EscalationAnswer(BaseModel):
         if self.text and self.action == "close":
             raise ValueError("text belongs to reply and hand_over; close sends nothing")
         return self
+
+
 class ReplyAnswer(BaseModel):
     """What a person says in a conversation that was handed over to them."""
 

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
-from threadloom.graphs import react, routing
-from threadloom.graphs import handoff, react, supervisor
-from threadloom.graphs import debate, handoff, react, supervisor
+from threadloom.graphs import debate, handoff, react, routing, supervisor
 from threadloom.tools.acting import acting
 
 DOCS = Path(__file__).parent.parent / "docs"

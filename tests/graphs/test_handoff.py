@@ -167,9 +167,16 @@ def test_what_cannot_work_is_said_when_it_is_built(peers: list[Peer], why: str) 
         build(models=Models(), peers=peers)
 
 
-def test_the_ready_desk_without_a_language_model_leaves_to_a_person_what_it_knows_nothing_of(saver: SQLSaver) -> None:
+def test_the_ready_desk_without_a_language_model_answers_from_its_pages_and_leaves_the_rest_to_a_person(
+    saver: SQLSaver,
+) -> None:
     desk = build(models=Models()).compile(checkpointer=saver)
-    paused = desk.invoke({"messages": [{"role": "user", "content": "The app crashes with an error."}]}, THREAD)
-    assert [one["to"] for one in paused["handoffs"]] == ["tier2", "person"]
-    state = desk.invoke(Command(resume={"text": "Please install 2.1."}), THREAD)
-    assert state["messages"][-1].text == "Please install 2.1."
+    answered = desk.invoke({"messages": [{"role": "user", "content": "The app crashes with an error."}]}, THREAD)
+    assert [one["to"] for one in answered["handoffs"]] == ["tier2"]
+    assert "install the newest version" in answered["messages"][-1].text
+    assert "no language model" in answered["messages"][-1].text
+    other: Any = {"configurable": {"thread_id": "other"}}
+    paused = desk.invoke({"messages": [{"role": "user", "content": "What do you think of Mozart?"}]}, other)
+    assert [one["to"] for one in paused["handoffs"]] == ["tier1", "tier2", "person"]
+    state = desk.invoke(Command(resume={"text": "We love him."}), other)
+    assert state["messages"][-1].text == "We love him."

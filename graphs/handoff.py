@@ -59,23 +59,14 @@ def build(*, models: Models | None = None, peers: Sequence[Peer] | None = None, 
     known = {peer.name: peer for peer in peers}
     _check(peers)
     checked(budget)
-    speaking = [peer for peer in peers if not peer.person]
-    roles = sorted({peer.role for peer in speaking})
+    roles = sorted({peer.role for peer in peers if not peer.person})
     if models and "usd" in budget:
         require_prices(models, roles)
     handing = {peer.name: handoff_tools(peer, known) for peer in peers}
     graph: Peers = StateGraph(HandoffState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles, {"handoffs": Overwrite([])}))
-    for peer in speaking:
-        tools = [*peer.tools, *handing[peer.name].values()]
-        turn = think(get_models, always(peer.role), told(peer), tools, node=peer.name, name=peer.name, view=view(peer))
-        retry = RetryPolicy(retry_on=passing, max_attempts=2)
-        graph.add_node(peer.name, _having(peer, passing_on(turn, peer)), retry_policy=retry)
-        graph.add_conditional_edges(peer.name, _after_turn(peer, handing[peer.name]), _next_of(peer))
     for peer in peers:
-        if peer.person:
-            graph.add_node(peer.name, _having(peer, person(peer)))
-            graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
+        _add(graph, peer, handing[peer.name], get_models)
     graph.add_node("tool", _tools_of(peers, handing))
     graph.add_node("handoff", hand_over(handing))
     graph.add_node("conclude", conclude)
@@ -86,6 +77,20 @@ def build(*, models: Models | None = None, peers: Sequence[Peer] | None = None, 
     graph.add_conditional_edges("handoff", _after_handoff, [*known, "conclude"])
     graph.add_edge("conclude", END)
     return graph
+
+
+def _add(graph: Peers, peer: Peer, handing: dict[str, BaseTool], models: Callable[[], Models]) -> None:
+    """The node of one peer, and where the conversation goes from there."""
+    if peer.person:
+        graph.add_node(peer.name, _having(peer, person(peer)))
+        graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
+        return
+    tools = [*peer.tools, *handing.values()]
+    turn = think(models, always(peer.role), told(peer), tools, node=peer.name, name=peer.name, view=view(peer))
+    retry = RetryPolicy(retry_on=passing, max_attempts=2)
+    graph.add_node(peer.name, _having(peer, passing_on(turn, peer)), retry_policy=retry)
+    following = [peer.name, "tool", *(["handoff"] if peer.to else []), "conclude"]
+    graph.add_conditional_edges(peer.name, _after_turn(peer, handing), following)
 
 
 def _check(peers: Sequence[Peer]) -> None:
@@ -126,10 +131,6 @@ def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:
         return {**turn(state), "active": peer.name}
 
     return speak
-
-
-def _next_of(peer: Peer) -> list[str]:
-    return [peer.name, "tool", *(["handoff"] if peer.to else []), "conclude"]
 
 
 def _after_turn(peer: Peer, handing: dict[str, BaseTool]) -> Callable[[HandoffState], str | list[Send]]:

@@ -1,6 +1,6 @@
 """Where a run of an agent begins: with a budget, and without what the run before it on the thread left."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langgraph.types import Overwrite
@@ -11,15 +11,20 @@ from threadloom.state.agent import AgentState
 from threadloom.state.budget import Limits, checked, narrower, no_work
 
 
-def begin(limits: Limits, models: Callable[[], Models], roles: Sequence[str]) -> Node[AgentState]:
-    """Node factory. Raises ValueError on a budget that is none, or is in dollars while a price is not known."""
+def begin(
+    limits: Limits, models: Callable[[], Models], roles: Sequence[str], also: Mapping[str, Any] | None = None
+) -> Node[Any]:
+    """Node factory; `also` is what a run begins with besides.
+
+    The node raises ValueError on a budget that is none, or is in dollars while a price is not known.
+    """
 
     def start(state: AgentState) -> dict[str, Any]:
         # A share of somebody else's budget may well be 0: then the run ends at once and says so.
         allowed = narrower(limits, checked(state.get("budget") or {}, least=0))
         if "usd" in allowed:
             require_prices(models(), roles)
-        return {**fresh(), "limits": allowed}
+        return {**fresh(), **(also or {}), "limits": allowed}
 
     return start
 

@@ -1,5 +1,6 @@
 """Where a run of an agent ends: with the model's answer, or with the orchestrator's word on why there is none."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +15,18 @@ def conclude(state: AgentState) -> dict[str, Any]:
     """Set `finished_at`, answer calls that were not carried out, and see to it that the last message says something."""
     messages = state["messages"]
     reason = state.get("stopped", "")
-    if not reason and not _answered(messages):
+    if not reason and not answered(messages):
         reason = standing(state.get("limits", {}), state.get("usage", {}), state.get("work")).reason
         reason = reason or "no progress: the answer was empty"
     added: list[BaseMessage] = []
     if open_ := unanswered(messages):
         added += [one.model_copy(update={"content": f"Not carried out: {reason}."}) for one in paired([open_])[1:]]
-    if not _answered([*messages, *added]):
+    if not answered([*messages, *added]):
         added.append(AIMessage(f"The run was stopped without an answer: {reason}."))
     return {"messages": added, "stopped": reason, "finished_at": datetime.now(UTC).isoformat()}
 
 
-def _answered(messages: list[Any]) -> bool:
+def answered(messages: Sequence[Any]) -> bool:
+    """Whether the conversation ends with a model's words, and not with calls that wait."""
     last = messages[-1]
     return isinstance(last, AIMessage) and bool(last.text.strip()) and unanswered(messages) is None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langchain_core.tools import BaseTool
 
 from threadloom.models.chain import Answer
@@ -41,15 +41,18 @@ LAST = "Note: {reason}. No more tools can be called. Answer now with what you ha
 def think(
     models: Callable[[], Models],
     choose: Chooser,
-    prompt: str,
+    prompt: str | Callable[[Any], str],
     tools: Sequence[BaseTool],
     *,
     node: str = "model",
     name: str = "",
     window: int | None = None,
     asks: bool = False,
-) -> Node[AgentState]:
+    view: Callable[[Any], list[AnyMessage]] | None = None,
+) -> Node[Any]:
     """Node factory. `name` signs the agent's messages, `window` is about how many tokens it is shown.
+
+    The prompt may depend on the state; `view` is what of the conversation is shown at all, everything unless given.
 
     With `asks` it leaves its last answer until a person has declined to raise the budget.
     Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here.
@@ -67,8 +70,10 @@ def think(
             emit("intervention", **step)
 
         def ask() -> tuple[Shown, Answer[AIMessage]]:
-            shown = condensed(models(), state, window)
-            messages = with_system(_told(prompt, shown.summary, stand, step), shown.messages)
+            visible = AgentState(**{**state, "messages": view(state)}) if view else state
+            shown = condensed(models(), visible, window)
+            told = prompt if isinstance(prompt, str) else prompt(state)
+            messages = with_system(_told(told, shown.summary, stand, step), shown.messages)
             return shown, reply(models(), pick.role, messages, () if final else tools)
 
         try:

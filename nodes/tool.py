@@ -57,7 +57,7 @@ def run_tool(
         watch, call = Stopwatch(), state["call"]
         tool = known.get(call["name"])
         emit("tool_started", tool=call["name"], id=call["id"], args=call["args"])
-        refusal = _unable(state, tool, known)
+        refusal = unable(state, tool, known)
         message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout), call, most)
         emit("tool_ended", tool=call["name"], id=call["id"], status=message.status, seconds=round(watch.seconds(), 3))
         acted = tool is not None and acts(tool) and refusal is None
@@ -103,21 +103,21 @@ def _is_model(schema: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(schema, type) and issubclass(schema, BaseModel)
 
 
-def _unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]) -> ToolMessage | None:
+def unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]) -> ToolMessage | None:
     """The result of a call that is not carried out, by the tool's absence, its arguments, a person or the budget."""
     call, decision = state["call"], state["decision"]
     if tool is None:
-        message = _said(
+        message = said(
             call, f"There is no tool {call['name']!r}. The tools are: {', '.join(known) or 'none'}.", bad=True
         )
         message.additional_kwargs["error"] = UNKNOWN
         return message
     if problem := state["complaint"] or faults(tool, _args(state)):
-        return _said(call, problem, bad=True)
+        return said(call, problem, bad=True)
     if decision and decision["action"] == "reject":
-        return _said(call, f"A person refused this call. {decision['text']}".strip(), bad=True)
+        return said(call, f"A person refused this call. {decision['text']}".strip(), bad=True)
     if decision and decision["action"] == "respond":
-        return _said(call, decision["text"])
+        return said(call, decision["text"])
     return None
 
 
@@ -131,11 +131,11 @@ def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, 
         raise
     except TooSlowError as error:
         doubt = "; whether it was carried out is not known" if acts(tool) else ""
-        return _said(call, f"{tool.name} gave {error}{doubt}.", bad=True)
+        return said(call, f"{tool.name} gave {error}{doubt}.", bad=True)
     except Exception as error:
         log.warning("tool %s failed", tool.name, exc_info=True)
-        return _said(call, redact(f"{tool.name} failed: {type(error).__name__}: {error}"[: 4 * BRIEF]), bad=True)
-    message = result if isinstance(result, ToolMessage) else _said(call, str(result))
+        return said(call, redact(f"{tool.name} failed: {type(error).__name__}: {error}"[: 4 * BRIEF]), bad=True)
+    message = result if isinstance(result, ToolMessage) else said(call, str(result))
     return _edited(message, state["decision"])
 
 
@@ -185,6 +185,7 @@ def _act(state: CallTask, message: ToolMessage) -> Act:
     )
 
 
-def _said(call: ToolCall, text: str, *, bad: bool = False) -> ToolMessage:
+def said(call: ToolCall, text: str, *, bad: bool = False) -> ToolMessage:
+    """The result of a call, `bad` if it is that it failed."""
     status = "error" if bad else "success"
     return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status=status)

@@ -105,6 +105,14 @@ class EscalationAnswer(BaseModel):
         return self
 
 
+class ReplyAnswer(BaseModel):
+    """What a person says in a conversation that was handed over to them."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    text: str = Field(min_length=1, max_length=20_000, description="The answer, as it will be read")
+
+
 ANSWERS: Mapping[str, type[BaseModel]] = {
     "papers": PapersAnswer,
     "report": ReportAnswer,
@@ -113,5 +121,6 @@ ANSWERS: Mapping[str, type[BaseModel]] = {
     "budget": BudgetAnswer,
     "route": RouteAnswer,
     "escalation": EscalationAnswer,
+    "reply": ReplyAnswer,
 }
 """Kind of question to the shape of its answer."""

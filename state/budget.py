@@ -165,6 +165,16 @@ def share(rest: Limits, branches: int) -> Limits:
     return cast("Limits", parts)
 
 
+def after_answer(rest: Limits) -> Limits:
+    """What work may use if an answer is to follow: one model call less, a tenth less of tokens, dollars, seconds."""
+    parts = {
+        name: max(rest[name] - 1, 0) if name in {"steps", "model_calls"} else _kept(rest[name])
+        for name in MEASURES
+        if name in rest
+    }
+    return cast("Limits", parts)
+
+
 def raised(limits: Limits, more: Limits) -> Limits:
     """The limits after a person allowed that much more; what was not limited stays so."""
     higher = {name: limits[name] + more.get(name, 0) for name in MEASURES if name in limits}
@@ -183,3 +193,8 @@ def _room(name: Measure, limits: Limits) -> float:
 
 def _part(value: float, branches: int) -> float:
     return value // branches if isinstance(value, int) else value / branches
+
+
+def _kept(value: float) -> float:
+    part = value * (1 - RESERVE)
+    return int(part) if isinstance(value, int) else part

@@ -119,6 +119,27 @@ ENTRIES = (
         text="request",
         answer=_letter,
     ),
+    Entry(
+        name="supervisor",
+        summary="Have a research team answer: a supervisor delegates to searcher, analyst and writer.",
+        module="threadloom.graphs.supervisor",
+        example='"How do CRISPR guides find their target?"',
+    ),
+    Entry(
+        name="handoff",
+        summary="Ask a support desk whose tiers hand over to each other, and to a person at last.",
+        module="threadloom.graphs.handoff",
+        example='"The app crashes when I sync."',
+    ),
+    Entry(
+        name="debate",
+        summary="Debate a contested question: propose from papers, criticise, vote, and decide.",
+        module="threadloom.graphs.debate",
+        example='"Does raising the minimum wage reduce employment?"',
+        text="question",
+        answer=itemgetter("markdown"),
+        check=_sources_at_hand,
+    ),
 )
 GRAPHS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
 

@@ -105,7 +105,8 @@ class ChatExtractive(BaseChatModel):
             schema = tools[0].get("parameters", {})
             return "", [_call(tools[0]["name"], fill(schema, material), messages)]
         chosen = _chosen(material.question, tools, tool_choice, messages)
-        if not chosen and tool_choice in (None, "auto") and not any(text.strip() for text in material.texts()):
+        answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
+        if not chosen and tool_choice in (None, "auto") and not answered:
             likely = calls.likely(material.question, tools)
             chosen = [(tool["name"], calls.arguments(material.question, tool) or {}) for tool in likely]
         made = [_call(name, args, messages) for name, args in chosen]

@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_one_line_before_there_is_a_thread(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["run", "reakt", "hello"], "did you mean react?"),
+        (["run", "reakt", "hello"], "did you mean react"),
         (["run", "react", "hello", "--usd", "0"], "usd is 0"),
         (["run", "react", "hello", "--steps", "few"], "steps"),
         (["run", "react", "--input", '{"messages": [{"role": "nobody"}]}'], "nobody"),

@@ -319,3 +319,17 @@ def test_every_process_gives_the_same_answer() -> None:
 
 def test_system_message_is_no_material(model: ChatExtractive) -> None:
     assert model.invoke([SystemMessage("Employment fell."), HumanMessage("What of employment?")]).text == NO_MATERIAL
+
+
+def test_a_tool_that_found_nothing_is_not_asked_again() -> None:
+    @tool
+    def search_help(question: str) -> str:
+        """Search the help pages."""
+        return ""
+
+    asking = HumanMessage("Is anybody there?")
+    bound = ChatExtractive().bind_tools([search_help])
+    first = bound.invoke([asking])
+    [call] = first.tool_calls
+    answer = bound.invoke([asking, first, ToolMessage("", tool_call_id=call["id"])])
+    assert (answer.tool_calls, "No material" in answer.text) == ([], True)

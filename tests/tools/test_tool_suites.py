@@ -14,6 +14,8 @@ from tests.servers.page_server import PageServer, http
 from tests.servers.search_server import SearchServer
 from threadloom.tools.calculator import calculator_tool
 from threadloom.tools.http import HttpClient
+from threadloom.tools.knowledge.articles import sample
+from threadloom.tools.knowledge.tool import help_tool
 from threadloom.tools.pages.gate import Gate
 from threadloom.tools.pages.page import PageReader
 from threadloom.tools.pages.tool import page_tool
@@ -24,6 +26,11 @@ from threadloom.tools.workspace.workspace import Workspace
 
 Made = tuple[BaseTool, dict[str, Any]]
 """A tool, and arguments it can be called with."""
+
+
+@pytest.fixture
+def search_help() -> Made:
+    return help_tool(sample, "everything"), {"question": "How do I get a refund?"}
 
 
 @pytest.fixture
@@ -66,6 +73,8 @@ search_files = _file_tool("search_files", {"words": "tea"})
 
 NAMES = (
     "calculate",
+    "search_help",
+    "search_help",
     "web_search",
     "fetch_page",
     "list_files",

@@ -1,0 +1,137 @@
+"""A debate end to end: proposals checked against papers, votes, dissent, and what happens when somebody fails."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.graphs.agents import THREAD, Run, models
+from tests.servers.openai_server import Answer, OpenAIServer, error
+from tests.servers.openai_server import structured as fitting
+from threadloom.checkpoints import SQLSaver
+from threadloom.graphs.debate import build
+from threadloom.models.roles import Models
+from threadloom.nodes.debate import Debater
+from threadloom.tools.library.source import LibrarySource
+
+ASKED = {"question": "Does raising the minimum wage reduce employment?"}
+TRUE = "Employment in New Jersey fast-food restaurants rose by 13 percent relative to Pennsylvania"
+PAIR = (Debater("ann", "say yes."), Debater("bob", "say no."))
+Says = Mapping[str, Any]
+
+
+def proposes(answer: str, *quotes: str) -> Says:
+    return {"answer": answer, "findings": [{"claim": quote, "quote": quote} for quote in quotes]}
+
+
+def votes(choice: str, criticism: Mapping[str, str] | None = None, confidence: float = 0.8) -> Says:
+    said = [{"author": author, "text": text} for author, text in (criticism or {}).items()]
+    return {"choice": choice, "confidence": confidence, "reason": f"{choice} is right", "criticism": said}
+
+
+def plays(server: OpenAIServer, judge: Says | None = None, **debaters: tuple[Says | Answer, Says | Answer]) -> None:
+    """Each debater proposes the first and votes the second."""
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        task = str(body["messages"][0]["content"])
+        who = re.match(r"You are (\w+) in a debate", task)
+        if who:
+            said = debaters[who[1]]["what speaks against" in task]
+            return fitting(body, said) if isinstance(said, Mapping) else said
+        if task.startswith("Decide"):
+            return fitting(body, judge or {})
+        return fitting(body, {"topic": "minimum wage", "sub_questions": [], "key_terms": ["minimum wage"]})
+
+    server.scenario = scenario
+
+
+@pytest.fixture(params=["sync", "async"])
+def debate(request: pytest.FixtureRequest, server: OpenAIServer, saver: SQLSaver) -> Run:
+    """Runs a debate of ann and bob over the bundled library, through `invoke` or `ainvoke`."""
+
+    def call(**options: Any) -> Any:
+        options = {"models": models(server), "sources": [LibrarySource()], "debaters": PAIR, **options}
+        graph = build(**options).compile(checkpointer=saver)
+        return asyncio.run(graph.ainvoke(ASKED, THREAD)) if request.param == "async" else graph.invoke(ASKED, THREAD)
+
+    return call
+
+
+def test_who_was_right_who_dissented_and_what_was_made_up(server: OpenAIServer, debate: Run) -> None:
+    ann = (proposes("It does.", "Every job was lost in all of the states"), votes("bob"))
+    bob = (proposes("It does not.", TRUE), votes("bob", {"ann": "Nobody wrote that."}))
+    plays(server, ann=ann, bob=bob)
+    state = debate()
+    assert state["resolution"]["choice"] == "bob"
+    assert state["resolution"]["tally"] == {"ann": 0, "bob": 2}
+    assert (state["proposals"]["ann"]["findings"], state["proposals"]["ann"]["dropped"]) == ([], 1)
+    [finding] = state["proposals"]["bob"]["findings"]
+    assert finding["span"].startswith(TRUE)
+    assert [one["authors"] for one in state["conflicts"]] == [["ann", "bob"]]
+    assert [one["author"] for one in state["board"]["answer"]] == ["ann", "bob", "bob"]
+    assert "Against it, bob: Nobody wrote that." in state["markdown"]
+    assert finding["paper_id"] in state["markdown"]
+    assert state["finished_at"]
+    again = debate()  # nothing of the first is left
+    assert (len(again["ballots"]), len(again["board"]["answer"])) == (2, 3)
+
+
+def test_the_judge_decides_against_a_vote_and_the_dissent_is_told(server: OpenAIServer, debate: Run) -> None:
+    ann, bob = (proposes("It does."), votes("ann")), (proposes("It does not.", TRUE), votes("ann"))
+    plays(server, {"choice": "bob", "reason": "It quotes."}, ann=ann, bob=bob)
+    state = debate(resolver="judge")
+    assert (state["resolution"]["choice"], state["resolution"]["reason"]) == ("bob", "It quotes.")
+    assert "Dissent, ann for ann: ann is right" in state["markdown"]
+
+
+def test_a_judge_that_names_nobody_is_replaced_by_evidence(server: OpenAIServer, debate: Run) -> None:
+    ann, bob = (proposes("It does."), votes("ann")), (proposes("It does not.", TRUE), votes("ann"))
+    plays(server, {"choice": "eve", "reason": "Why not."}, ann=ann, bob=bob)
+    state = debate(resolver="judge")
+    assert (state["resolution"]["method"], state["resolution"]["choice"]) == ("evidence", "bob")
+    assert "no judgement: the judge chose 'eve'" in state["notes"]["judge"]
+
+
+def test_a_vote_for_nobody_and_a_voter_without_a_model_are_noted(server: OpenAIServer, debate: Run) -> None:
+    plays(server, ann=(proposes("It does."), votes("eve")), bob=(proposes("It does not.", TRUE), error(401)))
+    state = debate()
+    assert state["ballots"] == {}
+    assert state["notes"]["vote ann"] == "no vote: it chose 'eve', which nobody proposed"
+    assert "the key was refused" in state["notes"]["vote bob"]
+    assert state["resolution"]["method"] == "evidence"  # since nobody voted
+    assert state["notes"]["vote ann"] in state["markdown"]
+
+
+def test_a_proposal_without_a_model_is_extractive_and_says_so(server: OpenAIServer, debate: Run) -> None:
+    plays(server, ann=(error(401), votes("ann")), bob=(proposes("It does not.", TRUE), votes("ann")))
+    state = debate()
+    assert "sentences were selected instead" in state["notes"]["debate ann"]
+    assert state["resolution"]["choice"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("debaters", "why"),
+    [
+        ((), "debaters: none given"),
+        ((PAIR[0],), "debaters: only one given; a debate takes two"),
+        ((PAIR[0], PAIR[0]), "debaters: more than one is named ann"),
+    ],
+)
+def test_what_cannot_work_is_said_when_it_is_built(debaters: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        build(models=Models(), debaters=debaters)
+
+
+def test_without_a_language_model_each_reads_a_part_and_evidence_decides() -> None:
+    state = build(models=Models(), sources=[LibrarySource()]).compile().invoke(ASKED)
+    assert (state["resolution"]["method"], len(state["conflicts"])) == ("evidence", 1)
+    assert "no language model" in state["markdown"]
+
+
+def test_where_nothing_was_found_it_says_so() -> None:
+    asked = {"question": "Do flugelbinders of Zorblax like quuxes?"}
+    state = build(models=Models(), sources=[LibrarySource()]).compile().invoke(asked)
+    assert state["resolution"]["choice"] == ""
+    assert "No answer: nobody had an answer." in state["markdown"]

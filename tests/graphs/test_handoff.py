@@ -1,0 +1,182 @@
+"""Peers hand a conversation over: each sees what is meant for it, going round ends explained, a person may answer."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain_core.tools import tool
+from langgraph.types import Command
+
+from tests.graphs.agents import THREAD, Run, models, pause, results
+from tests.servers.openai_server import Answer, OpenAIServer, Reply
+from threadloom.checkpoints import SQLSaver
+from threadloom.graphs.handoff import build
+from threadloom.models.roles import Models
+from threadloom.nodes.handoff import Peer
+
+ASKED: Any = {"messages": [{"role": "user", "content": "The printer smokes."}]}
+
+
+@tool
+def look(place: str) -> str:
+    """Look something up."""
+    return f"seen in {place}"
+
+
+def peer(name: str, *to: str, **options: Any) -> Peer:
+    return Peer(name, f"Knows all about {name}.", f"You are {name}.", to=to, **options)
+
+
+def speaker(body: dict[str, Any]) -> str:
+    return str(body["messages"][0]["content"]).removeprefix("You are ").split(".")[0]
+
+
+def hands(to: str, message: str = "It smokes.") -> tuple[str, dict[str, Any]]:
+    return (f"hand_to_{to}", {"message": message})
+
+
+def plays(server: OpenAIServer, **turns: list[Answer]) -> None:
+    """Each peer says its own lines in turn, the last one again and again."""
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        lines = turns[speaker(body)]
+        return lines.pop(0) if len(lines) > 1 else lines[0]
+
+    server.scenario = scenario
+
+
+def shown(server: OpenAIServer, who: str) -> list[dict[str, Any]]:
+    """What a peer was last shown, without its system message."""
+    messages: list[dict[str, Any]] = [one.body for one in server.requests if speaker(one.body) == who][-1]["messages"]
+    return messages[1:]
+
+
+@pytest.fixture(params=["sync", "async"])
+def talk(request: pytest.FixtureRequest, server: OpenAIServer, saver: SQLSaver) -> Run:
+    """Runs peers on thread `t`, through `invoke` or `ainvoke`."""
+
+    def call(peers: list[Peer], given: Any = ASKED, **options: Any) -> Any:
+        graph = build(models=models(server), peers=peers, **options).compile(checkpointer=saver)
+        return asyncio.run(graph.ainvoke(given, THREAD)) if request.param == "async" else graph.invoke(given, THREAD)
+
+    return call
+
+
+def test_tools_come_first_then_the_next_peer_has_it_and_keeps_it(server: OpenAIServer, talk: Run) -> None:
+    both = Reply(calls=(hands("bob", "Smoke, found nothing."), ("look", {"place": "the manual"})))
+    plays(server, ann=[both], bob=[Reply("Pull the plug."), Reply("You are welcome.")])
+    peers = [peer("ann", "bob", tools=[look]), peer("bob", "ann")]
+    state = talk(peers)
+    assert results(state) == ["seen in the manual", "bob has it now."]
+    assert state["handoffs"] == [{"origin": "ann", "to": "bob", "message": "Smoke, found nothing.", "refused": ""}]
+    assert (state["messages"][-1].text, state["messages"][-1].name, state["stopped"]) == ("Pull the plug.", "bob", "")
+    assert "Smoke, found nothing." in str(server.requests[-1].body["messages"][0]["content"])
+
+    state = talk(peers, {"messages": [{"role": "user", "content": "Thank you."}]})
+    assert (state["messages"][-1].text, state["active"], state["handoffs"]) == ("You are welcome.", "bob", [])
+
+
+@pytest.mark.parametrize(
+    ("sees", "sight"),
+    [
+        ("full", ["The printer smokes.", '<message author="ann">\nI see smoke.\n</message>']),
+        ("own", ["The printer smokes."]),
+        ("summary", ["<summary>\nIt smokes.\n</summary>", "The printer smokes."]),
+    ],
+)
+def test_a_peer_sees_what_is_meant_for_it(server: OpenAIServer, talk: Run, sees: Any, sight: list[str]) -> None:
+    plays(server, ann=[Reply("I see smoke.", calls=(hands("bob"),))], bob=[Reply("Pull the plug.")])
+    talk([peer("ann", "bob"), peer("bob", sees=sees)])
+    assert [message["content"] for message in shown(server, "bob")] == sight
+
+
+def test_going_round_is_refused_and_the_peer_answers(server: OpenAIServer, talk: Run) -> None:
+    plays(server, ann=[Reply(calls=(hands("bob"),)), Reply(calls=(hands("bob"),)), Reply("Then pull the plug.")])
+    back = Reply(calls=(hands("ann"),))
+    server_plays = server.scenario
+    server.scenario = lambda body: back if speaker(body) == "bob" else server_plays(body)
+    state = talk([peer("ann", "bob"), peer("bob", "ann")])
+    assert [one["refused"] for one in state["handoffs"]][:2] == ["", ""]
+    assert (
+        state["handoffs"][2]["refused"]
+        == "the conversation goes round (ann → bob → ann → bob); answer with what you have"
+    )
+    assert (state["messages"][-1].text, state["stopped"]) == ("Then pull the plug.", "")
+
+
+def test_peers_that_never_stop_handing_over_are_stopped_and_it_says_why(server: OpenAIServer, talk: Run) -> None:
+    plays(server, ann=[Reply(calls=(hands("bob"),))], bob=[Reply(calls=(hands("ann"),))])
+    state = talk([peer("ann", "bob"), peer("bob", "ann")])
+    assert len(server.requests) == 4
+    assert state["stopped"].startswith("the conversation goes round (ann → bob → ann → bob)")
+    assert state["messages"][-1].text.startswith("The run was stopped without an answer: the conversation goes round")
+    assert state["finished_at"]
+
+
+def test_handoffs_that_make_no_sense_are_explained(server: OpenAIServer, talk: Run) -> None:
+    calls: Any = (hands("eve"), ("hand_to_bob", {}), ("look", {"place": "x"}))
+    plays(
+        server,
+        ann=[Reply(calls=calls), Reply(calls=(hands("bob"), hands("eva")))],
+        bob=[Reply("Pull.")],
+        eva=[Reply("No")],
+    )
+    state = talk([peer("ann", "bob", "eva"), peer("bob", tools=[look]), peer("eva")])
+    unknown, foreign, bare, done, second = results(state)
+    assert unknown.startswith("There is no tool 'hand_to_eve'.")
+    assert foreign.startswith("There is no tool 'look'.")  # which is bob's
+    assert bare.startswith("Not handed over: bad arguments: message: Field required")
+    assert (done, second) == ("bob has it now.", "Not handed over: a conversation goes to one at a time.")
+    assert state["messages"][-1].text == "Pull."
+
+
+def test_a_person_answers_and_is_asked_again_when_the_answer_does_not_fit(server: OpenAIServer, talk: Run) -> None:
+    plays(server, ann=[Reply("One moment.", calls=(hands("eve", "It burns."),))])
+    peers = [peer("ann", "eve"), Peer("eve", "A person.", person=True)]
+    question = pause(talk(peers))
+    assert (question["kind"], question["details"]) == ("reply", {"origin": "ann", "message": "It burns."})
+    assert question["markdown"] == "**human**: The printer smokes.\n\n**ann**: One moment."
+    assert "text: " in pause(talk(peers, Command(resume={"text": " "})))["refused"]
+    state = talk(peers, Command(resume={"text": "I am coming."}))
+    assert (state["messages"][-1].text, state["messages"][-1].name) == ("I am coming.", "eve")
+    assert (len(server.requests), bool(state["finished_at"])) == (1, True)
+
+
+def test_a_budget_ends_the_run_softly(server: OpenAIServer, talk: Run) -> None:
+    server.scenario = lambda body: Reply(calls=(hands("bob"),)) if "tools" in body else Reply("Pull the plug.")
+    state = talk([peer("ann", "bob"), peer("bob", "ann")], budget={"model_calls": 2})
+    assert (state["messages"][-1].text, len(server.requests)) == ("Pull the plug.", 2)
+    assert "model calls" in state["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("peers", "why"),
+    [
+        ([], "peers: none given"),
+        ([peer("ann"), peer("ann")], "peers: more than one is named ann"),
+        ([peer("tool")], "peers: 'tool' is a node of this graph"),
+        ([peer("ann", "bob")], "peers: ann cannot hand over to bob; there are ann"),
+        ([peer("ann", "ann")], "peers: ann cannot hand over to ann"),
+        ([peer("ann"), peer("bob", "ann")], "peers: nobody ever hands over to bob"),
+        ([peer("ann", tools=[look, look])], "tools: more than one is named look"),
+        ([peer("ann", "eve"), peer("eve", "ann", person=True)], "peers: eve is a person"),
+    ],
+)
+def test_what_cannot_work_is_said_when_it_is_built(peers: list[Peer], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        build(models=Models(), peers=peers)
+
+
+def test_the_ready_desk_without_a_language_model_answers_from_its_pages_and_leaves_the_rest_to_a_person(
+    saver: SQLSaver,
+) -> None:
+    desk = build(models=Models()).compile(checkpointer=saver)
+    answered = desk.invoke({"messages": [{"role": "user", "content": "The app crashes with an error."}]}, THREAD)
+    assert [one["to"] for one in answered["handoffs"]] == ["tier2"]
+    assert "install the newest version" in answered["messages"][-1].text
+    assert "no language model" in answered["messages"][-1].text
+    other: Any = {"configurable": {"thread_id": "other"}}
+    paused = desk.invoke({"messages": [{"role": "user", "content": "What do you think of Mozart?"}]}, other)
+    assert [one["to"] for one in paused["handoffs"]] == ["tier1", "tier2", "person"]
+    state = desk.invoke(Command(resume={"text": "We love him."}), other)
+    assert state["messages"][-1].text == "We love him."

@@ -1,0 +1,198 @@
+"""Looking after what is stored: threads and their sizes, pruning, copying, deleting, new keys; on both sides."""
+
+import builtins
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from threadloom.checkpoints import copying, pruning, records, rekeying, sizes, summaries, verify
+from threadloom.checkpoints.cache import Cache
+from threadloom.checkpoints.codec import StrictSerializer
+from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.pruning import Pruned
+from threadloom.checkpoints.records import Place, ThreadSummary
+from threadloom.checkpoints.rekeying import Rekeyed
+from threadloom.checkpoints.sizes import Overview, ThreadSize
+from threadloom.checkpoints.tables import Tables
+from threadloom.checkpoints.timeline import Moment, Timeline
+from threadloom.checkpoints.values import Codec
+from threadloom.checkpoints.verify import Problem
+
+
+class Keeper(BaseCheckpointSaver[str]):
+    """What of `SQLSaver` looks after a store, beside storing runs; the asynchronous methods do it in worker threads."""
+
+    _database: Database
+    _tables: Tables
+    _cache: Cache
+
+    @property
+    def _codec(self) -> Codec:
+        # Made for each use: a clone with another allow-list shares all but the serializer.
+        return Codec(cast("StrictSerializer", self.serde), self._cache, self._database.seals.encryption)
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete everything of a thread; one that does not exist is no error."""
+        self._database.write(pruning.delete_thread, str(thread_id))
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of runs in all threads, in short transactions as `prune` does.
+
+        A checkpoint stays if a DeltaChannel of one that stays is rebuilt from it.
+        """
+        pruning.delete_runs(self._database, [str(run_id) for run_id in run_ids])
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with its whole history; raises ThreadExistsError if the target has checkpoints."""
+        self._database.write(copying.copy_thread, str(source_thread_id), str(target_thread_id))
+
+    def prune(  # type: ignore[override]  # LangGraph's returns nothing
+        self,
+        thread_ids: Iterable[str] | None,
+        *,
+        strategy: str = "keep_latest",
+        keep: int = 1,
+        older_than: datetime | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Pruned], object] = lambda _: None,
+    ) -> builtins.list[Pruned]:
+        """Drop history. What is interrupted leaves every thread readable, and the next one finishes it.
+
+        Args:
+            thread_ids: the threads; one that does not exist is no error. None for all.
+            strategy: "keep_latest" deletes, in short transactions, the checkpoints of each namespace but the newest
+                and the ancestors from which a DeltaChannel of what stays is rebuilt; "delete" deletes threads whole.
+            keep: how many of the newest checkpoints of each namespace stay.
+            older_than: delete only what is older: checkpoints, or threads whose latest root checkpoint is. A time
+                without a zone is local.
+            dry_run: only say what would be deleted.
+            progress: called after each thread.
+
+        Returns what was deleted, for each of the threads. The database keeps the room for what comes next; `compact`
+        gives it back. Raises InvalidRequestError for options that make no sense.
+        """
+        done = []
+        how: Any = {"strategy": strategy, "keep": keep, "older_than": older_than, "dry_run": dry_run}
+        for pruned in pruning.prune(self._database, thread_ids, **how):
+            done.append(pruned)
+            progress(pruned)
+        return done
+
+    def compact(self) -> None:
+        """Give room that is not used any more back to the disk, as far as the database can beside others at work.
+
+        SQLite's file shrinks; one that was made by an older release is written anew once, which takes as much room
+        again meanwhile. PostgreSQL gives back what is at the end of its files, and reuses the rest. MariaDB and MySQL
+        rebuild the tables.
+        """
+        self._database.compact()
+
+    def threads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
+        """Threads by their latest root checkpoint, newest first.
+
+        Args:
+            limit: at most so many.
+            before: the last summary of the page before this one.
+        """
+        after = (before.checkpoint_id, before.thread_id) if before else None
+        rows = self._database.read(summaries.load_threads, max(limit, 0), after)
+        return [records.summary_of(self._codec, row) for row in rows]
+
+    def timeline(
+        self, thread_id: str, ns: str = "", *, limit: int | None = None, before: str | None = None
+    ) -> Iterator[Moment]:
+        """The checkpoints of one namespace, newest first, without their values, read in pages as the caller goes on.
+
+        Args:
+            thread_id: the thread.
+            ns: its namespace; "" is the root graph.
+            limit: at most so many.
+            before: only checkpoints older than the one with this id.
+        """
+        timeline = Timeline(self._database, Place(str(thread_id), ns), before, limit)
+        while page := timeline.next_page():
+            yield from page
+
+    def sizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
+        """How many bytes threads take, the largest first.
+
+        Args:
+            thread_id: this thread only, with its channels; an empty list when there is nothing of it.
+            limit: at most so many threads.
+        """
+        if thread_id is None:
+            return self._database.read(sizes.load_sizes, max(limit, 0))
+        size = self._database.read(sizes.load_size, str(thread_id))
+        return [size] if size else []
+
+    def verify(self, thread_id: str | None = None) -> Iterator[Problem]:
+        """What of a thread, or of all, is missing, damaged, of no use, or not to be restored with today's allow-list.
+
+        Reads everything once, in small pages as the caller goes on, and changes nothing.
+        """
+        return verify.problems(self._database, self._tables, cast("StrictSerializer", self.serde), thread_id)
+
+    def overview(self) -> Overview:
+        """What kind of database this is, its schema, and how many threads and checkpoints it has."""
+        return self._database.read(sizes.overview)
+
+    def rekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
+        """Encrypt with the current key all that is plain text or has another key, which nobody needs afterwards.
+
+        Runs beside readers and writers that have the current key, and passes over what has it already. `progress` is
+        called after each thread. Raises EncryptionError for what was encrypted with a missing key.
+        """
+        return rekeying.rekey(self._database, progress)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """`delete_thread` for event loops."""
+        await self._database.offload(self.delete_thread, thread_id)
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """`delete_for_runs` for event loops."""
+        await self._database.offload(self.delete_for_runs, run_ids)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """`copy_thread` for event loops."""
+        await self._database.offload(self.copy_thread, source_thread_id, target_thread_id)
+
+    async def aprune(  # type: ignore[override]  # LangGraph's returns nothing
+        self,
+        thread_ids: Iterable[str] | None,
+        *,
+        strategy: str = "keep_latest",
+        keep: int = 1,
+        older_than: datetime | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Pruned], object] = lambda _: None,
+    ) -> builtins.list[Pruned]:
+        """`prune` for event loops; `progress` is called in another thread."""
+        how: Any = {"strategy": strategy, "keep": keep, "older_than": older_than, "dry_run": dry_run}
+        return await self._database.offload(self.prune, thread_ids, **how, progress=progress)
+
+    async def acompact(self) -> None:
+        """`compact` for event loops."""
+        await self._database.offload(self.compact)
+
+    async def athreads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
+        """`threads` for event loops."""
+        return await self._database.offload(self.threads, limit=limit, before=before)
+
+    async def atimeline(
+        self, thread_id: str, ns: str = "", *, limit: int | None = None, before: str | None = None
+    ) -> AsyncIterator[Moment]:
+        """`timeline` for event loops."""
+        timeline = Timeline(self._database, Place(str(thread_id), ns), before, limit)
+        while page := await self._database.offload(timeline.next_page):
+            for moment in page:
+                yield moment
+
+    async def arekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
+        """`rekey` for event loops; `progress` is called in another thread."""
+        return await self._database.offload(self.rekey, progress)
+
+    async def asizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
+        """`sizes` for event loops."""
+        return await self._database.offload(self.sizes, thread_id, limit=limit)

@@ -79,12 +79,12 @@ def finished(folder: Path) -> dict[str, Any] | None:
     }
 
 
-def to_the_end(folder: Path, url: str, at: int = 0) -> tuple[str, dict[str, Any], list[str]]:
-    """Live as often as it takes, dying once; at which boundary, the final state, and what the tools did."""
+def to_the_end(folder: Path, url: str, part: int = 0, at: int = 0) -> tuple[str, dict[str, Any], list[str]]:
+    """Live as often as it takes, dying in one part of it; at which boundary, the final state, and what the tools did."""
     folder.mkdir()
     boundary = ""
-    for _ in range(6):
-        killed, said = forked(partial(life, folder, url, 0 if boundary else at))
+    for number in range(6):
+        killed, said = forked(partial(life, folder, url, at if number == part else 0))
         boundary = said if killed else boundary
         if (state := finished(folder)) is not None:
             return boundary, state, (folder / "log").read_text().splitlines()
@@ -93,14 +93,15 @@ def to_the_end(folder: Path, url: str, at: int = 0) -> tuple[str, dict[str, Any]
 
 def main(folder: Path, url: str) -> None:
     _, undisturbed, done = to_the_end(folder / "undisturbed", url)
-    for at in count(1):
-        boundary, state, log = to_the_end(folder / f"{at}", url, at)
-        if not boundary:
-            break
-        different = [key for key in undisturbed if state[key] != undisturbed[key]]
-        again = [line for line in dict.fromkeys(log) if log.count(line) > done.count(line)]
-        kill = {"at": at, "boundary": boundary, "different": different, "again": again}
-        sys.stdout.write(json.dumps(kill) + "\n")
+    for part in range(2):  # until it asks for approval, and after that
+        for at in count(1):
+            boundary, state, log = to_the_end(folder / f"{part}-{at}", url, part, at)
+            if not boundary:
+                break
+            different = [key for key in undisturbed if state[key] != undisturbed[key]]
+            again = [line for line in dict.fromkeys(log) if log.count(line) > done.count(line)]
+            kill = {"part": part, "at": at, "boundary": boundary, "different": different, "again": again}
+            sys.stdout.write(json.dumps(kill) + "\n")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 
 def to_the_end(folder: Path, url: str, part: int = 0, at: int = 0) -> tuple[str, dict[str, Any], list[str]]:
-    """Live as often as it takes, dying in one part of it; at which boundary, the final state, and what the tools did."""
+    """Live as often as it takes, dying in one part; at which boundary, the final state, and what the tools did."""
     folder.mkdir()
     boundary = ""
     for number in range(6):

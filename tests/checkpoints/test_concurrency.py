@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -110,16 +109,17 @@ def test_setting_up_waits_for_a_process_that_sets_up_too(url: str) -> None:
     other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     engine = create_engine(url)
-    attempts: Iterator[Callable[[], object]] = iter([lambda: None, lambda: other.execute("COMMIT")])
+    # Both pragmas are tried twice: the first one waits for its turn, the switch to WAL does not.
+    steps = iter(["COMMIT", "BEGIN IMMEDIATE", "COMMIT", "SELECT 1"])
 
     @event.listens_for(engine, "before_cursor_execute")
-    def _let_go_at_the_second_attempt(_c: Any, _cur: Any, statement: str, *_: Any) -> None:
-        if "journal_mode" in statement:
-            next(attempts)()
+    def _be_in_the_way_of_the_first_switch(_c: Any, _cur: Any, statement: str, *_: Any) -> None:
+        if "auto_vacuum" in statement or "journal_mode" in statement:
+            other.execute(next(steps))
 
     with SQLSaver(engine) as saver:
         saver.setup()
-        assert next(attempts, None) is None
+        assert next(steps, None) is None
     assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
     engine.dispose()

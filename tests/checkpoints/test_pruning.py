@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy.pool import StaticPool
 from tests.checkpoints.chain import KEYS, config, put
 from tests.checkpoints.test_sharing import unsound
 from threadloom.checkpoints import Encryption, SQLSaver, pruning, retention
-from threadloom.checkpoints.errors import InvalidRequestError, UnrestorableValueError
+from threadloom.checkpoints.errors import InvalidRequestError, ThreadDeletedError, UnrestorableValueError
 from threadloom.checkpoints.pruning import Pruned
 
 DAY = timedelta(days=1)
@@ -115,7 +115,9 @@ class Model:
                 found = everything(self.saver)
                 assert {k for k in self.known if int(k[2]) % 3 != run} <= found.keys()
             case ("stray", (thread, ns), number) if (thread, ns, f"{number:05}") not in self.ids:
-                self.saver.put_writes(config(thread, ns, checkpoint_id=f"{number:05}"), [("n", "stray " * 30)], "late")
+                with self._refused_if_deleted(thread):
+                    at = config(thread, ns, checkpoint_id=f"{number:05}")
+                    self.saver.put_writes(at, [("n", "stray " * 30)], "late")
         if operation[0] not in ("copy", "stray"):  # these add something
             self._learn()
         assert self.saver._database.read(unsound) == SOUND
@@ -123,9 +125,17 @@ class Model:
     def _put(self, place: tuple[str, str], back: int, often: bool, seldom: bool) -> None:
         past = sorted(key[2] for key in self.ids if key[:2] == place)
         parent = past[-1 - back % len(past)] if past else None
-        new = store(self.saver, *place, parent, self.number, {"often": often, "seldom": seldom and often})
-        self.ids.add((*place, new))
+        with self._refused_if_deleted(place[0]):
+            new = store(self.saver, *place, parent, self.number, {"often": often, "seldom": seldom and often})
+            self.ids.add((*place, new))
         self.number += 1
+
+    @contextmanager
+    def _refused_if_deleted(self, thread: str) -> Iterator[None]:
+        try:
+            yield
+        except ThreadDeletedError:
+            assert not any(key[0] == thread for key in self.ids)
 
     def _learn(self) -> None:
         """Look at all that is there; what was there before is as it was."""

@@ -10,6 +10,7 @@ from langgraph.prebuilt import InjectedState
 
 from tests.graphs.agents import ASKED, Run, entry, looks, models, results, sending, sent, weather
 from tests.servers.openai_server import Answer, OpenAIServer, Raw, Reply, error
+from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.react import build
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.openai import chat_model
@@ -156,20 +157,38 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def test_finished_calls_are_not_repeated_after_a_crash(server: OpenAIServer, run: Run) -> None:
+def test_finished_calls_are_not_repeated_after_a_crash(
+    server: OpenAIServer, run: Run, saver: SQLSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
-    finished = threading.Event()
+    recorded = threading.Event()
     dying = [True]
+
+    def note(writes: Any) -> None:
+        if "Lima: sunny" in repr(writes):
+            recorded.set()
+
+    put_writes, aput_writes = saver.put_writes, saver.aput_writes
+
+    def put(config: Any, writes: Any, *rest: Any) -> None:
+        put_writes(config, writes, *rest)
+        note(writes)
+
+    async def aput(config: Any, writes: Any, *rest: Any) -> None:
+        await aput_writes(config, writes, *rest)
+        note(writes)
+
+    monkeypatch.setattr(saver, "put_writes", put)
+    monkeypatch.setattr(saver, "aput_writes", aput)
 
     @tool
     def weather(city: str) -> str:
         """Weather of a city."""
         if city == "Oslo" and dying:
-            finished.wait(10)
+            recorded.wait(10)
             dying.clear()
             raise Killed
         done.append(city)
-        finished.set()
         return f"{city}: sunny"
 
     server.reply(looks("Lima", "Oslo"), Reply("Sun."))

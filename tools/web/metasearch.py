@@ -18,7 +18,7 @@ _Records = list[dict[str, Any]]
 
 
 class Ddgs(WebSearch):
-    """https://pypi.org/project/ddgs, asked in a thread: its own timeout is one of each request, not of the search."""
+    """The package ddgs, asked in a thread: its own timeout is one of each request, not of the search."""
 
     name: ClassVar[SearchName] = "ddgs"
     label: ClassVar[str] = "ddgs"

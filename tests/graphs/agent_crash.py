@@ -79,15 +79,23 @@ def finished(folder: Path) -> dict[str, Any] | None:
     }
 
 
-def to_the_end(folder: Path, url: str, part: int = 0, at: int = 0) -> tuple[str, dict[str, Any], list[str]]:
-    """Live as often as it takes, dying in one part; at which boundary, the final state, and what the tools did."""
+def sending_is_recorded(folder: Path) -> bool:
+    """Whether the result of the call that sends is stored."""
+    with SQLSaver(f"sqlite:///{folder}/db") as saver:
+        found = saver.get_tuple(THREAD)
+    return found is not None and "name='send'" in repr((found.checkpoint["channel_values"], found.pending_writes))
+
+
+def to_the_end(folder: Path, url: str, part: int = 0, at: int = 0) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Live as often as it takes, dying in one part; where and when, the final state, and what the tools did."""
     folder.mkdir()
-    boundary = ""
+    death: dict[str, Any] = {}
     for number in range(6):
         killed, said = forked(partial(life, folder, url, at if number == part else 0))
-        boundary = said if killed else boundary
+        if killed:
+            death = {"boundary": said, "recorded": sending_is_recorded(folder)}
         if (state := finished(folder)) is not None:
-            return boundary, state, (folder / "log").read_text().splitlines()
+            return death, state, (folder / "log").read_text().splitlines()
     raise RuntimeError("the run does not come to its end")
 
 
@@ -95,12 +103,12 @@ def main(folder: Path, url: str) -> None:
     _, undisturbed, done = to_the_end(folder / "undisturbed", url)
     for part in range(2):  # until it asks for approval, and after that
         for at in count(1):
-            boundary, state, log = to_the_end(folder / f"{part}-{at}", url, part, at)
-            if not boundary:
+            death, state, log = to_the_end(folder / f"{part}-{at}", url, part, at)
+            if not death:
                 break
             different = [key for key in undisturbed if state[key] != undisturbed[key]]
             again = [line for line in dict.fromkeys(log) if log.count(line) > done.count(line)]
-            kill = {"part": part, "at": at, "boundary": boundary, "different": different, "again": again}
+            kill = {"part": part, "at": at, **death, "different": different, "again": again}
             sys.stdout.write(json.dumps(kill) + "\n")
 
 

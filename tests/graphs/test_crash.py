@@ -27,6 +27,6 @@ def test_an_agent_killed_at_any_write_repeats_no_call_that_had_ended(server: Ope
     kills = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(kills) >= 30
     assert [kill for kill in kills if kill["different"]] == []
-    # Only a kill between a call and the record of its result repeats it.
-    assert [kill for kill in kills if kill["boundary"].startswith("after") and "send Ann" in kill["again"]] == []
-    assert sum("send Ann" in kill["again"] for kill in kills) <= 1
+    # Only a kill between a call and the record of its result repeats it; which boundaries lie there depends on timing.
+    assert [kill for kill in kills if kill["recorded"] and "send Ann" in kill["again"]] == []
+    assert sum(kill["recorded"] for kill in kills) >= 3

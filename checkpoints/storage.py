@@ -339,14 +339,10 @@ def stored_keys(session: Session, place: Place, keys: Iterable[tuple[str, str]])
     return {(row.channel, row.version) for row in chain.from_iterable(rows)}
 
 
-def load_writes(
-    session: Session, place: Place, checkpoint_ids: Iterable[str], channels: Sequence[str] = ()
-) -> dict[str, list[Any]]:
+def load_writes(session: Session, place: Place, checkpoint_ids: Iterable[str]) -> dict[str, list[Any]]:
     """The writes of each checkpoint in the order in which LangGraph applies them (`writes_sort_key`)."""
     writes = session.tables.writes
     query = select(writes).where(*_at(writes, place)).order_by(writes.c.task_path, writes.c.task_id, writes.c.idx)
-    if channels:
-        query = query.where(writes.c.channel.in_(channels))
     found = defaultdict(list)
     for chunk in chunks(checkpoint_ids):
         for row in session.opened(writes, session.execute(query.where(writes.c.checkpoint_id.in_(chunk)))):

@@ -28,6 +28,8 @@ def copy_thread(session: Session, source: str, target: str) -> None:
 def _rewrite(session: Session, rewriting: Rewriting, source: str) -> None:
     """Copy what is sealed for its thread."""
     for table in session.seals.documents:
+        if table in session.tables.affairs:
+            continue
         after, more = None, True
         while more:
             rows, after = page(session, table, source, after)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import bindparam, func, select, update
 
 from threadloom.checkpoints.cache import Cache
-from threadloom.checkpoints.errors import ThreadDeletedError, UnrestorableValueError
+from threadloom.checkpoints.errors import LeaseLostError, ThreadDeletedError, UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.tree import Element, Elements, references_in, remember
@@ -22,7 +22,9 @@ CHUNK = 400
 Lock = Literal["share", "lead", "own"]
 
 
-def enter_thread(session: Session, thread_id: str, lock: Lock, *, known: bool = False) -> tuple[int, str | None]:
+def enter_thread(
+    session: Session, thread_id: str, lock: Lock, *, known: bool = False, fence: int | None = None
+) -> tuple[int, str | None]:
     """Begin to store in a thread; returns its epoch, which stays as it is until the transaction ends, and its head.
 
     Until then nobody deletes anything of the thread. Whoever stores a checkpoint enters, so that a thread which cannot
@@ -33,21 +35,28 @@ def enter_thread(session: Session, thread_id: str, lock: Lock, *, known: bool = 
         lock: "share" it with others, "lead" to move its head, which others do not until the transaction ends, or "own"
             it to delete: then nobody else stores anything.
         known: it was there before, so that it was deleted if it is not.
+        fence: that of the lease under which this happens, if there is one.
 
     Raises:
         ThreadDeletedError: it was.
+        LeaseLostError: somebody else has the lease, or the thread was deleted with it.
     """
     while not (found := session.rows(_locked, {"thread_id": thread_id}, lock)):
         if known:
             raise ThreadDeletedError(thread_id)
+        if fence is not None:
+            raise LeaseLostError(thread_id)
         # And look again: another may have started it, or even deleted it since. Never an epoch that it had before.
-        session.insert_new(session.tables.threads, [{"thread_id": thread_id, "epoch": _new_epoch(), "head": None}])
+        unset = dict.fromkeys(("head", "fence", "owner", "leased_until"))
+        session.insert_new(session.tables.threads, [{"thread_id": thread_id, "epoch": new_number(), **unset}])
+    if fence not in (None, found[0].fence):
+        raise LeaseLostError(thread_id)
     return found[0].epoch, found[0].head
 
 
 def _locked(tables: Tables, lock: Lock) -> Any:
     threads = tables.threads.c
-    query = select(threads.epoch, threads.head).where(threads.thread_id == bindparam("thread_id"))
+    query = select(threads.epoch, threads.head, threads.fence).where(threads.thread_id == bindparam("thread_id"))
     # PostgreSQL tells the three apart; elsewhere whoever leads waits for those who share.
     return query.with_for_update(read=lock == "share", key_share=lock != "own")
 
@@ -57,7 +66,7 @@ def renew_thread(session: Session, thread_id: str) -> None:
     threads, checkpoints = session.tables.threads, session.tables.checkpoints.c
     head = select(func.max(checkpoints.checkpoint_id)).where(checkpoints.thread_id == thread_id, checkpoints.ns == "")
     changed = update(threads).where(threads.c.thread_id == thread_id)
-    session.execute(changed.values(epoch=_new_epoch(), head=head.scalar_subquery()))
+    session.execute(changed.values(epoch=new_number(), head=head.scalar_subquery()))
 
 
 def load_elements(session: Session | None, thread_id: str, documents: Iterable[bytes], cache: Cache) -> Elements | None:
@@ -130,7 +139,8 @@ def _references(thread_id: str, documents: Iterable[bytes]) -> set[bytes]:
         ) from exc
 
 
-def _new_epoch() -> int:
+def new_number() -> int:
+    """One that was never used in this thread, and never will be again: an epoch or a fence."""
     return secrets.randbits(62)
 
 

@@ -74,6 +74,21 @@ class ThreadDeletedError(CheckpointError):
         )
 
 
+class LeaseLostError(CheckpointError):
+    """Another process has taken the thread over; nothing was stored, and this one stops.
+
+    Attributes:
+        thread_id: which one.
+    """
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"thread {thread_id!r}: the lease under which this run went on is lost, since another process took the "
+            "thread over or somebody deleted it. Nothing was stored; what became of the run, its new owner knows"
+        )
+
+
 class MissingParentError(CheckpointError):
     """A run goes on from a checkpoint that somebody deleted; nothing was stored: start again from one that is there.
 

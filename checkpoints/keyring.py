@@ -49,5 +49,6 @@ def drop_other_keys(session: Session) -> None:
 
 
 def _has_contents(session: Session) -> bool:
-    first = (session.execute(select(func.min(table.c.thread_id))).scalar() for table in session.tables.contents)
+    tables = session.tables.contents + session.tables.affairs
+    first = (session.execute(select(func.min(table.c.thread_id))).scalar() for table in tables)
     return any(thread_id is not None for thread_id in first)

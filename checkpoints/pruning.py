@@ -81,7 +81,7 @@ def _since(until: str, checkpoints: Table) -> Any:
 def delete_thread(session: Session, thread_id: str) -> None:
     """Delete everything of a thread, at once: nobody finds half of it and goes on from there."""
     enter_thread(session, thread_id, "own")  # waits also for one who is about to start the thread
-    for table in (*session.tables.contents, session.tables.threads):
+    for table in (*session.tables.contents, *session.tables.affairs, session.tables.threads):
         session.execute(delete(table).where(table.c.thread_id == thread_id))
 
 

@@ -84,6 +84,7 @@ class SQLSaver(Keeper):
         if on_conflict not in ("refuse", "allow"):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
+        self._fence: int | None = None
 
     def setup(self) -> int:
         """Create the tables, or convert those of an older release.
@@ -145,6 +146,7 @@ class SQLSaver(Keeper):
         Raises:
             StaleThreadError: another run took the thread further since this one read it.
             MissingParentError: the checkpoint in the config is gone, and this one has values in common with it.
+            LeaseLostError: this is a `fenced` saver, and another has the lease of the thread by now.
             UnsavableValueError: a value could not be restored.
         """
         return self._database.follow(self._put(config, checkpoint, metadata, new_versions))
@@ -164,7 +166,7 @@ class SQLSaver(Keeper):
         while not done:
             known = self._ledger.of(place.thread_id)
             rows, parts = records.value_rows(self._codec, place, values, new_versions, known.digests)
-            put = storage.Put(place, row, rows, parts, known, follows, carries)
+            put = storage.Put(place, row, rows, parts, known, follows, carries, self._fence)
             epoch, done = yield from self._stored(storage.put_checkpoint_alone, storage.put_checkpoint, put)
         cells = map(records.cell_of, rows)
         storage.remember_cells(self._cache, place, epoch, cells, records.keys_of(new_versions))
@@ -202,7 +204,7 @@ class SQLSaver(Keeper):
             rows, parts = records.write_rows(self._codec, config, writes, task_id, task_path, known.digests)
             for row, idx in zip(rows, indexes, strict=False):
                 row["idx"] = idx
-            put = storage.Writes(place, rows, parts, known)
+            put = storage.Writes(place, rows, parts, known, self._fence)
             _, done = yield from self._stored(storage.put_writes_alone, storage.put_writes, put)
 
     def _stored(self, alone: Any, transaction: Any, put: storage.Put | storage.Writes) -> Plan[storage.Outcome]:
@@ -238,9 +240,19 @@ class SQLSaver(Keeper):
         progress: Callable[[], object] = lambda: None,
     ) -> Iterator[Imported]:
         """Copy threads of one of LangGraph's own savers as the caller goes on; see `importing.import_threads`."""
-        unguarded: Any = copy.copy(self)  # checkers know this class by two names, with the house's folders and without
-        unguarded._guard = Guard(enabled=False)  # noqa: SLF001  # history is stored in any order
+        # Any: checkers know this class by two names, with the house's folders and without.
+        unguarded: Any = self._changed("_guard", Guard(enabled=False))  # history is stored in any order
         return importing.import_threads(source, unguarded, thread_ids, dry_run=dry_run, progress=progress)
+
+    def fenced(self, fence: int) -> Self:
+        """This saver as it serves one run: what it stores is refused once another has the lease of the thread."""
+        return self._changed("_fence", fence)
+
+    def _changed(self, name: str, value: Any) -> Self:
+        """A copy that shares everything but one attribute."""
+        changed = copy.copy(self)
+        setattr(changed, name, value)
+        return changed
 
     def get_next_version(self, current: str | float | None, channel: None) -> str:  # noqa: ARG002  # LangGraph's signature
         """The version that follows `current`, in the form of the official savers."""

@@ -43,6 +43,9 @@ class Seals:
                 "writes", "data", ("ns", "checkpoint_id", "task_id", "idx", "task_path", "channel", "type")
             ),
             tables.elements: Sealed("elements", "data", ("digest",)),
+            tables.runs: Sealed("runs", "body", ("run_id", "graph")),
+            tables.effects: Sealed("effects", "body", ("scope", "key")),
+            tables.questions: Sealed("questions", "body", ("run_id", "handle", "number", "event")),
         }
 
     @property

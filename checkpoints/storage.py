@@ -33,6 +33,7 @@ class Put:
         knowledge: what that was judged by.
         follows: it has to follow the latest checkpoint of its namespace.
         carries: it has values that its parent stored, or that are rebuilt from its ancestors.
+        fence: that of the lease under which it is stored, if there is one.
     """
 
     place: Place
@@ -42,6 +43,7 @@ class Put:
     knowledge: Knowledge
     follows: bool = False
     carries: bool = True
+    fence: int | None = None
 
     def element_rows(self) -> list[dict[str, Any]]:
         """The rows of its elements."""
@@ -56,6 +58,7 @@ class Writes:
     rows: Sequence[Mapping[str, Any]]
     elements: Elements
     knowledge: Knowledge
+    fence: int | None = None
 
     def element_rows(self) -> list[dict[str, Any]]:
         """The rows of their elements."""
@@ -79,11 +82,12 @@ def put_checkpoint(session: Session, put: Put, ledger: Ledger) -> Outcome:
         StaleThreadError: it has to follow the latest checkpoint, and does not.
         MissingParentError: somebody deleted the parent, and with it perhaps what this one carries.
         ThreadDeletedError: somebody deleted the thread of a subgraph.
+        LeaseLostError: somebody else has the lease.
     """
     place, row = put.place, put.row
     # A root checkpoint may start a thread; the ones of a subgraph go on in one.
     known = bool(place.ns) and put.knowledge.epoch is not None
-    epoch, head = enter_thread(session, place.thread_id, "share" if place.ns else "lead", known=known)
+    epoch, head = enter_thread(session, place.thread_id, "share" if place.ns else "lead", known=known, fence=put.fence)
     # The checkpoint itself is the head when the answer to its storing got lost and it is stored again.
     if put.follows and head not in (row["parent_id"], row["checkpoint_id"]):
         raise StaleThreadError(*place, row["parent_id"], head)
@@ -116,11 +120,12 @@ def put_writes(session: Session, put: Writes, ledger: Ledger) -> Outcome:
 
     Raises:
         ThreadDeletedError: they did.
+        LeaseLostError: somebody else has the lease.
     """
-    epoch, known = None, put.knowledge.epoch is not None
+    epoch, known, fence = None, put.knowledge.epoch is not None, put.fence
     # Also when all that a tree refers to is known to be stored.
-    if known or any(row["type"] == TREE for row in put.rows):
-        epoch, _ = enter_thread(session, put.place.thread_id, "share", known=known)
+    if known or fence is not None or any(row["type"] == TREE for row in put.rows):
+        epoch, _ = enter_thread(session, put.place.thread_id, "share", known=known, fence=fence)
         if not _still_true(put.knowledge, epoch, ledger):
             return Outcome(epoch, done=False)
         session.insert_new(session.tables.elements, put.element_rows())

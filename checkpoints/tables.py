@@ -12,7 +12,7 @@ from sqlalchemy.dialects import mysql
 
 from threadloom.checkpoints.dialects.types import Bytes, Name
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # What MySQL and MariaDB keep tables in; another, if it is their default, may know no transactions.
 ENGINE = "InnoDB"
@@ -36,7 +36,8 @@ class Tables:
         prefix: as it was given.
         schema: one row, the version of the tables.
         threads: a thread that was written to. Its epoch, a random number, changes when anything of it is deleted; its
-            head is the latest checkpoint of the root graph.
+            head is the latest checkpoint of the root graph. Whoever has a lease of it is the owner until a time of the
+            database's clock (in ms since 1970), and the fence, a random number too, changes with the lease.
         checkpoints: the body holds everything but the values; see `records.Body`.
         values: a channel's value, once for each version of the channel. A channel without a row is empty at that
             version. Of what is long, the row has the top of a tree of elements only.
@@ -44,6 +45,9 @@ class Tables:
         keys: with which the contents are encrypted, if they are; see `keyring`.
         elements: parts of values and writes, each once in a thread under the digest of its bytes. `inner` tells
             whether it refers to other elements: those are read to find out what is still in use.
+        runs: what was started in a thread, and what became of it; see `runs.record`. Times are the database's, in ms.
+        effects: what runs did to the world; see `runs.ledger`.
+        questions: what became of questions that runs asked, as numbered events; see `runs.inquiry`.
     """
 
     def __init__(self, metadata: MetaData | None = None, *, schema: str | None = None, prefix: str = "") -> None:
@@ -55,6 +59,9 @@ class Tables:
             Column("thread_id", THREAD, primary_key=True),
             Column("epoch", BigInteger, nullable=False),
             Column("head", ID),
+            Column("fence", BigInteger),
+            Column("owner", THREAD),
+            Column("leased_until", BigInteger),
         )
         self.checkpoints = self._table(
             "checkpoints",
@@ -100,8 +107,44 @@ class Tables:
             Column("inner", Boolean, nullable=False),
             Column("data", Bytes, nullable=False),
         )
-
         self.keys = self._table("keys", Column("key_id", ID, primary_key=True), Column("proof", Bytes, nullable=False))
+        self.runs = self._table(
+            "runs",
+            Column("thread_id", THREAD, primary_key=True),
+            Column("run_id", ID, primary_key=True),
+            Column("graph", CHANNEL, nullable=False),
+            Column("status", ID, nullable=False),
+            Column("wanted", ID),
+            Column("request_key", CHANNEL),
+            Column("created", BigInteger, nullable=False),
+            Column("updated", BigInteger, nullable=False),
+            Column("ended", BigInteger),
+            Column("body", Bytes, nullable=False),
+            Index(f"{prefix}threadloom_runs_id", "run_id", unique=True),
+            Index(f"{prefix}threadloom_runs_request", "request_key", unique=True),
+            Index(f"{prefix}threadloom_runs_created", "created", "run_id"),
+            Index(f"{prefix}threadloom_runs_status", "status", "created", "run_id"),
+        )
+        self.effects = self._table(
+            "effects",
+            Column("thread_id", THREAD, primary_key=True),
+            Column("scope", CHANNEL, primary_key=True),
+            Column("key", CHANNEL, primary_key=True),
+            Column("state", ID, nullable=False),
+            Column("fence", BigInteger),
+            Column("at", BigInteger, nullable=False),
+            Column("body", Bytes, nullable=False),
+        )
+        self.questions = self._table(
+            "questions",
+            Column("thread_id", THREAD, primary_key=True),
+            Column("run_id", ID, primary_key=True),
+            Column("handle", CHANNEL, primary_key=True),
+            Column("number", Integer, primary_key=True, autoincrement=False),
+            Column("event", ID, nullable=False),
+            Column("at", BigInteger, nullable=False),
+            Column("body", Bytes, nullable=False),
+        )
 
     @property
     def contents(self) -> tuple[Table, Table, Table, Table]:
@@ -109,9 +152,14 @@ class Tables:
         return self.checkpoints, self.values, self.writes, self.elements
 
     @property
+    def affairs(self) -> tuple[Table, Table, Table]:
+        """Those that hold what runs in a thread had to do with others; a copy of the thread has none of it."""
+        return self.runs, self.effects, self.questions
+
+    @property
     def every(self) -> tuple[Table, ...]:
         """All of them."""
-        return self.schema, self.threads, *self.contents, self.keys
+        return self.schema, self.threads, *self.contents, self.keys, *self.affairs
 
     def _table(self, name: str, *parts: Any, **options: Any) -> Table:
         return Table(
@@ -128,7 +176,7 @@ class Tables:
 def tables_in(metadata: MetaData, *, schema: str | None = None, table_prefix: str = "") -> Tables:
     """Declare the tables of a store in a MetaData of yours, for your own Alembic migrations to create and alter.
 
-    A revision of yours that creates them also notes their version: `INSERT INTO threadloom_schema VALUES (2)`; open
+    A revision of yours that creates them also notes their version: `INSERT INTO threadloom_schema VALUES (3)`; open
     the store with the same schema and prefix, and `auto_setup=False`.
 
     Args:

@@ -248,7 +248,7 @@ def _page(
 def next_name(session: Session, name: str, thread_id: str | None, after: str | None) -> str | None:
     """The thread id or namespace that follows: one look into the index of each table."""
     found = []
-    for table in session.tables.contents:
+    for table in (*session.tables.contents, *session.tables.affairs):
         if name in table.c:
             query = select(func.min(table.c[name]))
             query = query if thread_id is None else query.where(table.c.thread_id == thread_id)

@@ -1,10 +1,11 @@
 """What the store asks of a database, answered for any that SQLAlchemy knows; the other files improve on it."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, insert, literal, select
+from sqlalchemy import BigInteger, Connection, Engine, Table, and_, delete, insert, literal, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,7 +24,8 @@ class Dialect:
     # What is not promised on this database; shown as a warning when it is opened.
     lacks = (
         "processes that start at once on an empty database may fail, ids are compared as its collation does, "
-        "what is read by several statements may be of different moments, and its errors are not told apart"
+        "what is read by several statements may be of different moments, leases go by the clocks of the machines, "
+        "and its errors are not told apart"
     )
     # Drivers by SQLAlchemy's name, best first, and the extra of this package that installs the first.
     drivers: ClassVar[tuple[str, ...]] = ()
@@ -102,6 +104,10 @@ class Dialect:
         for row in rows:
             session.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key)))
             session.execute(insert(table), row)
+
+    def now(self) -> Any:
+        """An SQL expression for the time in ms since 1970, by the clock that all who use the database have in common."""
+        return literal(time.time_ns() // 1_000_000, BigInteger)  # of this machine, for want of a common one
 
     def put_checkpoint(self, session: Session, put: Put) -> bool:  # noqa: ARG002  # for those that can
         """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""

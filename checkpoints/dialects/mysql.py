@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table, func, text
 from sqlalchemy.dialects.mysql import Insert, insert
 from sqlalchemy.engine import URL
 
@@ -82,6 +82,10 @@ class MySQL(ServerDialect):
     def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
+
+    def now(self) -> Any:
+        """The server's clock, whatever its time zone."""
+        return func.timestampdiff(text("MICROSECOND"), text("'1970-01-01'"), func.utc_timestamp(6)).op("DIV")(1000)
 
     def code_of(self, exc: Exception) -> Any:
         """The error number."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from sqlalchemy import Table, text
+from sqlalchemy import BigInteger, Table, cast, extract, func, text
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -95,6 +95,10 @@ class PostgreSQL(ServerDialect):
     def put_writes(self, session: Session, put: Writes) -> bool:
         """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
         return single.put_writes(session, put)
+
+    def now(self) -> Any:
+        """The server's clock, also in the middle of a transaction."""
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     def code_of(self, exc: Exception) -> Any:
         """The SQLSTATE."""

@@ -62,6 +62,11 @@ class Writes(Protocol):
         """What they were judged by."""
         ...
 
+    @property
+    def fence(self) -> int | None:
+        """That of their lease."""
+        ...
+
     def element_rows(self) -> Rows:
         """The rows of their elements."""
         ...
@@ -83,6 +88,11 @@ class Put(Protocol):
     @property
     def knowledge(self) -> Knowledge:
         """What they were judged by."""
+        ...
+
+    @property
+    def fence(self) -> int | None:
+        """That of their lease."""
         ...
 
     @property

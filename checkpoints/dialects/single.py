@@ -1,7 +1,7 @@
 """Storing on PostgreSQL by one statement, which is a transaction by itself: one round trip instead of seven.
 
 What such a statement does depends on what it finds: it changes the row of the thread, or locks it, only if that has the
-epoch and the head that are expected, and everything else only if there is that row. A statement that waits for the
+epoch, the fence and the head that are expected, and everything else only if there is that row. A statement that waits for the
 lock sees the row as it is then (READ COMMITTED). Where nothing was stored, the same is tried in a transaction,
 which finds out why.
 """
@@ -29,10 +29,11 @@ def put_checkpoint(session: Session, put: Put) -> bool:
     guard = "follow" if put.follows else "pass" if put.row["ns"] else "lead"
     tables, closed = session.tables, session.seals.closed
     [row] = closed(tables.checkpoints, [put.row])
-    values = dict(row) | {"epoch": put.knowledge.epoch}
+    values = dict(row) | {"epoch": put.knowledge.epoch, "fence": put.fence}
     values |= _columns("elements", _ELEMENTS, closed(tables.elements, put.element_rows()))
     values |= _columns("values", _VALUES, closed(tables.values, put.values))
-    return bool(session.rows(_checkpoint, values, guard, put.carries and bool(put.row["parent_id"])))
+    carries, leased = put.carries and bool(put.row["parent_id"]), put.fence is not None
+    return bool(session.rows(_checkpoint, values, guard, carries, leased))
 
 
 def put_writes(session: Session, put: Writes) -> bool:
@@ -41,10 +42,10 @@ def put_writes(session: Session, put: Writes) -> bool:
     if len({row["idx"] < 0 for row in rows}) != 1:
         return False
     tables, closed = session.tables, session.seals.closed
-    values = dict(rows[0]) | {"epoch": put.knowledge.epoch}
+    values = dict(rows[0]) | {"epoch": put.knowledge.epoch, "fence": put.fence}
     values |= _columns("elements", _ELEMENTS, closed(tables.elements, put.element_rows()))
     values |= _columns("writes", _WRITES, closed(tables.writes, rows))
-    return bool(session.rows(_pending, values, rows[0]["idx"] < 0))
+    return bool(session.rows(_pending, values, rows[0]["idx"] < 0, put.fence is not None))
 
 
 def _columns(table: str, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -59,9 +60,9 @@ def _unnested(table: str, columns: Mapping[str, Any]) -> Any:
     return func.unnest(*arrays).table_valued(*columns, name=table).render_derived()
 
 
-def _checkpoint(tables: "Tables", guard: str, carries: bool) -> Any:
+def _checkpoint(tables: "Tables", guard: str, carries: bool, leased: bool) -> Any:
     row, threads = tables.checkpoints, tables.threads
-    known = [_same(threads, "thread_id"), _same(threads, "epoch")]
+    known = _known(threads, leased)
     follows = or_(
         threads.c.head.is_not_distinct_from(bindparam("parent_id")), threads.c.head == bindparam("checkpoint_id")
     )
@@ -87,14 +88,19 @@ def _checkpoint(tables: "Tables", guard: str, carries: bool) -> Any:
     )
 
 
-def _pending(tables: "Tables", special: bool) -> Any:
+def _pending(tables: "Tables", special: bool, leased: bool) -> Any:
     threads, writes = tables.threads, tables.writes
-    entered = select(threads.c.epoch).where(_same(threads, "thread_id"), _same(threads, "epoch"))
+    entered = select(threads.c.epoch).where(*_known(threads, leased))
     thread = entered.with_for_update(read=True, key_share=True).cte("thread")
     place = {name: writes.c[name].type for name in ("thread_id", "ns", "checkpoint_id", "task_id", "task_path")}
     rows, names = _rows("writes", _WRITES, place, thread)
     stored = _upserted(writes, rows, names) if special else _kept(writes, rows, names)
     return select(thread.c.epoch).add_cte(_elements(tables, thread).cte("parts"), stored.cte("stored"))
+
+
+def _known(threads: Any, leased: bool) -> list[Any]:
+    """That the thread is as it is thought to be."""
+    return [_same(threads, name) for name in ("thread_id", "epoch", *(["fence"] if leased else []))]
 
 
 def _same(table: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import BigInteger, Connection, Engine, Table, cast, func
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +25,7 @@ from threadloom.checkpoints.dialects.protocols import Rows, Session
 if TYPE_CHECKING:
     from threadloom.checkpoints.tables import Tables
 
+UNIX_EPOCH = 2440587.5  # 1970 as a Julian day
 INCREMENTAL = 2  # what PRAGMA auto_vacuum says for it
 PAGES = 1000  # that are given back at a time; writers wait that long
 
@@ -121,6 +122,10 @@ class SQLite(Dialect):
     def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
+
+    def now(self) -> Any:
+        """The machine's clock, which all processes on the file have in common."""
+        return cast((func.julianday("now") - UNIX_EPOCH) * 86_400_000, BigInteger)
 
     def is_rolled_back(self, exc: DBAPIError) -> bool:  # noqa: ARG002  # the one writer meets no deadlock
         """Never."""

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, inspect
 
-STEPS = ("m0001_first_tables", "m0002_deflated_checkpoints")
+STEPS = ("m0001_first_tables", "m0002_deflated_checkpoints", "m0003_runs")
 
 
 class Names:
@@ -38,6 +38,11 @@ class Names:
     def columns(self, name: str) -> set[str]:
         """The names of a table's columns."""
         return {column["name"] for column in inspect(self._connection).get_columns(self.of(name), schema=self.schema)}
+
+    def has_index(self, table: str, name: str) -> bool:
+        """Whether a table has an index."""
+        indexes = inspect(self._connection).get_indexes(self.of(table), schema=self.schema)
+        return any(index["name"] == self.of(name) for index in indexes)
 
 
 class Step(NamedTuple):

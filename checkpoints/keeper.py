@@ -29,6 +29,16 @@ class Keeper(BaseCheckpointSaver[str]):
     _cache: Cache
 
     @property
+    def database(self) -> Database:
+        """Where it stores, for what belongs to the same store."""
+        return self._database
+
+    @property
+    def codec(self) -> Codec:
+        """What it makes bytes of values with."""
+        return self._codec
+
+    @property
     def _codec(self) -> Codec:
         # Made for each use: a clone with another allow-list shares all but the serializer.
         return Codec(cast("StrictSerializer", self.serde), self._cache, self._database.seals.encryption)

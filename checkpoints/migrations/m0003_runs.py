@@ -30,9 +30,9 @@ def upgrade(op: Operations, names: Names) -> None:
     for name, columns in _tables().items():
         if not names.has(name):
             op.create_table(names.of(name), *columns, schema=names.schema, **ENGINE)
-    for name, (columns, unique) in _INDEXES.items():
+    for name, (indexed, unique) in _INDEXES.items():
         if not names.has_index("runs", name):
-            op.create_index(names.of(name), names.of("runs"), columns, unique=unique, schema=names.schema)
+            op.create_index(names.of(name), names.of("runs"), indexed, unique=unique, schema=names.schema)
 
 
 def _tables() -> dict[str, list[Column[Any]]]:

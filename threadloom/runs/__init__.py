@@ -1,0 +1,1 @@
+"""Runs: started, paused, resumed, recovered, and what they did to the world once."""

@@ -1,0 +1,148 @@
+"""Carrying a run on until it ends, waits, or is stopped: the one place where a Runner executes a graph."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+
+from threadloom.checkpoints.dialects.generic import first_line
+from threadloom.checkpoints.errors import LeaseLostError
+from threadloom.runs import ending, lease, ledger
+from threadloom.runs.effects import CONTEXT, Drive
+from threadloom.runs.question import Question, questions_of
+from threadloom.runs.record import Record, Records, Status
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints import SQLSaver
+
+Emit = Callable[[Any], None]
+DRAINING = ("pause", "hand over")
+
+
+class Driving:
+    """A run under way here, under a lease.
+
+    Args:
+        saver: of the Runner.
+        records: the runs there.
+        graph: compiled, with any checkpointer.
+        record: the run.
+        fence: of the lease.
+        emit: called with each event of the stream, in the event loop.
+        stream_mode: which events.
+    """
+
+    def __init__(
+        self,
+        saver: "SQLSaver",
+        records: Records,
+        graph: Any,
+        record: Record,
+        fence: int,
+        emit: Emit,
+        stream_mode: str | list[str],
+    ) -> None:
+        self._saver, self._records, self.record, self.fence = saver, records, record, fence
+        self._graph = graph.copy(update={"checkpointer": saver.fenced(fence)})
+        self._emit, self._mode = emit, stream_mode
+        self._control = RunControl()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wanted: str | None = None
+        self._lost = False
+
+    @property
+    def run_id(self) -> str:
+        """Of the run."""
+        return self.record.run_id
+
+    @property
+    def thread_id(self) -> str:
+        """Where it runs."""
+        return self.record.thread_id
+
+    def lose(self) -> None:
+        """The lease is lost: stop, and store nothing."""
+        self._lost = True
+        self._stop()
+
+    def hear(self, wanted: str) -> None:
+        """Pause, or hand over to whoever recovers it, after the super-step; anything else ends it now."""
+        self._wanted = wanted
+        if wanted in DRAINING:
+            self._control.request_drain(wanted)
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._loop and self._task:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def carry_on(self, given: Any) -> tuple[Record, dict[str, Any], list[Question]]:
+        """Run the graph with an input, a Command, or None to go on; store what became of it and give the lease back.
+
+        Returns the run's record, its state and what is pending.
+
+        Raises:
+            LeaseLostError: another process has the run.
+            CheckpointError: the database failed; the run is lost, and can be recovered.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._execute(given))
+        status, error = await self._ended(self._task)
+        database = self._saver.database
+        if status == "cancelled":
+            ended = await ending.end(self._saver, self._records, self.record, self.fence, str(self._wanted))
+            return ended, (await self._look())[0].values, []
+        snapshot, pending = await self._look()
+        if status in ("done", "failed") and pending:
+            status, error = "waiting", ""
+        elif status == "done" and snapshot.next:
+            status = "paused"  # at a breakpoint
+        if status == "paused" and self._wanted == "hand over":
+            await database.offload(database.write, lease.release, self.thread_id, self.fence)
+            return replace(self.record, status="lost"), snapshot.values, pending
+        record = replace(self.record, status=status, error=error)
+        await database.offload(database.write, ending.rest, self._records, record, self.fence)
+        return replace(record, wanted=None, owner=None), snapshot.values, pending
+
+    async def _ended(self, task: asyncio.Task[None]) -> tuple[Status, str]:
+        """How it ended, and why it failed."""
+        try:
+            await task
+        except GraphDrained:
+            return "paused", ""
+        except asyncio.CancelledError:
+            if self._wanted and not self._lost:
+                return "cancelled", ""
+            raise LeaseLostError(self.thread_id) from None
+        except Exception as error:  # whatever a node raises is how the run ended
+            if self._lost or isinstance(error, LeaseLostError):
+                raise LeaseLostError(self.thread_id) from error
+            return "failed", f"{type(error).__name__}: {first_line(error)}"
+        return "done", ""
+
+    async def _execute(self, given: Any) -> None:
+        latest = await self._saver.aget_tuple(self._config)
+        step = latest.metadata.get("step", -1) if latest else -1
+        drive = Drive(self._saver, self.thread_id, self.run_id, self.fence, step + 1)
+        config = {**self._config, "configurable": {"thread_id": self.thread_id, CONTEXT: drive}}
+        how: Any = {"stream_mode": self._mode, "durability": "sync", "control": self._control, "subgraphs": True}
+        async for event in self._graph.astream(given, config, **how):
+            self._emit(event)
+
+    @property
+    def _config(self) -> Any:
+        metadata = {"run_id": self.run_id, "graph": self.record.graph}
+        return {"configurable": {"thread_id": self.thread_id}, "metadata": metadata}
+
+    async def _look(self) -> tuple[Any, list[Question]]:
+        snapshot = await self._graph.aget_state(self._config)
+        if snapshot.interrupts:
+            snapshot = await self._graph.aget_state(self._config, subgraphs=True)
+        database = self._saver.database
+        effects = await database.offload(database.read, ledger.load, self._saver.codec, self.thread_id, self.run_id)
+        return snapshot, questions_of(snapshot, [entry for entry in effects if entry.state in ledger.UNKNOWN])

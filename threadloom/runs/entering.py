@@ -1,0 +1,164 @@
+"""How a run comes under a lease: started anew, resumed, recovered, or only to be ended."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langgraph.types import Command
+from sqlalchemy import exists, select
+
+from threadloom.checkpoints.elements import enter_thread
+from threadloom.checkpoints.session import Session
+from threadloom.runs import ending, lease, ledger
+from threadloom.runs.errors import AnswerRefusedError, NotResumableError, ThreadBusyError
+from threadloom.runs.question import EFFECT, GIVE_UP, HAPPENED, Question, answers_to, questions_of
+from threadloom.runs.record import ENDED, Record
+from threadloom.runs.run import NOTHING
+
+if TYPE_CHECKING:
+    from threadloom.runs.runner import Runner
+
+
+class Entered(NamedTuple):
+    """A run, the fence of its lease (None: it is not for us to drive), and what to give to its graph."""
+
+    record: Record
+    fence: int | None
+    given: Any = None
+
+
+def started(runner: "Runner", record: Record) -> Entered:
+    """Store the row of a new run and take its thread's lease, in one transaction; or find the one of the same key.
+
+    Raises ThreadBusyError.
+    """
+    return runner.saver.database.write(_start, runner, record)
+
+
+def _start(session: Session, runner: "Runner", record: Record) -> Entered:
+    if record.request_key is not None and (found := runner.records.find(session, request_key=record.request_key)):
+        return Entered(found, None)
+    latest = runner.records.latest(session, record.thread_id)
+    if latest and latest.status not in ENDED:
+        raise ThreadBusyError(record.thread_id, latest.run_id, latest.status)
+    fence = lease.take(session, record.thread_id, runner.owner, runner.lease)
+    if isinstance(fence, lease.Holder):
+        raise ThreadBusyError(record.thread_id, None, f"held by {fence.owner}")
+    stored = runner.records.add(session, record)
+    if stored.run_id != record.run_id:  # the key: another process was faster
+        lease.release(session, record.thread_id, fence)
+        return Entered(stored, None)
+    return Entered(stored, fence, record.input)
+
+
+def resumed(runner: "Runner", record: Record, answer: Any) -> Entered:
+    """Take the lease of a run that stands still, and make of an answer what its graph goes on with.
+
+    Raises NotResumableError, ThreadBusyError, AnswerRefusedError.
+    """
+    if record.status in ENDED:
+        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
+    fence = _take(runner, record)
+    try:
+        questions = pending(runner, record)
+        answers = _answers(questions, answer)
+        runner.saver.database.write(_settle, runner, record, fence, answers)
+    except BaseException:
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+        raise
+    return _entered(runner, record, fence, {k: v for k, v in answers.items() if not k.startswith(EFFECT)})
+
+
+def recovered(runner: "Runner", record: Record) -> Entered | None:
+    """Take over a run whose owner is gone; None if somebody else does, or if it has to wait for a person or to end."""
+    try:
+        fence = _take(runner, record)
+    except ThreadBusyError:
+        return None
+    record = runner.record(record.run_id)
+    if record.status != "running":  # under our lease: what its row says
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+        return None
+    if record.wanted and record.wanted != "pause":
+        runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
+        return None
+    if _unknown(runner, record) or record.wanted:
+        resting = replace(record, status="paused" if record.wanted else "waiting")
+        runner.saver.database.write(ending.rest, runner.records, resting, fence)
+        return None
+    return _entered(runner, record, fence, {})
+
+
+def ended(runner: "Runner", record: Record, wanted: str) -> None:
+    """Do to a run that stands still what somebody wants of it. Raises NotResumableError, ThreadBusyError."""
+    if record.status in ENDED or wanted == "pause":
+        raise NotResumableError(f"run {record.run_id} is {record.status}; there is nothing to {wanted}")
+    fence = _take(runner, record)
+    runner.saver.database.write(_mark, runner, record, fence, wanted)
+    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+
+
+def pending(runner: "Runner", record: Record) -> list[Question]:
+    """What a run that stands still waits for."""
+    config: Any = {"configurable": {"thread_id": record.thread_id}}
+    graph = runner.graph(record.graph).copy(update={"checkpointer": runner.saver})
+    return questions_of(graph.get_state(config, subgraphs=True), _unknown(runner, record))
+
+
+def _unknown(runner: "Runner", record: Record) -> list[ledger.Effect]:
+    found = runner.saver.database.read(ledger.load, runner.saver.codec, record.thread_id, record.run_id)
+    return [entry for entry in found if entry.state in ledger.UNKNOWN]
+
+
+def _take(runner: "Runner", record: Record) -> int:
+    fence = runner.saver.database.write(lease.take, record.thread_id, runner.owner, runner.lease)
+    if isinstance(fence, lease.Holder):
+        raise ThreadBusyError(record.thread_id, record.run_id, "running")
+    return fence
+
+
+def _answers(questions: list[Question], answer: Any) -> dict[str, Any]:
+    if answer is not NOTHING:
+        return answers_to(questions, answer)
+    if questions:
+        raise AnswerRefusedError(f"the run waits for an answer to: {', '.join(q.handle for q in questions)}")
+    return {}
+
+
+def _settle(session: Session, runner: "Runner", record: Record, fence: int, answers: Mapping[str, Any]) -> None:
+    """Note that it is running, and of unknown effects what is said of them."""
+    codec = runner.saver.codec
+    enter_thread(session, record.thread_id, "lead", fence=fence)
+    for handle, answer in answers.items():
+        if handle.startswith(EFFECT):
+            [entry] = ledger.load(session, codec, record.thread_id, record.run_id, handle.removeprefix(EFFECT))
+            ledger.store(session, codec, _settled(entry, answer), fence=fence)
+    runner.records.change(session, replace(record, status="running", error=""))
+
+
+def _settled(entry: ledger.Effect, answer: Any) -> ledger.Effect:
+    outcome, value = (answer["outcome"], answer.get("value")) if isinstance(answer, Mapping) else (answer, None)
+    if outcome == HAPPENED:
+        return replace(entry, state="done", value=value, error="")
+    return replace(entry, state="abandoned" if outcome == GIVE_UP else "failed")
+
+
+def _mark(session: Session, runner: "Runner", record: Record, fence: int, wanted: str) -> None:
+    """Note what is being done to it, so that whoever recovers it does it if this process dies."""
+    enter_thread(session, record.thread_id, "lead", fence=fence)
+    runner.records.change(session, replace(record, status="running"))
+    runner.records.want(session, record.run_id, wanted)
+
+
+def _entered(runner: "Runner", record: Record, fence: int, answers: Mapping[str, Any]) -> Entered:
+    record = replace(record, status="running", error="")
+    if answers:
+        return Entered(record, fence, Command(resume=dict(answers)))
+    return Entered(record, fence, None if runner.saver.database.read(_began, record) else record.input)
+
+
+def _began(session: Session, record: Record) -> bool:
+    """Whether its input is in a checkpoint."""
+    checkpoints = session.tables.checkpoints.c
+    own = checkpoints.run_id == record.run_id, checkpoints.thread_id == record.thread_id, checkpoints.ns == ""
+    return bool(session.execute(select(exists().where(*own))).scalar())

@@ -1,0 +1,69 @@
+"""What can go wrong with runs, beside what goes wrong in the store: one root, the docstring is the default message."""
+
+
+class RunError(Exception):
+    """The run cannot do that."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class UnknownGraphError(RunError, LookupError):
+    """This Runner was given no graph of that name."""
+
+
+class UnknownRunError(RunError, LookupError):
+    """There is no such run in this database."""
+
+
+class ThreadBusyError(RunError):
+    """The thread has a run that has not come to its end.
+
+    Attributes:
+        thread_id: which thread.
+        run_id: the run; None for a lease of no run that is known.
+        status: its status.
+    """
+
+    def __init__(self, thread_id: str, run_id: str | None, status: str) -> None:
+        self.thread_id, self.run_id, self.status = thread_id, run_id, status
+        remedy = (
+            "wait for it, or start with busy='wait', 'interrupt' or 'rollback'"
+            if status == "running"
+            else "resume it or cancel it, or start with busy='interrupt' or 'rollback'"
+        )
+        super().__init__(f"thread {thread_id!r}: run {run_id} is {status}; {remedy}")
+
+
+class NotResumableError(RunError):
+    """The run is not in a state from which it can go on."""
+
+
+class AnswerRefusedError(RunError, ValueError):
+    """The answer does not fit what was asked; the run stays as it is."""
+
+
+class EffectError(RunError):
+    """An effect cannot be carried out."""
+
+
+class EffectUnknownError(EffectError):
+    """Whether an effect happened is not known: it was begun, and nobody saw its end.
+
+    Raise it from a function given to `effect` that cannot tell either: a person is asked then.
+
+    Attributes:
+        key: of the effect.
+    """
+
+    def __init__(self, key: str = "", message: str | None = None) -> None:
+        self.key = key
+        super().__init__(message)
+
+
+class EffectAbandonedError(EffectError):
+    """A person decided that this effect, whose outcome was not known, is given up."""
+
+
+class EffectKeyError(EffectError, ValueError):
+    """One key of an effect is used for two of them: let it say which, for example by the id of the tool call."""

@@ -1,0 +1,100 @@
+"""Renews the leases of the runs that are under way in this process, and hears what others want of them."""
+
+import threading
+import time
+from typing import Protocol
+
+from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.errors import CheckpointError, ClosedError
+from threadloom.checkpoints.session import Session
+from threadloom.runs import lease
+from threadloom.runs.record import Records
+
+LONGEST = 1.0  # seconds between two beats: that long others wait until they are heard
+
+
+class Beating(Protocol):
+    """A run under way."""
+
+    fence: int
+
+    @property
+    def thread_id(self) -> str:
+        """Where it runs."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """Which one."""
+        ...
+
+    def lose(self) -> None:
+        """The lease is lost: stop, and store nothing."""
+        ...
+
+    def hear(self, wanted: str) -> None:
+        """Somebody wants it to pause or to end."""
+        ...
+
+
+class Heartbeat:
+    """One thread for all runs of a Runner, beside whatever keeps the event loops busy.
+
+    Args:
+        database: where the leases are.
+        records: the runs there.
+        length: of a lease, in ms.
+    """
+
+    def __init__(self, database: Database, records: Records, length: int) -> None:
+        self._database, self._records, self._length = database, records, length
+        self._runs: dict[str, tuple[Beating, float]] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, run: Beating) -> None:
+        """Renew its lease from now on."""
+        with self._changed:
+            self._runs[run.run_id] = run, time.monotonic()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._beat, name="threadloom-heartbeat", daemon=True)
+                self._thread.start()
+
+    def remove(self, run: Beating) -> None:
+        """It has ended; the thread ends with the last one."""
+        with self._changed:
+            self._runs.pop(run.run_id, None)
+            self._changed.notify()
+
+    def _beat(self) -> None:
+        pause = min(LONGEST, self._length / 3000)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._runs, pause)
+                if not self._runs:
+                    self._thread = None
+                    return
+                runs = list(self._runs.values())
+            for run, renewed in runs:
+                self._renew(run, renewed)
+
+    def _renew(self, run: Beating, renewed: float) -> None:
+        began = time.monotonic()
+        try:
+            kept, wanted = self._database.write(self._renewed, run)
+        except ClosedError:
+            kept, wanted = False, None
+        except CheckpointError:  # the database is away: as long as the lease lasts it may come back
+            kept, wanted = began - renewed < self._length / 1000, None
+        else:
+            with self._changed:
+                if run.run_id in self._runs:
+                    self._runs[run.run_id] = run, began
+        if not kept:
+            run.lose()
+        elif wanted:
+            run.hear(wanted)
+
+    def _renewed(self, session: Session, run: Beating) -> tuple[bool, str | None]:
+        kept = lease.renew(session, run.thread_id, run.fence, self._length)
+        return kept, self._records.wanted(session, run.run_id) if kept else None

@@ -1,0 +1,171 @@
+"""The row of a run: written before its first node, and changed by whoever has the thread's lease."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
+
+from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.values import Codec
+
+Status = Literal["running", "waiting", "paused", "done", "failed", "cancelled", "lost"]
+"""`waiting` for an answer; `paused` by a person; `lost`: it was running, and its owner is gone."""
+STORED: tuple[Status, ...] = ("running", "waiting", "paused", "done", "failed", "cancelled")
+ENDED: tuple[Status, ...] = ("done", "cancelled")
+"""After these a thread is free for the next run."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as it is stored.
+
+    Attributes:
+        run_id, thread_id, graph: which run, where, of what.
+        status: where it stands.
+        wanted: what its owner was asked to do: "pause", "cancel" or nothing.
+        request_key: what a start with the same key is recognised by.
+        created, updated, ended: in ms since 1970, by the database's clock.
+        owner: who has the lease; None for nobody.
+        input: what it was started with.
+        error: why it failed, in a line.
+        details: what else is kept: "fingerprint" of its graph, "usage" by node, and so on.
+    """
+
+    run_id: str
+    thread_id: str
+    graph: str
+    status: Status
+    input: Any = field(repr=False)
+    wanted: str | None = None
+    request_key: str | None = None
+    created: int = 0
+    updated: int = 0
+    ended: int | None = None
+    owner: str | None = None
+    error: str = ""
+    details: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+class Records:
+    """Storage functions for runs; each takes the session first.
+
+    Args:
+        codec: makes bytes of inputs and details.
+    """
+
+    def __init__(self, codec: Callable[[], Codec]) -> None:
+        self._codec = codec
+
+    def add(self, session: Session, record: Record) -> Record:
+        """Store a new one; returns it, or the one that has its request key already."""
+        now = session.execute(select(session.dialect.now())).scalar()
+        row = {
+            "thread_id": record.thread_id,
+            "run_id": record.run_id,
+            "graph": record.graph,
+            "status": record.status,
+            "wanted": None,
+            "request_key": record.request_key,
+            "created": now,
+            "updated": now,
+            "ended": None,
+            "body": self._body(record),
+        }
+        session.insert_new(session.tables.runs, [row])
+        found = self.find(session, record.run_id) or self.find(session, request_key=record.request_key)
+        return found or record
+
+    def change(self, session: Session, record: Record, *, ended: bool = False) -> None:
+        """Store its status, error and details, and that nothing is wanted of it any more."""
+        runs, now = session.tables.runs, session.dialect.now()
+        place = {"thread_id": record.thread_id, "run_id": record.run_id, "graph": record.graph}
+        row: Mapping[str, Any] = {**place, "body": self._body(record)}
+        [row] = session.seals.closed(runs, [row])
+        changed = update(runs).where(runs.c.thread_id == record.thread_id, runs.c.run_id == record.run_id)
+        values = {"status": record.status, "wanted": None, "updated": now, "ended": now if ended else None}
+        session.execute(changed.values(**values, body=row["body"]))
+
+    def want(self, session: Session, run_id: str, wanted: str) -> bool:
+        """Ask the owner of a running run for something; False: it is not running."""
+        runs = session.tables.runs
+        asked = update(runs).where(runs.c.run_id == run_id, runs.c.status == "running").values(wanted=wanted)
+        return bool(session.execute(asked).rowcount)
+
+    def wanted(self, session: Session, run_id: str) -> str | None:
+        """What somebody asks of a run."""
+        runs = session.tables.runs
+        found: str | None = session.execute(select(runs.c.wanted).where(runs.c.run_id == run_id)).scalar()
+        return found
+
+    def find(self, session: Session, run_id: str = "", *, request_key: str | None = None) -> Record | None:
+        """The run with this id, or request key."""
+        runs = session.tables.runs.c
+        which = runs.run_id == run_id if request_key is None else runs.request_key == request_key
+        return next(iter(self._found(session, which, 1)), None)
+
+    def latest(self, session: Session, thread_id: str) -> Record | None:
+        """The thread's run that was started last."""
+        return next(iter(self._found(session, session.tables.runs.c.thread_id == thread_id, 1)), None)
+
+    def page(
+        self,
+        session: Session,
+        limit: int,
+        *,
+        status: Status | None = None,
+        graph: str | None = None,
+        thread_id: str | None = None,
+        before: Record | None = None,
+    ) -> list[Record]:
+        """Runs, those that were started last first."""
+        runs = session.tables.runs.c
+        wanted = [runs.thread_id == thread_id] if thread_id is not None else []
+        if graph is not None:
+            wanted.append(runs.graph == graph)
+        if status is not None:
+            wanted.append(runs.status == ("running" if status == "lost" else status))
+        if status in ("running", "lost"):
+            gone = _ownerless(session)
+            wanted.append(gone if status == "lost" else ~gone)
+        if before is not None:
+            wanted.append(tuple_(runs.created, runs.run_id) < (before.created, before.run_id))
+        return self._found(session, and_(True, *wanted), limit)
+
+    def _found(self, session: Session, which: ColumnElement[bool], limit: int) -> list[Record]:
+        runs, threads = session.tables.runs, session.tables.threads.c
+        gone = _ownerless(session).label("gone")
+        query = (
+            select(*runs.columns, threads.owner, gone)
+            .outerjoin_from(runs, session.tables.threads, runs.c.thread_id == threads.thread_id)
+            .where(which)
+            .order_by(runs.c.created.desc(), runs.c.run_id.desc())
+            .limit(limit)
+        )
+        return [self._record(row) for row in session.opened(runs, session.execute(query).all())]
+
+    def _record(self, row: Any) -> Record:
+        body = self._codec().unpack(row.thread_id, f"run {row.run_id}", row.body)
+        return Record(
+            run_id=row.run_id,
+            thread_id=row.thread_id,
+            graph=row.graph,
+            status="lost" if row.status == "running" and row.gone else row.status,
+            wanted=row.wanted,
+            request_key=row.request_key,
+            created=row.created,
+            updated=row.updated,
+            ended=row.ended,
+            owner=None if row.gone else row.owner,
+            **body,
+        )
+
+    def _body(self, record: Record) -> bytes:
+        body = {"input": record.input, "error": record.error, "details": record.details}
+        return self._codec().pack(f"run {record.run_id}", body)
+
+
+def _ownerless(session: Session) -> ColumnElement[bool]:
+    """That nobody has the lease of a run's thread."""
+    threads = session.tables.threads.c
+    return or_(threads.leased_until.is_(None), threads.leased_until <= session.dialect.now())

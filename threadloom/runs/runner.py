@@ -1,0 +1,313 @@
+"""`Runner`: starts, resumes, pauses, cancels and recovers runs, in any number of processes on one database."""
+
+import asyncio
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import URL, Engine
+
+from threadloom.checkpoints import SQLSaver
+from threadloom.runs import entering
+from threadloom.runs.driving import Driving
+from threadloom.runs.entering import Entered
+from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
+from threadloom.runs.heartbeat import Heartbeat
+from threadloom.runs.question import Question
+from threadloom.runs.record import Record, Records, Status
+from threadloom.runs.run import END, NOTHING, POLL, Outcome, Run
+
+T = TypeVar("T")
+Busy = Literal["reject", "wait", "interrupt", "rollback"]
+Modes = str | list[str]
+
+NODES_AT_ONCE = 64  # synchronous nodes of all runs that were started outside of an event loop
+
+
+class Runner:
+    """Runs graphs on threads of a database: one owner per thread, and nothing lost or done twice if a process dies.
+
+    Args:
+        store: the URL of a database, an SQLAlchemy engine, or a SQLSaver with options of its own, which is left open.
+        graphs: by name: each a StateGraph, a compiled graph, or a function that returns one.
+        lease: seconds after which another process may take over what this one does not renew, since it is gone.
+        owner: what this process is called in errors and listings; host and process id unless told otherwise.
+
+    One object serves any number of threads and event loops. What `start` and `resume` begin goes on in an event loop of
+    the Runner's own; what `astart` and `aresume` begin, in the caller's.
+    """
+
+    def __init__(
+        self, store: str | URL | Engine | SQLSaver, graphs: Mapping[str, Any], *, lease: float = 15.0, owner: str = ""
+    ) -> None:
+        self._owned = not isinstance(store, SQLSaver)
+        self.saver: SQLSaver = store if isinstance(store, SQLSaver) else SQLSaver(store)
+        self.records = Records(lambda: self.saver.codec)
+        self.owner, self.lease = owner or f"{socket.gethostname()}/{os.getpid()}", int(lease * 1000)
+        self._graphs, self._compiled = dict(graphs), dict[str, Any]()
+        self._heartbeat = Heartbeat(self.saver.database, self.records, self.lease)
+        self._driving = dict[str, tuple[Driving, Any]]()
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(
+        self,
+        graph: str,
+        given: Any,
+        *,
+        thread_id: str | None = None,
+        key: str | None = None,
+        busy: Busy = "reject",
+        stream_mode: Modes = "updates",
+    ) -> Run:
+        """Start a run; its row is stored before the first node.
+
+        Args:
+            graph: the name of one of the graphs.
+            given: its input.
+            thread_id: where; a new thread unless told otherwise.
+            key: a start with the key of an earlier one returns that run, and starts nothing.
+            busy: what to do on a thread whose run has not ended: "reject" raises ThreadBusyError; "wait" waits while
+                it is running; "interrupt" cancels it where it stands and goes on from there; "rollback" cancels it,
+                undoes what can be undone and deletes its checkpoints.
+            stream_mode: which events `run.stream()` yields, as for LangGraph's `stream`.
+
+        Raises:
+            UnknownGraphError, ThreadBusyError.
+            UnsavableValueError: the input could not be restored.
+        """
+        attempt = self._starting(graph, given, thread_id, key, busy)
+        while (entered := attempt()) is None:
+            time.sleep(POLL)
+        return self._go(entered, self._own_loop(), queue.SimpleQueue(), stream_mode)
+
+    async def astart(
+        self,
+        graph: str,
+        given: Any,
+        *,
+        thread_id: str | None = None,
+        key: str | None = None,
+        busy: Busy = "reject",
+        stream_mode: Modes = "updates",
+    ) -> Run:
+        """`start` for event loops: the run goes on in this one."""
+        attempt = self._starting(graph, given, thread_id, key, busy)
+        while (entered := await self._offload(attempt)) is None:  # noqa: ASYNC110  # another process makes way
+            await asyncio.sleep(POLL)  # it is another process that is waited for
+        return self._go(entered, asyncio.get_running_loop(), asyncio.Queue(), stream_mode)
+
+    def resume(self, run_id: str, answer: Any = NOTHING, *, stream_mode: Modes = "updates") -> Run:
+        """Go on with a run that waits, is paused, failed, or was lost.
+
+        Args:
+            run_id: which.
+            answer: to the pending question; of several, a mapping from their handles to answers, of some or all.
+            stream_mode: as for `start`.
+
+        Raises:
+            UnknownRunError.
+            NotResumableError: it has ended.
+            ThreadBusyError: it is running.
+            AnswerRefusedError: the answer does not fit, or one is missing; the run stays as it is.
+        """
+        return self._go(self._resumed(run_id, answer), self._own_loop(), queue.SimpleQueue(), stream_mode)
+
+    async def aresume(self, run_id: str, answer: Any = NOTHING, *, stream_mode: Modes = "updates") -> Run:
+        """`resume` for event loops: the run goes on in this one."""
+        entered = await self._offload(partial(self._resumed, run_id, answer))
+        return self._go(entered, asyncio.get_running_loop(), asyncio.Queue(), stream_mode)
+
+    def pause(self, run_id: str) -> None:
+        """Have a running run stop after its super-step, wherever it runs; raises NotResumableError if it is not."""
+        self._ask(run_id, "pause")
+
+    def cancel(self, run_id: str) -> None:
+        """End a run for good, wherever it runs, and undo its effects, as far as they have a compensation.
+
+        What cannot be undone is in the error of its record. Returns at once if another process runs it, which hears of
+        it within a second.
+        """
+        self._ask(run_id, "cancel")
+
+    def recover(self) -> list[Run]:
+        """Go on with all runs whose owner is gone, from their last checkpoints.
+
+        One of which an effect has an unknown outcome waits for a person instead. Runs of graphs that this Runner does
+        not have are left alone.
+        """
+        lost = (record for record in self.runs(status="lost", limit=None) if record.graph in self._graphs)
+        taken = (entered for record in lost if (entered := entering.recovered(self, record)))
+        return [self._go(entered, self._own_loop(), queue.SimpleQueue(), "updates") for entered in taken]
+
+    def runs(
+        self,
+        *,
+        status: Status | None = None,
+        graph: str | None = None,
+        thread_id: str | None = None,
+        limit: int | None = 20,
+        before: Record | None = None,
+    ) -> list[Record]:
+        """Runs, those that were started last first; `before` is the last one of the page before."""
+        found: list[Record] = []
+        while limit is None or len(found) < limit:
+            size = 500 if limit is None else limit - len(found)
+            which: Any = {"status": status, "graph": graph, "thread_id": thread_id, "before": before}
+            page = self.saver.database.read(self.records.page, size, **which)
+            found += page
+            if len(page) < size:
+                break
+            before = page[-1]
+        return found
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id; raises UnknownRunError."""
+        return Run(self, self.record(run_id))
+
+    def record(self, run_id: str) -> Record:
+        """What the database has of a run; raises UnknownRunError."""
+        if (found := self.saver.database.read(self.records.find, run_id)) is None:
+            raise UnknownRunError(f"there is no run {run_id!r} in this database")
+        return found
+
+    def pending(self, run_id: str) -> list[Question]:
+        """What a run waits for, in its graph and its subgraphs, and of the effects what is not known."""
+        record = self.record(run_id)
+        return [] if record.status in ("running", "done", "cancelled") else entering.pending(self, record)
+
+    def outcome(self, record: Record) -> Outcome:
+        """What became of a run, from the database."""
+        config: Any = {"configurable": {"thread_id": record.thread_id}}
+        state = self.graph(record.graph).copy(update={"checkpointer": self.saver}).get_state(config).values
+        return Outcome(record.status, state, self.pending(record.run_id), record.error)
+
+    def graph(self, name: str) -> Any:
+        """The compiled graph of a name; raises UnknownGraphError."""
+        if name not in self._compiled:
+            if name not in self._graphs:
+                raise UnknownGraphError(f"no graph is called {name!r}; there are: {', '.join(self._graphs) or 'none'}")
+            graph = self._graphs[name]
+            graph = graph if hasattr(graph, "compile") or hasattr(graph, "get_state") else graph()
+            self._compiled[name] = graph.compile(name=name) if hasattr(graph, "compile") else graph
+        return self._compiled[name]
+
+    def is_here(self, events: Any) -> bool:
+        """Whether a run with these events goes on in the event loop that is running."""
+        try:
+            return isinstance(events, asyncio.Queue) and bool(asyncio.get_running_loop())
+        except RuntimeError:
+            return False
+
+    def close(self) -> None:
+        """Have what goes on here stop after its super-step, for `recover` to go on with, and close the store."""
+        with self._lock:
+            driving = list(self._driving.values())
+        for run, _ in driving:
+            run.hear("hand over")
+        for _, ended in driving:
+            ended.exception()  # which whoever waits for it gets
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._owned:
+            self.saver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
+    def _starting(
+        self, graph: str, given: Any, thread_id: str | None, key: str | None, busy: Busy
+    ) -> Callable[[], Entered | None]:
+        """What starts the run, or makes way for it and returns None: to be called again after a while."""
+        if busy not in (choices := ("reject", "wait", "interrupt", "rollback")):
+            raise RunError(f"unknown busy={busy!r}; choose one of {', '.join(choices)}")
+        self.graph(graph)
+        thread = str(uuid4()) if thread_id is None else str(thread_id)
+        record = Record(str(uuid4()), thread, graph, "running", given, request_key=key)
+
+        def attempt() -> Entered | None:
+            try:
+                return entering.started(self, record)
+            except ThreadBusyError as error:
+                if busy == "reject" or error.run_id is None or (busy == "wait" and error.status != "running"):
+                    raise
+                if busy != "wait":
+                    self._ask(error.run_id, busy)
+                return None
+
+        return attempt
+
+    def _resumed(self, run_id: str, answer: Any) -> Entered:
+        return entering.resumed(self, self.record(run_id), answer)
+
+    def _ask(self, run_id: str, wanted: str) -> None:
+        with self._lock:
+            here = self._driving.get(run_id)
+        if here:
+            here[0].hear(wanted)
+        elif self.record(run_id).status != "running" or not self.saver.database.write(
+            self.records.want, run_id, wanted
+        ):
+            entering.ended(self, self.record(run_id), wanted)
+
+    def _go(self, entered: Entered, loop: asyncio.AbstractEventLoop, events: Any, mode: Modes) -> Run:
+        record, fence, given = entered
+        if fence is None:
+            return Run(self, record)
+        graph = self.graph(record.graph)
+        driving = Driving(self.saver, self.records, graph, record, fence, events.put_nowait, mode)
+        self._heartbeat.add(driving)
+        ended = asyncio.run_coroutine_threadsafe(self._drive(driving, given, events), loop)
+        with self._lock:
+            self._driving[record.run_id] = driving, ended
+        ended.add_done_callback(lambda _: self._forget(driving))
+        return Run(self, record, ended, events)
+
+    async def _drive(self, driving: Driving, given: Any, events: Any) -> Outcome:
+        try:
+            record, state, pending = await driving.carry_on(given)
+            return Outcome(record.status, state, pending, record.error)
+        finally:
+            self._heartbeat.remove(driving)
+            events.put_nowait(END)
+
+    def _forget(self, driving: Driving) -> None:
+        with self._lock:
+            self._driving.pop(driving.run_id, None)
+
+    def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something asynchronous in the Runner's own event loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._own_loop()).result()
+
+    async def _offload(self, call: Callable[[], T]) -> T:
+        return await self.saver.database.offload(call)
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                workers = ThreadPoolExecutor(NODES_AT_ONCE, thread_name_prefix="threadloom-nodes")
+                self._loop.set_default_executor(workers)
+                threading.Thread(target=self._loop.run_forever, name="threadloom-runs", daemon=True).start()
+            return self._loop

@@ -96,6 +96,14 @@ class Models:
             return None
         return (input_tokens * entry.input_price + output_tokens * entry.output_price) / 1_000_000
 
+    def prices(self) -> dict[str, tuple[float, float]]:
+        """By the id of a model at its provider: USD per million tokens read and written, where that is known."""
+        known = {EXTRACTIVE: (0.0, 0.0)}
+        for entry in self._entries.values():
+            if entry.input_price is not None and entry.output_price is not None:
+                known[entry.model] = entry.input_price, entry.output_price
+        return known
+
     def probe(self, deadline: float) -> list[tuple[str, str]]:
         """Each configured model by name and why it cannot be had (empty: it can), asked without spending a token."""
         from threadloom.models.openai import probe

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from threadloom.cli import db, doctor, graph, graphs, importing, library, pruning, resume, run, show, threads
+from threadloom.cli import db, doctor, graph, graphs, importing, library, pruning, resume, run, show, threads, usage
 from threadloom.cli.console import report_error
 
 
 class InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them, not groups last."""
 
-    order = ("run", "graphs", "resume", "threads", "show", "graph", "library", "db", "doctor")
+    order = ("run", "graphs", "resume", "threads", "show", "usage", "graph", "library", "db", "doctor")
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
         """Names of the commands."""
@@ -36,6 +36,7 @@ app.command("graphs", epilog="Example: threadloom graphs --json")(graphs.graphs)
 app.command("resume", epilog="""Example: threadloom resume 3f2a --answer '{"approve": true}'""")(resume.resume)
 app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.threads)
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
+app.command("usage", epilog="Example: threadloom usage --by day")(usage.usage)
 app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)
 app.add_typer(library.app, name="library")
 db.app.command("prune", epilog="Example: threadloom db prune --all --older-than 30d --keep 3")(pruning.prune)

@@ -12,8 +12,10 @@ from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.errors import LeaseLostError
 from threadloom.runs import ending, lease, ledger
 from threadloom.runs.effects import CONTEXT, Drive
+from threadloom.runs.metering import Meter, Prices, Spent
 from threadloom.runs.question import Question, questions_of
 from threadloom.runs.record import Record, Records, Status
+from threadloom.runs.spans import spans_for
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
@@ -33,6 +35,7 @@ class Driving:
         fence: of the lease.
         emit: called with each event of the stream, in the event loop.
         stream_mode: which events.
+        prices: of models.
     """
 
     def __init__(
@@ -44,11 +47,14 @@ class Driving:
         fence: int,
         emit: Emit,
         stream_mode: str | list[str],
+        prices: Prices,
     ) -> None:
         self._saver, self._records, self.record, self.fence = saver, records, record, fence
         self._graph = graph.copy(update={"checkpointer": saver.fenced(fence)})
         self._emit, self._mode = emit, stream_mode
         self._control = RunControl()
+        self._meter = Meter(record.details.get("usage", {}), prices)
+        self._spans = spans_for(record)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted: str | None = None
@@ -63,6 +69,11 @@ class Driving:
     def thread_id(self) -> str:
         """Where it runs."""
         return self.record.thread_id
+
+    def news(self) -> Record | None:
+        """The run's record, if there is more to be kept of it than there was."""
+        spent = self._meter.news()
+        return None if spent is None else self._counted(spent)
 
     def lose(self) -> None:
         """The lease is lost: stop, and store nothing."""
@@ -90,9 +101,20 @@ class Driving:
             LeaseLostError: another process has the run.
             CheckpointError: the database failed; the run is lost, and can be recovered.
         """
+        told: tuple[Status, str] = ("lost", "")
+        try:
+            record, state, pending = await self._concluded(given)
+            told = record.status, record.error
+        finally:
+            for spans in self._spans:
+                spans.end(*told)
+        return record, state, pending
+
+    async def _concluded(self, given: Any) -> tuple[Record, dict[str, Any], list[Question]]:
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._execute(given))
         status, error = await self._ended(self._task)
+        self.record = self._counted(self._meter.spent)
         database = self._saver.database
         if status == "cancelled":
             ended = await ending.end(self._saver, self._records, self.record, self.fence, str(self._wanted))
@@ -130,9 +152,13 @@ class Driving:
         step = latest.metadata.get("step", -1) if latest else -1
         drive = Drive(self._saver, self.thread_id, self.run_id, self.fence, step + 1)
         config = {**self._config, "configurable": {"thread_id": self.thread_id, CONTEXT: drive}}
+        config["callbacks"] = [self._meter, *self._spans]
         how: Any = {"stream_mode": self._mode, "durability": "sync", "control": self._control, "subgraphs": True}
         async for event in self._graph.astream(given, config, **how):
             self._emit(event)
+
+    def _counted(self, spent: Spent) -> Record:
+        return replace(self.record, details=self.record.details | {"usage": spent}) if spent else self.record
 
     @property
     def _config(self) -> Any:

@@ -8,7 +8,7 @@ from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.errors import CheckpointError, ClosedError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import lease
-from threadloom.runs.record import Records
+from threadloom.runs.record import Record, Records
 
 LONGEST = 1.0  # seconds between two beats: that long others wait until they are heard
 
@@ -26,6 +26,10 @@ class Beating(Protocol):
     @property
     def run_id(self) -> str:
         """Which one."""
+        ...
+
+    def news(self) -> Record | None:
+        """Its record, if there is more to be kept than there was."""
         ...
 
     def lose(self) -> None:
@@ -96,5 +100,8 @@ class Heartbeat:
             run.hear(wanted)
 
     def _renewed(self, session: Session, run: Beating) -> tuple[bool, str | None]:
-        kept = lease.renew(session, run.thread_id, run.fence, self._length)
-        return kept, self._records.wanted(session, run.run_id) if kept else None
+        if not lease.renew(session, run.thread_id, run.fence, self._length):
+            return False, None
+        if record := run.news():
+            self._records.note(session, record)
+        return True, self._records.wanted(session, run.run_id)

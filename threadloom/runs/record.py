@@ -78,13 +78,20 @@ class Records:
 
     def change(self, session: Session, record: Record, *, ended: bool = False) -> None:
         """Store its status, error and details, and that nothing is wanted of it any more."""
-        runs, now = session.tables.runs, session.dialect.now()
+        now = session.dialect.now()
+        self._update(session, record, status=record.status, wanted=None, ended=now if ended else None)
+
+    def note(self, session: Session, record: Record) -> None:
+        """Store its details, while it is running."""
+        self._update(session, record)
+
+    def _update(self, session: Session, record: Record, **values: Any) -> None:
+        runs = session.tables.runs
         place = {"thread_id": record.thread_id, "run_id": record.run_id, "graph": record.graph}
         row: Mapping[str, Any] = {**place, "body": self._body(record)}
         [row] = session.seals.closed(runs, [row])
         changed = update(runs).where(runs.c.thread_id == record.thread_id, runs.c.run_id == record.run_id)
-        values = {"status": record.status, "wanted": None, "updated": now, "ended": now if ended else None}
-        session.execute(changed.values(**values, body=row["body"]))
+        session.execute(changed.values(**values, updated=session.dialect.now(), body=row["body"]))
 
     def want(self, session: Session, run_id: str, wanted: str) -> bool:
         """Ask the owner of a running run for something; False: it is not running."""

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -21,15 +20,16 @@ from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
 from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
 from threadloom.runs.heartbeat import Heartbeat
+from threadloom.runs.loop import Loop
+from threadloom.runs.metering import FIELDS, Prices, usage_of
 from threadloom.runs.question import Question
 from threadloom.runs.record import Record, Records, Status
 from threadloom.runs.run import END, NOTHING, POLL, Outcome, Run
+from threadloom.state.usage import Usage
 
 T = TypeVar("T")
 Busy = Literal["reject", "wait", "interrupt", "rollback"]
 Modes = str | list[str]
-
-NODES_AT_ONCE = 64  # synchronous nodes of all runs that were started outside of an event loop
 
 
 class Runner:
@@ -38,6 +38,7 @@ class Runner:
     Args:
         store: the URL of a database, an SQLAlchemy engine, or a SQLSaver with options of its own, which is left open.
         graphs: by name: each a StateGraph, a compiled graph, or a function that returns one.
+        prices: by model name, USD per million tokens read and written; see `usage`.
         lease: seconds after which another process may take over what this one does not renew, since it is gone.
         owner: what this process is called in errors and listings; host and process id unless told otherwise.
 
@@ -46,17 +47,24 @@ class Runner:
     """
 
     def __init__(
-        self, store: str | URL | Engine | SQLSaver, graphs: Mapping[str, Any], *, lease: float = 15.0, owner: str = ""
+        self,
+        store: str | URL | Engine | SQLSaver,
+        graphs: Mapping[str, Any],
+        *,
+        prices: Prices | None = None,
+        lease: float = 15.0,
+        owner: str = "",
     ) -> None:
         self._owned = not isinstance(store, SQLSaver)
         self.saver: SQLSaver = store if isinstance(store, SQLSaver) else SQLSaver(store)
         self.records = Records(lambda: self.saver.codec)
         self.owner, self.lease = owner or f"{socket.gethostname()}/{os.getpid()}", int(lease * 1000)
+        self._prices = prices or {}
         self._graphs, self._compiled = dict(graphs), dict[str, Any]()
         self._heartbeat = Heartbeat(self.saver.database, self.records, self.lease)
         self._driving = dict[str, tuple[Driving, Any]]()
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = Loop()
 
     def start(
         self,
@@ -87,7 +95,7 @@ class Runner:
         attempt = self._starting(graph, given, thread_id, key, busy)
         while (entered := attempt()) is None:
             time.sleep(POLL)
-        return self._go(entered, self._own_loop(), queue.SimpleQueue(), stream_mode)
+        return self._go(entered, queue.SimpleQueue(), stream_mode)
 
     async def astart(
         self,
@@ -103,7 +111,7 @@ class Runner:
         attempt = self._starting(graph, given, thread_id, key, busy)
         while (entered := await self._offload(attempt)) is None:  # noqa: ASYNC110  # another process makes way
             await asyncio.sleep(POLL)  # it is another process that is waited for
-        return self._go(entered, asyncio.get_running_loop(), asyncio.Queue(), stream_mode)
+        return self._go(entered, asyncio.Queue(), stream_mode)
 
     def resume(self, run_id: str, answer: Any = NOTHING, *, stream_mode: Modes = "updates") -> Run:
         """Go on with a run that waits, is paused, failed, or was lost.
@@ -119,12 +127,12 @@ class Runner:
             ThreadBusyError: it is running.
             AnswerRefusedError: the answer does not fit, or one is missing; the run stays as it is.
         """
-        return self._go(self._resumed(run_id, answer), self._own_loop(), queue.SimpleQueue(), stream_mode)
+        return self._go(self._resumed(run_id, answer), queue.SimpleQueue(), stream_mode)
 
     async def aresume(self, run_id: str, answer: Any = NOTHING, *, stream_mode: Modes = "updates") -> Run:
         """`resume` for event loops: the run goes on in this one."""
         entered = await self._offload(partial(self._resumed, run_id, answer))
-        return self._go(entered, asyncio.get_running_loop(), asyncio.Queue(), stream_mode)
+        return self._go(entered, asyncio.Queue(), stream_mode)
 
     def pause(self, run_id: str) -> None:
         """Have a running run stop after its super-step, wherever it runs; raises NotResumableError if it is not."""
@@ -146,7 +154,7 @@ class Runner:
         """
         lost = (record for record in self.runs(status="lost", limit=None) if record.graph in self._graphs)
         taken = (entered for record in lost if (entered := entering.recovered(self, record)))
-        return [self._go(entered, self._own_loop(), queue.SimpleQueue(), "updates") for entered in taken]
+        return [self._go(entered, queue.SimpleQueue(), "updates") for entered in taken]
 
     def runs(
         self,
@@ -168,6 +176,16 @@ class Runner:
                 break
             before = page[-1]
         return found
+
+    def usage(self, by: str = "node", **which: Any) -> dict[str, Usage]:
+        """Model calls, tokens and dollars of runs, by "day", "node", "model", "graph", "thread" or "run".
+
+        `which` are the arguments of `runs`; all of them unless told otherwise. A run under way is in it up to its last
+        heartbeat. A cost is None as soon as the price of one of its models is not known.
+        """
+        if by not in FIELDS:
+            raise RunError(f"usage by {by!r} is not told; choose one of {', '.join(FIELDS)}")
+        return usage_of(self.runs(**{"limit": None, **which}), by)
 
     def run(self, run_id: str) -> Run:
         """A run by its id; raises UnknownRunError."""
@@ -215,8 +233,7 @@ class Runner:
             run.hear("hand over")
         for _, ended in driving:
             ended.exception()  # which whoever waits for it gets
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.close()
         if self._owned:
             self.saver.close()
 
@@ -271,14 +288,17 @@ class Runner:
         ):
             entering.ended(self, self.record(run_id), wanted)
 
-    def _go(self, entered: Entered, loop: asyncio.AbstractEventLoop, events: Any, mode: Modes) -> Run:
+    def _go(self, entered: Entered, events: "asyncio.Queue[Any] | queue.SimpleQueue[Any]", mode: Modes) -> Run:
+        """Have it go on: in the event loop that is running if its events are to come there, else in the own one."""
         record, fence, given = entered
         if fence is None:
             return Run(self, record)
         graph = self.graph(record.graph)
-        driving = Driving(self.saver, self.records, graph, record, fence, events.put_nowait, mode)
+        driving = Driving(self.saver, self.records, graph, record, fence, events.put_nowait, mode, self._prices)
         self._heartbeat.add(driving)
-        ended = asyncio.run_coroutine_threadsafe(self._drive(driving, given, events), loop)
+        work = self._drive(driving, given, events)
+        here = isinstance(events, asyncio.Queue)
+        ended = asyncio.run_coroutine_threadsafe(work, asyncio.get_running_loop()) if here else self._loop.run(work)
         with self._lock:
             self._driving[record.run_id] = driving, ended
         ended.add_done_callback(lambda _: self._forget(driving))
@@ -298,16 +318,7 @@ class Runner:
 
     def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something asynchronous in the Runner's own event loop, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._own_loop()).result()
+        return self._loop.run(work).result()
 
     async def _offload(self, call: Callable[[], T]) -> T:
         return await self.saver.database.offload(call)
-
-    def _own_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                workers = ThreadPoolExecutor(NODES_AT_ONCE, thread_name_prefix="threadloom-nodes")
-                self._loop.set_default_executor(workers)
-                threading.Thread(target=self._loop.run_forever, name="threadloom-runs", daemon=True).start()
-            return self._loop

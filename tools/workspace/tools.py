@@ -14,6 +14,8 @@ PART = 8_000
 MOST_ENTRIES = 200
 MOST_MATCHES = 50
 MOST_LINE = 200
+WRITERS = ("write_file", "append_to_file")
+NAMES = ("list_files", "read_file", *WRITERS, "search_files")
 
 _PATH = "Path in the workspace, such as notes/today.md"
 _FOLDER = "Folder to look in, such as notes; the whole workspace by default"

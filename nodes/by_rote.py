@@ -6,15 +6,17 @@ from collections.abc import Collection
 from threadloom.models.extractive.plan import plan
 from threadloom.models.extractive.text import capitalise, squeeze, terms
 
-MOST_STEPS = 6
+MOST = 3
+"""Things looked up, and notes written."""
 MOST_CRITERIA = 4
+SPEAK = "The notes speak of "
 ENOUGH = 0.5
 """Share of a criterion's words that the notes must have."""
 _VERBS = (
     r"collect|gather|find|search|look|read|check|list|write|draft|note|make|summari[sz]e|compare|describe|explain|"
     r"report|review|answer"
 )
-_CUT = re.compile(rf"[;.!?]\s+|,?\s+(?:and then|then)\s+|,?\s+and\s+(?=(?:{_VERBS})\b)", re.IGNORECASE)
+_CUT = re.compile(rf"[;.!?]\s+(?:then\s+)?|,?\s+(?:and then|then)\s+|,?\s+and\s+(?=(?:{_VERBS})\b)", re.IGNORECASE)
 _WRITES = re.compile(r"\b(?:write|draft|notes?|report|summar\w+|compar\w+|list)\b", re.IGNORECASE)
 _TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what", re.IGNORECASE)
 
@@ -23,19 +25,17 @@ def steps(goal: str, taken: Collection[str]) -> list[str]:
     """Look up what the goal is about, then write a note for each thing it wants written, under a name not `taken`."""
     clauses = [squeeze(part).rstrip(".!?;, ") for part in _CUT.split(goal)]
     clauses = [part for part in clauses if terms(part)] or [squeeze(goal)]
-    lookups = [part for part in clauses if not _WRITES.search(part)]
     about = ", ".join(subjects(goal)) or squeeze(goal)
+    lookups = [part for part in clauses if not _WRITES.search(part)]
     asked = [part if "library" in part.lower() else f"What does the library know: {part}?" for part in lookups]
-    asked = asked or [f"What does the library know about {about}?"]
     wanted = [part for part in clauses if _WRITES.search(part)] or [f"Write a note on {about}"]
-    used = set(taken)
-    tasks = [capitalise(part) for part in asked]
-    for part in wanted[: MOST_STEPS - 1]:
+    used, writing = set(taken), list[str]()
+    for part in wanted[:MOST]:
         path = _free(about, used)
         used.add(path)
         opening = "" if re.match(r"(?:write|draft)\b", part, re.IGNORECASE) else "Write a note: "
-        tasks.append(capitalise(f"{opening}{part}, to {path}"))
-    return [*tasks[: MOST_STEPS - len(wanted)], *tasks[len(asked) :]]
+        writing.append(f"{opening}{part}, to {path}")
+    return [*map(capitalise, asked[:MOST] or [f"What does the library know about {about}?"]), *writing]
 
 
 def subjects(goal: str) -> list[str]:
@@ -46,12 +46,12 @@ def subjects(goal: str) -> list[str]:
 
 def criteria(goal: str) -> list[str]:
     """When the goal is reached, as far as vocabulary can tell."""
-    return [f"The notes speak of {subject}" for subject in subjects(goal)] or ["There is a note"]
+    return [f"{SPEAK}{subject}" for subject in subjects(goal) or [squeeze(goal)]]
 
 
 def met(criterion: str, notes: str) -> tuple[bool, str]:
     """Whether notes have the words of a criterion, and which."""
-    wanted = list(dict.fromkeys(terms(re.sub(r"^The notes speak of|^There is a note", "", criterion))))
+    wanted = list(dict.fromkeys(terms(criterion.removeprefix(SPEAK))))
     present = set(terms(notes))
     found = [term for term in wanted if term in present]
     if not notes.strip():

@@ -63,9 +63,8 @@ def _reflection(step: PlanStep, draft: ReflectionDraft) -> Reflection:
 
 
 def _without(step: PlanStep, why: str) -> Reflection:
-    """Without a thought: a step worked if it ended by itself."""
+    """Without a thought: a step worked if it ended by itself; what is missing in the end is the judge's to say."""
     worked = not step["problem"]
     wrote = f"wrote {', '.join(step['notes'])}" if step["notes"] else "wrote nothing"
     learnt = f"It {wrote} and found {len(step['sources'])} sources." if worked else step["problem"]
-    next_: Next = "go_on" if worked else "replan"
-    return Reflection(task=step["task"], worked=worked, learnt=learnt, next=next_, reason=why)
+    return Reflection(task=step["task"], worked=worked, learnt=learnt, next="go_on", reason=why)

@@ -101,9 +101,11 @@ def tried_steps(state: GoalState) -> list[str]:
     return [
         element(
             "step",
-            "\n".join(filter(None, [one["result"][:MOST_RESULT], one["problem"], thought["learnt"]])),
+            one["result"][:MOST_RESULT],
             task=one["task"],
             status=one["status"],
+            problem=one["problem"],
+            learnt=thought["learnt"],
         )
         for one, thought in zip(tried(state.get("plan", [])), state.get("reflections", []), strict=False)
     ]

@@ -36,7 +36,7 @@ def best_sentences(query: str, texts: Sequence[str], limit: int) -> list[str]:
     scored, seen = [], set[str]()
     for at, (one, terms) in enumerate(zip(pool, bodies, strict=True)):
         near = overlap(asked, terms, weight)
-        if (near or not asked) and len(words(one)) > 1 and one not in seen:
-            seen.add(one)
+        if (near or not asked) and len(words(one)) > 1 and (bare := one.lstrip("-*• ")) not in seen:
+            seen.add(bare)
             scored.append((-(near + 0.25 * manner(one)), at, one))
     return [one for _, _, one in sorted(sorted(scored)[:limit], key=lambda item: item[1])]

@@ -1,6 +1,6 @@
 """A note made of material: the sentences nearest to what is asked, as a list, with the sources they are from."""
 
-from threadloom.models.extractive.answer import best_sentences
+from threadloom.models.extractive.answer import NOTHING_ON_IT, best_sentences
 from threadloom.models.extractive.material import Material
 from threadloom.models.extractive.text import concepts, fold
 
@@ -8,12 +8,14 @@ MOST = 8
 
 
 def note(material: Material) -> str:
-    """Markdown; empty if no sentence fits. Looks for what the goal asks too, since a task names only its own part."""
+    """Markdown; empty where nobody said what for. Looks for what the goal asks too, since a task names only its own part."""
     wanted = " ".join([material.question, *(one.text for one in material.of("goal"))])
-    sources = [one.text for one in material.of("source") if concepts(one.text) & concepts(wanted)]
-    found = [one for one in best_sentences(wanted, material.texts(), MOST) if not _is_title(one, sources)]
+    named = [one.text for one in material.of("source")]
+    found = [one for one in best_sentences(wanted, material.texts(), MOST) if not _is_title(one, named)]
+    said = set(concepts(" ".join(found))).intersection(concepts(wanted))
+    sources = [one for one in named if said.intersection(concepts(one))]
     if not found:
-        return ""
+        return f"{NOTHING_ON_IT}\n" if material.of("goal") else ""
     listed = ["", "Sources:", "", *(f"- {one}" for one in sources)] if sources else []
     return "\n".join([*(f"- {one}" for one in found), *listed, "", "(extractive, no language model)", ""])
 

@@ -102,7 +102,7 @@ def _read(workspace: Workspace) -> BaseTool:
 def _write(workspace: Workspace) -> BaseTool:
     def write(path: str, content: str, replace: bool = False) -> tuple[str, Told]:
         workspace.write(path, content, replace=replace)
-        return f"{path} written: {len(content):,} characters", {"path": path}
+        return f"Wrote {len(content):,} characters to {path}.", {"path": path}
 
     return tool_of(
         write,
@@ -115,7 +115,7 @@ def _write(workspace: Workspace) -> BaseTool:
 def _append(workspace: Workspace) -> BaseTool:
     def append(path: str, content: str) -> tuple[str, Told]:
         workspace.append(path, content)
-        return f"{len(content):,} characters put at the end of {path}", {"path": path}
+        return f"Put {len(content):,} characters at the end of {path}.", {"path": path}
 
     return tool_of(
         append,

@@ -34,7 +34,7 @@ def steps(goal: str, taken: Collection[str]) -> list[str]:
         path = _free(about, used)
         used.add(path)
         opening = "" if re.match(r"(?:write|draft)\b", part, re.IGNORECASE) else "Write a note: "
-        writing.append(f"{opening}{part}, to {path}")
+        writing.append(capitalise(f"{opening}{part}, to {path}"))
     return [*map(capitalise, asked[:MOST] or [f"What does the library know about {about}?"]), *writing]
 
 
@@ -51,7 +51,7 @@ def criteria(goal: str) -> list[str]:
 
 def met(criterion: str, notes: str) -> tuple[bool, str]:
     """Whether notes have the words of a criterion, and which."""
-    wanted = list(dict.fromkeys(terms(criterion.removeprefix(SPEAK))))
+    wanted = [term for term in dict.fromkeys(terms(criterion.removeprefix(SPEAK))) if term != "note"]
     present = set(terms(notes))
     found = [term for term in wanted if term in present]
     if not notes.strip():

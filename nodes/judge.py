@@ -17,8 +17,8 @@ from threadloom.tools.workspace.workspace import Workspace
 
 ROLE = "judge"
 TASK = (
-    "Judge whether the goal is reached. Hold each criterion against the notes and the results of the steps, not against "
-    "what they claim of themselves, and say why. Then say what is missing."
+    "Judge whether the goal is reached. Hold each criterion against the notes and the results of the steps, not "
+    "against what they claim of themselves, and say why. Then say what is missing."
 )
 
 

@@ -1,4 +1,4 @@
-"""Planning the pursuit of a goal: the steps still to take, after what was tried; and an end where planning is in vain."""
+"""Planning the pursuit of a goal: the steps still to take after what was tried, and an end where planning is vain."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -95,7 +95,7 @@ class _Pool:
 
     def __init__(self, request: str, content: str) -> None:
         self.request, self.content = squeeze(request), content
-        self.paths = _PATH.findall(request)
+        self.paths: list[str] = _PATH.findall(request)
         self.numbers = _NUMBER.findall(request)
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
         self.named = _NAMED.findall(self.request)

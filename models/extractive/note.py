@@ -8,7 +8,10 @@ MOST = 8
 
 
 def note(material: Material) -> str:
-    """Markdown; empty where nobody said what for. Looks for what the goal asks too, since a task names only its own part."""
+    """Markdown; empty where there is no goal and nothing fits.
+
+    Looks for what the goal asks too, since a task names only its own part.
+    """
     wanted = " ".join([material.question, *(one.text for one in material.of("goal"))])
     named = [one.text for one in material.of("source")]
     found = [one for one in best_sentences(wanted, material.texts(), MOST) if not _is_title(one, named)]

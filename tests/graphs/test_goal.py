@@ -51,7 +51,7 @@ def task(body: dict[str, Any]) -> str:
 
 def fresh(body: dict[str, Any]) -> bool:
     """Whether an agent has called nothing yet."""
-    return body["messages"][-1]["role"] != "tool"
+    return str(body["messages"][-1]["role"]) != "tool"
 
 
 def plans(*steps: str) -> dict[str, Any]:

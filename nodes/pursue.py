@@ -31,7 +31,7 @@ def pursue(agent: Callable[[], Any]) -> Node[GoalState]:
         at = next(number for number, one in enumerate(plan) if one["status"] == "open")
         outcome = delegate(agent(), [HumanMessage(_brief(state, plan[at]))], _part(state))
         after = _tried(plan[at], outcome)
-        emit("step_ended", task=after["task"], problem=after["problem"], notes=after["notes"])
+        emit("step_ended", task=after["task"], problem=after["problem"], notes=", ".join(after["notes"]))
         return {"plan": [*plan[:at], after, *plan[at + 1 :]], "acts": outcome.acts, **outcome.charges()}
 
     return step

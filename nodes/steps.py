@@ -17,6 +17,7 @@ from threadloom.nodes.ponder import ponder
 from threadloom.nodes.standstill import intervention, remark, same, standstill, tried
 from threadloom.state.agent import Intervention
 from threadloom.state.goal import Check, GoalState, Made, PlanStep
+from threadloom.tools.workspace.path import WorkspaceError
 from threadloom.tools.workspace.workspace import Workspace
 
 ROLE = "planner"
@@ -29,6 +30,7 @@ MOST_STEPS = 12
 MOST_RESULT = 1_500
 """Characters of a step's result that the planner is shown."""
 MOST_FILES = 50
+MOST_TRIED = 30
 
 
 class StepsDraft(BaseModel):
@@ -51,7 +53,7 @@ def plan_steps(
         step = _intervention(state, mark)
         if step and step["kind"] == "stop":
             return {"interventions": [step], "stopped": f"no progress: {step['reason']}"}
-        files = [entry.path for entry in workspace().files()]
+        files = _files(workspace)
         messages = _messages(state, step, files, tools())
         draft, spent = ponder(models(), ROLE, "plan", StepsDraft, messages, state)
         strict = step is not None and step["kind"] == "replan"
@@ -69,6 +71,14 @@ def plan_steps(
         }
 
     return plan
+
+
+def _files(workspace: Callable[[], Workspace]) -> list[str]:
+    """What there is in the workspace; nothing if that cannot be said, which a step will meet and report."""
+    try:
+        return [entry.path for entry in workspace().files()]
+    except WorkspaceError:
+        return []
 
 
 def _intervention(state: GoalState, mark: str) -> Intervention | None:
@@ -97,7 +107,8 @@ def _messages(
 
 
 def tried_steps(state: GoalState) -> list[str]:
-    """What was tried and learnt, as elements of a prompt."""
+    """What was tried last and learnt, as elements of a prompt."""
+    steps = zip(tried(state.get("plan", [])), state.get("reflections", []), strict=False)
     return [
         element(
             "step",
@@ -107,7 +118,7 @@ def tried_steps(state: GoalState) -> list[str]:
             problem=one["problem"],
             learnt=thought["learnt"],
         )
-        for one, thought in zip(tried(state.get("plan", [])), state.get("reflections", []), strict=False)
+        for one, thought in list(steps)[-MOST_TRIED:]
     ]
 
 

@@ -125,6 +125,7 @@ def _judged(update: Update) -> str:
 
 SAY: Mapping[tuple[str, str], Callable[[Update], str]] = {
     ("goal", "plan"): _planned,
+    ("goal", "do"): lambda _: "",  # an event has said it
     ("goal", "reflect"): _reflected,
     ("goal", "judge"): _judged,
     ("research", "plan"): lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}",

@@ -22,10 +22,11 @@ asked: Any = {
 }
 
 state: dict[str, Any] = {}
-for mode, part in graph.stream(asked, stream_mode=["values", "custom"]):
+events: Any = graph.stream(asked, stream_mode=["values", "custom"])
+for mode, part in events:
     if mode == "values":
-        state = dict(part)
-    elif isinstance(part, dict) and part["event"] == "step_ended":
+        state = part
+    elif part["event"] == "step_ended":
         print("Step:", part["task"], part["problem"])
 
 for thought in state["reflections"]:

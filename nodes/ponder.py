@@ -16,7 +16,7 @@ from threadloom.models.roles import Models
 from threadloom.models.structured import ask
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import AgentState, Choice
-from threadloom.state.budget import Stopwatch, left, standing
+from threadloom.state.budget import Stopwatch, after_answer, calls_left, left, standing
 from threadloom.state.reducers import total_usage
 
 T = TypeVar("T", bound=BaseModel)
@@ -40,12 +40,9 @@ def ponder(
         return None, Spent(f"no language model plays the {role}", {})
     if stand.phase != "open":
         return None, Spent(stand.reason, {})
-    most = min([rest[name] for name in ("model_calls", "steps") if name in rest], default=None)
+    most = calls_left(after_answer(rest))
     try:
-        answer = within(
-            rest.get("seconds"),
-            lambda: ask(models, role, schema, messages, most=None if most is None else most - 1),
-        )
+        answer = within(rest.get("seconds"), lambda: ask(models, role, schema, messages, most=most))
     except TooSlowError as error:
         return None, Spent(f"the {role} gave {error}", {"work": watch.work(1)})
     except ModelAnswerError as error:

@@ -20,7 +20,7 @@ _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|�
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
 _FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
 _SUM = re.compile(r"\d\s*[*/+^]\s*[\d(]|\d\)?\s+[-%]\s+[\d(]")
-_PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b")
+_PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 
 Tool = Mapping[str, Any]

@@ -132,7 +132,7 @@ def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool
         assert (state["resolution"]["choice"] != "", bool(state["finished_at"])) == (True, True)
         assert bool(state["stopped"]) == (calls < 5 or misfits)  # a plan, two proposals, two votes
         assert not state["stopped"] or state["stopped"] in state["markdown"]
-        assert misfits or (state["resolution"]["method"] == "judge") == (calls == 6)  # for which one is left at last
+        assert misfits or calls < 6 or state["resolution"]["method"] == "judge"  # for which one is left at last
 
 
 @pytest.mark.parametrize("limit", [Limits(tokens=30), Limits(usd=0.0001), Limits(steps=3), Limits(seconds=1)])

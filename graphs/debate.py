@@ -16,7 +16,8 @@ from langgraph.types import Overwrite
 
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models, load_models
-from threadloom.nodes.debate import Debater, propose, turns, vote
+from threadloom.nodes.begin import require_prices
+from threadloom.nodes.debate import Debater, propose, remaining, turns, vote
 from threadloom.nodes.merge import merge
 from threadloom.nodes.minutes import minutes
 from threadloom.nodes.node import Node
@@ -25,21 +26,25 @@ from threadloom.nodes.rank import rank
 from threadloom.nodes.resolve import Resolver, by_evidence, by_judge, judged, majority
 from threadloom.nodes.search import search_source, to_sources
 from threadloom.nodes.team import check_names
+from threadloom.nodes.within import TooSlowError
 from threadloom.state.blackboard import conflicts, note
-from threadloom.state.debate import Ballot, DebateState, Proposal, Resolution
-from threadloom.state.research import ResearchInput
+from threadloom.state.budget import Limits, Stopwatch, calls_left, checked, narrower, share, standing
+from threadloom.state.debate import Ballot, DebateInput, DebateState, Proposal, Resolution
+from threadloom.state.reducers import total_usage
 from threadloom.tools.papers.catalogue import configured
 from threadloom.tools.papers.source import PaperSource
 from threadloom.tools.settings import load_source_settings
 
 Debate = StateGraph[DebateState, None, Any, DebateState]
-"""Its input is a mapping that fits `ResearchInput`; the type is Any so that callers may write a plain dict."""
+"""Its input is a mapping that fits `DebateInput`; the type is Any so that callers may write a plain dict."""
 
 DEBATERS = (
     Debater("advocate", "make the best case that the answer is yes, as far as the evidence goes."),
     Debater("sceptic", "make the best case against it: limits, counter-examples, what was not shown."),
     Debater("arbiter", "weigh what holds, for whom and under which conditions."),
 )
+
+BUDGET = Limits(model_calls=40, steps=60, seconds=900)
 
 
 def build(
@@ -48,29 +53,36 @@ def build(
     sources: Sequence[PaperSource] | None = None,
     debaters: Sequence[Debater] = DEBATERS,
     resolver: Resolver | Literal["judge"] = majority,
+    budget: Limits = BUDGET,
 ) -> Debate:
     """Wire a debate. Compile it with a checkpointer of your choice to pause and resume runs.
 
     `models` has the debaters' roles, planner and judge; `sources` are searched for papers; both come from the settings
     unless given. `resolver` decides: `majority`, `weighted(…)`, `by_evidence`, one of yours, or "judge", a model in
-    the role of that name. Where nobody votes, evidence decides. Raises ValueError for what cannot work.
+    the role of that name. Where nobody votes, evidence decides. `budget` is for all of them together; who gets nothing
+    of it proposes by extraction and does not vote. Raises ValueError for what cannot work.
     """
     names = [one.name for one in debaters]
     check_names(names, "debaters")
     if len(names) < 2:
         raise ValueError("debaters: only one given; a debate takes two")
+    checked(budget)
+    roles = ["planner", *(one.role for one in debaters), *(["judge"] if resolver == "judge" else [])]
+    if models and "usd" in budget:
+        require_prices(models, roles)
     get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
     get_sources = cache(lambda: configured(load_source_settings()) if sources is None else list(sources))
-    graph: Debate = StateGraph(DebateState, input_schema=ResearchInput)
-    graph.add_node("plan", plan_question(get_models, get_sources))
-    graph.add_node("search", search_source(get_sources, cache(lambda: load_source_settings().deadline)))
+    plan = plan_question(get_models, get_sources, rest=lambda state: state["limits"])
+    graph: Debate = StateGraph(DebateState, input_schema=DebateInput)
+    graph.add_node("plan", within_limits(plan, budget, get_models, roles))
+    graph.add_node("search", counted(search_source(get_sources, cache(lambda: load_source_settings().deadline))))
     graph.add_node("merge", merge)
     graph.add_node("rank", rank)
-    graph.add_node("open", opened)
-    graph.add_node("propose", propose(get_models, debaters))
-    graph.add_node("compare", compare)
-    graph.add_node("vote", vote(get_models, debaters))
-    graph.add_node("resolve", resolve(get_models, resolver))
+    graph.add_node("open", opened(len(debaters)))
+    graph.add_node("propose", counted(propose(get_models, debaters)))
+    graph.add_node("compare", compare(len(debaters)))
+    graph.add_node("vote", counted(vote(get_models, debaters)))
+    graph.add_node("resolve", counted(resolve(get_models, resolver)))
 
     graph.add_edge(START, "plan")
     graph.add_conditional_edges("plan", to_sources("search", otherwise="merge"), ["search", "merge"])
@@ -85,14 +97,59 @@ def build(
     return graph
 
 
-def opened(state: DebateState) -> dict[str, Any]:  # noqa: ARG001 - what a node is given
-    """Forget what an earlier debate of the thread left."""
-    return {"proposals": Overwrite({}), "ballots": Overwrite({}), "board": Overwrite({}), "conflicts": []}
+def within_limits(
+    plan: Node[Any], budget: Limits, models: Callable[[], Models], roles: Sequence[str]
+) -> Node[DebateState]:
+    """Node factory: the first node of a run, on a budget that begins with it. Raises ValueError on one that is none."""
+
+    def node(state: DebateState) -> dict[str, Any]:
+        limits = narrower(budget, checked(state.get("budget") or {}, least=0))
+        if "usd" in limits:
+            require_prices(models(), roles)
+        update = counted(plan)({**state, "limits": limits})
+        return {**update, "limits": limits, "work": Overwrite(update["work"]), "stopped": ""}
+
+    return node
 
 
-def compare(state: DebateState) -> dict[str, Any]:
-    """Record in what the proposals contradict each other; all of them are there by now."""
-    return {"conflicts": conflicts(state["board"])}
+def counted(node: Node[Any]) -> Node[Any]:
+    """Node factory: the node, with the time that it took and the calls that it made as its work."""
+
+    def run(state: Any) -> dict[str, Any]:
+        watch, update = Stopwatch(), node(state)
+        usage = update.get("usage", {})
+        calls = total_usage(usage.value if isinstance(usage, Overwrite) else usage)["calls"]
+        return {**update, "work": watch.work(calls)}
+
+    return run
+
+
+def opened(speakers: int) -> Node[DebateState]:
+    """Node factory: forgets what an earlier debate of the thread left."""
+
+    def node(state: DebateState) -> dict[str, Any]:
+        fresh = {"proposals": Overwrite({}), "ballots": Overwrite({}), "board": Overwrite({}), "conflicts": []}
+        return {**fresh, **_short(state, speakers)}
+
+    return node
+
+
+def compare(speakers: int) -> Node[DebateState]:
+    """Node factory: records in what the proposals contradict each other; all of them are there by now."""
+
+    def node(state: DebateState) -> dict[str, Any]:
+        return {"conflicts": conflicts(state["board"]), **_short(state, speakers)}
+
+    return node
+
+
+def _short(state: DebateState, speakers: int) -> dict[str, Any]:
+    """Why the coming round cannot be paid for; nothing if it can, or if that was said already."""
+    limits, rest = state.get("limits", {}), remaining(state)
+    if state.get("stopped") or calls_left(share(rest, speakers)) != 0:
+        return {}
+    reason = standing(limits, state.get("usage", {}), state.get("work")).reason or "the budget is nearly used up"
+    return {"stopped": reason, "notes": {"budget": f"{reason}: not everybody could speak"}}
 
 
 def resolve(models: Callable[[], Models], resolver: Resolver | Literal["judge"]) -> Node[DebateState]:
@@ -106,7 +163,7 @@ def resolve(models: Callable[[], Models], resolver: Resolver | Literal["judge"])
                 choice="", method="none", tally={}, tie_break="", dissent=[], reason="nobody had an answer"
             )
             return {**update, "resolution": none, "markdown": minutes(state, none, [], [])}
-        how, spent = _how(models(), resolver, state["question"], proposals, ballots)
+        how, spent = _how(models(), resolver, state, proposals, ballots)
         made = how(proposals, ballots)
         board = note(state["board"], "answer", made["choice"], state["proposals"][made["choice"]]["answer"])
         return {
@@ -123,7 +180,7 @@ def resolve(models: Callable[[], Models], resolver: Resolver | Literal["judge"])
 def _how(
     models: Models,
     resolver: Resolver | Literal["judge"],
-    question: str,
+    state: DebateState,
     proposals: Sequence[Proposal],
     ballots: Sequence[Ballot],
 ) -> tuple[Resolver, dict[str, Any]]:
@@ -133,9 +190,10 @@ def _how(
     if models.is_extractive("judge"):
         return by_evidence, {"notes": {"judge": "no judge: judging takes a language model; evidence decided"}}
     try:
-        answer = judged(models, "judge", question, proposals)
-    except ModelAnswerError as error:
-        return by_evidence, {"usage": error.usage, "notes": {"judge": f"no judgement: {error}; evidence decided"}}
+        answer = judged(models, "judge", state["question"], proposals, remaining(state))
+    except (ModelAnswerError, TooSlowError) as error:
+        spent = error.usage if isinstance(error, ModelAnswerError) else {}
+        return by_evidence, {"usage": spent, "notes": {"judge": f"no judgement: {error}; evidence decided"}}
     return by_judge(answer.value), {"usage": answer.usage}
 
 

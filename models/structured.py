@@ -12,30 +12,41 @@ from pydantic import BaseModel
 from threadloom.models.answers import answer_text, complaint, read_answer
 from threadloom.models.chain import Answer, Failure, ask_in_turn, failure
 from threadloom.models.roles import Models
-from threadloom.state.reducers import merge_usage
+from threadloom.state.reducers import merge_usage, total_usage
 from threadloom.state.usage import Usage
 
 T = TypeVar("T", bound=BaseModel)
 ATTEMPTS = 2
 
 
-def ask(models: Models, role: str, schema: type[T], messages: Sequence[BaseMessage]) -> Answer[T]:
+def ask(
+    models: Models, role: str, schema: type[T], messages: Sequence[BaseMessage], *, most: int | None = None
+) -> Answer[T]:
     """Ask the role's models in turn for a `schema`. What does not fit is sent back once, with what is wrong.
 
-    The next model is asked after two answers that do not fit, or an error of FALL_BACK_ON. Raises ModelAnswerError
-    when none is left, or after any other error.
+    The next model is asked after two answers that do not fit, or an error of FALL_BACK_ON. `most` is how many answers
+    may be paid for at all. Raises ModelAnswerError when no model or no answer is left, or after any other error.
     """
-    return ask_in_turn(models, role, lambda name, chat: _ask_one(models, name, chat, schema, messages))
+    paid = 0
+
+    def attempt(name: str, chat: BaseChatModel) -> tuple[T | Failure, dict[str, Usage]]:
+        nonlocal paid
+        attempts = ATTEMPTS if most is None else min(ATTEMPTS, most - paid)
+        answer, usage = _ask_one(models, name, chat, schema, messages, attempts)
+        paid += total_usage(usage)["calls"]
+        return answer, usage
+
+    return ask_in_turn(models, role, attempt)
 
 
 def _ask_one(
-    models: Models, name: str, chat: BaseChatModel, schema: type[T], messages: Sequence[BaseMessage]
+    models: Models, name: str, chat: BaseChatModel, schema: type[T], messages: Sequence[BaseMessage], attempts: int
 ) -> tuple[T | Failure, dict[str, Usage]]:
     """One model's answer, or why it gave none, and what its attempts used."""
     asked = chat.with_structured_output(schema, include_raw=True)
     usage: dict[str, Usage] = {}
-    problem = ""
-    for _ in range(ATTEMPTS):
+    problem = "the budget has no room for one"
+    for _ in range(attempts):
         try:
             message: AIMessage = cast("dict[str, Any]", asked.invoke(messages))["raw"]
         except ModelError as error:

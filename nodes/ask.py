@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
+from threadloom.nodes.within import TooSlowError, within
+from threadloom.state.budget import Limits, calls_left
 from threadloom.state.reducers import merge_usage
 from threadloom.state.usage import Usage
 
@@ -15,17 +17,21 @@ T = TypeVar("T", bound=BaseModel)
 
 
 def ask_or_extract(
-    models: Models, role: str, schema: type[T], messages: list[BaseMessage]
+    models: Models, role: str, schema: type[T], messages: list[BaseMessage], rest: Limits | None = None
 ) -> tuple[T, dict[str, Usage], str]:
     """Ask the role's chain; when no model of it gives a usable answer, the extractive model does.
+
+    `rest` is what a budget leaves for it: extraction costs nothing, so it may follow where nothing is left.
 
     Returns the answer, usage by model name, and a note (empty when the role's first model answered): a run that has
     come this far is worth more with an extractive stage that says so than without one.
     """
     try:
-        answer = ask(models, role, schema, messages)
-    except ModelAnswerError as error:
+        most = calls_left(rest or {})
+        answer = within((rest or {}).get("seconds"), lambda: ask(models, role, schema, messages, most=most))
+    except (ModelAnswerError, TooSlowError) as error:
         answer = ask(models.extractive(), role, schema, messages)
         note = f"no usable answer from a language model ({error}); sentences were selected instead"
-        return answer.value, merge_usage(error.usage, answer.usage), note
+        spent = error.usage if isinstance(error, ModelAnswerError) else {}
+        return answer.value, merge_usage(spent, answer.usage), note
     return answer.value, answer.usage, answer.note

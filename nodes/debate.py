@@ -15,7 +15,9 @@ from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.extract import ReadTask, check
 from threadloom.nodes.node import Node
 from threadloom.nodes.resolve import shown
+from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.blackboard import note
+from threadloom.state.budget import Limits, calls_left, left, share
 from threadloom.state.debate import Ballot, DebateState, Proposal
 from threadloom.state.drafts import FindingDraft
 from threadloom.state.papers import Paper
@@ -60,19 +62,33 @@ class Turn(TypedDict):
     question: str
     papers: list[Paper]
     proposals: list[Proposal]
+    budget: Limits
+    """Its share of what is left."""
 
 
 def turns(debaters: Sequence[Debater], node: str) -> Callable[[DebateState], list[Send]]:
-    """Conditional edge: one `Send` for each debater, with the papers that were kept and the proposals so far."""
+    """Conditional edge: one `Send` for each debater, with the papers that were kept and the proposals so far.
+
+    Each gets an equal share of what is left of the budget before any of them speaks.
+    """
 
     def fan_out(state: DebateState) -> list[Send]:
         kept = {verdict["paper_id"] for verdict in state.get("verdicts", []) if verdict["kept"]}
         papers = [paper for paper in state.get("papers", []) if paper["id"] in kept]
         made = list(state.get("proposals", {}).values())
         asked = state["question"]
-        return [Send(node, Turn(by=one.name, question=asked, papers=papers, proposals=made)) for one in debaters]
+        part = share(remaining(state), len(debaters))
+        return [
+            Send(node, Turn(by=one.name, question=asked, papers=papers, proposals=made, budget=part))
+            for one in debaters
+        ]
 
     return fan_out
+
+
+def remaining(state: DebateState) -> Limits:
+    """What is left of the budget of a debate."""
+    return left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
 
 
 def propose(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[Turn]:
@@ -95,7 +111,7 @@ def propose(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[T
         task += "copy the sentence that supports each finding character by character."
         texts = [element("document", one["abstract"], id=one["id"], title=one["title"]) for one in papers]
         messages = prompt(task, element("question", state["question"]), *texts)
-        draft, usage, said = ask_or_extract(models(), debater.role, ProposalDraft, messages)
+        draft, usage, said = ask_or_extract(models(), debater.role, ProposalDraft, messages, state["budget"])
         made = _checked(draft, debater.name, state["question"], papers)
         notes = {f"debate {debater.name}": said} if said else {}
         if not made["answer"]:
@@ -127,9 +143,11 @@ def vote(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[Turn
         task += "others, then which one the quoted evidence supports best. Change your mind where they are right."
         messages = prompt(task, element("question", state["question"]), *map(shown, state["proposals"]))
         try:
-            answer = ask(models(), debater.role, BallotDraft, messages)
-        except ModelAnswerError as error:
-            return {"usage": error.usage, "notes": {f"vote {debater.name}": f"no vote: {error}"}}
+            most, seconds = calls_left(state["budget"]), state["budget"].get("seconds")
+            answer = within(seconds, lambda: ask(models(), debater.role, BallotDraft, messages, most=most))
+        except (ModelAnswerError, TooSlowError) as error:
+            spent = error.usage if isinstance(error, ModelAnswerError) else {}
+            return {"usage": spent, "notes": {f"vote {debater.name}": f"no vote: {error}"}}
         draft = answer.value
         if draft.choice not in authors:
             missed = f"no vote: it chose {draft.choice[:40]!r}, which nobody proposed"

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.errors import GraphBubbleUp
 
+from threadloom.state.agent import Act
 from threadloom.state.budget import Limits, Work, no_work, work_until_now
 from threadloom.state.usage import Usage
 
@@ -21,6 +22,8 @@ class Outcome(NamedTuple):
     """Why it ended early; empty when it answered by itself."""
     failed: str
     """The error that ended it; empty when none did."""
+    acts: list[Act]
+    """What its tools did to the world."""
 
     @property
     def answer(self) -> str:
@@ -54,4 +57,5 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits) -> Outcome
         work=work_until_now(done["steps"], done["seconds"]),
         stopped=last.get("stopped", ""),
         failed=failed,
+        acts=last.get("acts", []),
     )

@@ -10,6 +10,7 @@ from threadloom.models.prompts import element, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.node import Node
+from threadloom.state.budget import Limits
 from threadloom.state.drafts import PlanDraft
 from threadloom.state.research import Plan, Report, ResearchInput, ResearchState
 from threadloom.tools.papers.source import PaperSource
@@ -36,8 +37,15 @@ FRESH = {
 """What a new question begins with, whatever an earlier run of the thread left."""
 
 
-def plan_question(models: Callable[[], Models], sources: Callable[[], Sequence[PaperSource]]) -> Node[ResearchState]:
-    """Node factory. Raises pydantic.ValidationError on bad input and ValueError on a source that is not configured."""
+def plan_question(
+    models: Callable[[], Models],
+    sources: Callable[[], Sequence[PaperSource]],
+    rest: Callable[[Any], Limits] = lambda _: Limits(),
+) -> Node[ResearchState]:
+    """Node factory; `rest` says what a budget leaves, if there is one.
+
+    Raises pydantic.ValidationError on bad input and ValueError on a source that is not configured.
+    """
 
     def plan(state: ResearchState) -> dict[str, Any]:
         given = {key: state[key] for key in ResearchInput.model_fields if key in state}  # type: ignore[literal-required]  # keys of both
@@ -45,7 +53,7 @@ def plan_question(models: Callable[[], Models], sources: Callable[[], Sequence[P
         wanted = _wanted(asked.sources, [source.name for source in sources()])
         now = datetime.now(UTC)
         messages = prompt(TASK, element("question", asked.question), element("today", now.date().isoformat()))
-        draft, usage, note = ask_or_extract(models(), "planner", PlanDraft, messages)
+        draft, usage, note = ask_or_extract(models(), "planner", PlanDraft, messages, rest(state))
         return {
             **asked.model_dump(),
             **FRESH,

@@ -12,6 +12,8 @@ from threadloom.models.chain import Answer, ModelAnswerError
 from threadloom.models.prompts import element, prompt
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
+from threadloom.nodes.within import within
+from threadloom.state.budget import Limits, calls_left
 from threadloom.state.debate import Ballot, Proposal, Resolution
 
 Resolver = Callable[[Sequence[Proposal], Sequence[Ballot]], Resolution]
@@ -53,10 +55,16 @@ def by_evidence(proposals: Sequence[Proposal], ballots: Sequence[Ballot]) -> Res
     return _resolution("evidence", proposals, ballots, tally)
 
 
-def judged(models: Models, role: str, question: str, proposals: Sequence[Proposal]) -> Answer[JudgementDraft]:
-    """What a model in that role decides. Raises ModelAnswerError if it gives no usable answer, or names nobody."""
+def judged(
+    models: Models, role: str, question: str, proposals: Sequence[Proposal], rest: Limits | None = None
+) -> Answer[JudgementDraft]:
+    """What a model in that role decides, on what the budget leaves.
+
+    Raises ModelAnswerError if it gives no usable answer, or names nobody, and TooSlowError.
+    """
     task = "Decide which proposal answers the question best, by the evidence it quotes and not by its tone."
-    answer = ask(models, role, JudgementDraft, prompt(task, element("question", question), *map(shown, proposals)))
+    messages, most = prompt(task, element("question", question), *map(shown, proposals)), calls_left(rest or {})
+    answer = within((rest or {}).get("seconds"), lambda: ask(models, role, JudgementDraft, messages, most=most))
     if answer.value.choice not in {one["author"] for one in proposals}:
         raise ModelAnswerError(f"the judge chose {answer.value.choice[:40]!r}, which nobody proposed", answer.usage)
     return answer

@@ -175,6 +175,13 @@ def after_answer(rest: Limits) -> Limits:
     return cast("Limits", parts)
 
 
+def calls_left(rest: Limits) -> int | None:
+    """How many answers of a model `rest` pays for: none where any measure is used up, None where they are unlimited."""
+    counted = [rest[name] for name in ("steps", "model_calls") if name in rest]
+    gone = any(rest[name] <= 0 for name in MEASURES if name in rest)
+    return 0 if gone else min(counted, default=None)
+
+
 def raised(limits: Limits, more: Limits) -> Limits:
     """The limits after a person allowed that much more; what was not limited stays so."""
     higher = {name: limits[name] + more.get(name, 0) for name in MEASURES if name in limits}

@@ -2,12 +2,14 @@
 
 from typing import Annotated, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from threadloom.state.blackboard import Board, Conflict, add_notes
+from threadloom.state.budget import Limits, Work, add_work
 from threadloom.state.papers import Finding
 from threadloom.state.reducers import merge_keys
-from threadloom.state.research import ResearchState
+from threadloom.state.research import ResearchInput, ResearchState
 
 
 class Proposal(TypedDict):
@@ -49,9 +51,22 @@ class Resolution(TypedDict):
     reason: str
 
 
+class DebateInput(ResearchInput):
+    """What a caller gives a debate: a question as for the research graph, and limits."""
+
+    budget: Limits | None = Field(default=None, description="Limits of this run; those of the debate hold too")
+
+
 class DebateState(ResearchState):
     """The papers are found as in the research graph; what is debated is what they say."""
 
+    budget: NotRequired[Limits | None]
+    """What the caller allows."""
+    limits: NotRequired[Limits]
+    """What this run may spend: the narrower of the caller's and the debate's own."""
+    work: Annotated[Work, add_work]
+    stopped: NotRequired[str]
+    """Why not everybody could speak; empty when the budget did."""
     proposals: Annotated[dict[str, Proposal], merge_keys]
     ballots: Annotated[dict[str, Ballot], merge_keys]
     board: Annotated[Board, add_notes]

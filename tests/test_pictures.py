@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
-from threadloom.graphs import debate, handoff, parallel, react, routing, sequential, supervisor
+from threadloom.graphs import debate, goal, handoff, parallel, react, routing, sequential, supervisor
 from threadloom.tools.acting import acting
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -27,6 +27,7 @@ GRAPHS: dict[str, Any] = {
     "patterns/parallel.md": parallel.build(),
     "patterns/sequential.md": sequential.build(),
     "patterns/debate.md": debate.build(),
+    "patterns/goal.md": goal.build(),
     "patterns/handoff.md": handoff.build(),
     "patterns/supervisor.md": supervisor.build(),
 }

@@ -120,6 +120,13 @@ ENTRIES = (
         answer=_letter,
     ),
     Entry(
+        name="goal",
+        summary="Pursue a goal over a workspace of notes: plan, do, reflect, replan, until a judge says done.",
+        module="threadloom.graphs.goal",
+        example='"Collect what the library knows about mRNA vaccines and write a note comparing the trials"',
+        text="goal",
+    ),
+    Entry(
         name="supervisor",
         summary="Have a research team answer: a supervisor delegates to searcher, analyst and writer.",
         module="threadloom.graphs.supervisor",

@@ -97,6 +97,8 @@ class ToolSettings(LoomSettings):
     """Who writes, as in "Ann Example <ann@example.org>"; without it there are no mail tools."""
     drafts: Path = Path("drafts")
     """Folder for drafts of mails."""
+    notes: Path = Path("notes")
+    """Folder in which goals are pursued: what is found out is written there."""
     mail_server: SecretStr | None = None
     """smtp://user:password@host:587; without it mails are only drafted."""
     mcp: dict[str, McpSettings] = Field(default_factory=dict)

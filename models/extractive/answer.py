@@ -29,13 +29,14 @@ def answer(material: Material) -> str:
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int) -> list[str]:
-    """At most `limit` sentences of `texts` nearest to `query`, in their order; any if the query has no terms."""
+    """At most `limit` different sentences of `texts` nearest to `query`, in their order; any if it has no terms."""
     pool = [cues.heading(squeeze(one))[1] for text in texts for one in sentences(text) if not cues.instructs(one)]
     bodies = [concepts(one) for one in pool]
     weight, asked = weights(bodies), concepts(query)
-    scored = []
+    scored, seen = [], set[str]()
     for at, (one, terms) in enumerate(zip(pool, bodies, strict=True)):
         near = overlap(asked, terms, weight)
-        if (near or not asked) and len(words(one)) > 1:
+        if (near or not asked) and len(words(one)) > 1 and (bare := one.lstrip("-*• ")) not in seen:
+            seen.add(bare)
             scored.append((-(near + 0.25 * manner(one)), at, one))
     return [one for _, _, one in sorted(sorted(scored)[:limit], key=lambda item: item[1])]

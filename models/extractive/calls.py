@@ -20,6 +20,7 @@ _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|�
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
 _FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
 _SUM = re.compile(r"\d\s*[*/+^]\s*[\d(]|\d\)?\s+[-%]\s+[\d(]")
+_PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 
 Tool = Mapping[str, Any]
@@ -55,9 +56,12 @@ def best(request: str, tools: Sequence[Tool]) -> Tool:
     return max(tools, key=lambda tool: score(request, tool))
 
 
-def arguments(request: str, tool: Tool, *, forced: bool = False) -> dict[str, Any] | None:
-    """Arguments read off the request; None if a required one is not there. A forced call makes do with the request."""
-    pool = _Pool(request.replace(tool["name"], " "))
+def arguments(request: str, tool: Tool, *, forced: bool = False, content: str = "") -> dict[str, Any] | None:
+    """Arguments read off the request; None if a required one is not there. A forced call makes do with the request.
+
+    `content` is what there is to write, where an argument of that name is wanted and nothing is quoted.
+    """
+    pool = _Pool(request.replace(tool["name"], " "), content)
     required = set(tool.get("parameters", {}).get("required", []))
     found: dict[str, Any] = {}
     for name, field in _properties(tool).items():
@@ -89,8 +93,9 @@ def _spaced(name: str) -> str:
 class _Pool:
     """What a request holds that can be an argument; each number, quotation and name is used once."""
 
-    def __init__(self, request: str) -> None:
-        self.request = squeeze(request)
+    def __init__(self, request: str, content: str) -> None:
+        self.request, self.content = squeeze(request), content
+        self.paths: list[str] = _PATH.findall(request)
         self.numbers = _NUMBER.findall(request)
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
         self.named = _NAMED.findall(self.request)
@@ -119,6 +124,10 @@ class _Pool:
         if re.search(r"date|day|when", name, re.IGNORECASE):
             dated = _DATE.search(self.request)
             return dated[0] if dated else (self.request if needed else None)
+        if name == "path" and self.paths:
+            return self.paths.pop(0)
+        if name == "content" and self.content and not self.quoted:
+            return self.content
         for pool in (self.quoted, [] if _WHOLE.search(name) else self.named):
             if pool:
                 return pool.pop(0).strip()

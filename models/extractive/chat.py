@@ -19,7 +19,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from threadloom.models.extractive import calls
 from threadloom.models.extractive.answer import answer
 from threadloom.models.extractive.fill import fill
-from threadloom.models.extractive.material import read
+from threadloom.models.extractive.material import Material, read
+from threadloom.models.extractive.note import note
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -104,7 +105,7 @@ class ChatExtractive(BaseChatModel):
         if structured:
             schema = tools[0].get("parameters", {})
             return "", [_call(tools[0]["name"], fill(schema, material), messages)]
-        chosen = _chosen(material.question, tools, tool_choice, messages)
+        chosen = _chosen(material, tools, tool_choice, messages)
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
         if not chosen and tool_choice in (None, "auto") and not answered:
             likely = calls.likely(material.question, tools)
@@ -114,7 +115,7 @@ class ChatExtractive(BaseChatModel):
 
 
 def _chosen(
-    request: str,
+    material: Material,
     tools: Sequence[dict[str, Any]],
     choice: str | dict[str, Any] | bool | None,
     messages: list[BaseMessage],
@@ -122,13 +123,15 @@ def _chosen(
     """Names and arguments of the tools to call."""
     if not tools or choice == "none":
         return []
-    forced = _forced(tools, choice)
+    request, forced = material.question, _forced(tools, choice)
     if forced:
         tool = calls.best(request, forced)
         return [(tool["name"], calls.arguments(request, tool, forced=True) or {})]
     asked = max((at for at, message in enumerate(messages) if isinstance(message, HumanMessage)), default=-1)
     done = [called for message in messages[asked + 1 :] for called in _answered(message, messages)]
-    return [(tool["name"], calls.arguments(request, tool) or {}) for tool in calls.wanted(request, tools, done)]
+    wanted = calls.wanted(request, tools, done)
+    content = note(material) if wanted else ""
+    return [(tool["name"], calls.arguments(request, tool, content=content) or {}) for tool in wanted]
 
 
 def _answered(message: BaseMessage, messages: list[BaseMessage]) -> list[str]:

@@ -13,8 +13,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 _ELEMENT = re.compile(r"<(?P<tag>[A-Za-z]\w*)(?P<attributes>(?: \w+=\"[^\"<]*\")*)>\n(?P<text>[^<]*)\n</(?P=tag)>")
 _ATTRIBUTE = re.compile(r" (\w+)=\"([^\"<]*)\"")
-ASIDE = frozenset({"question", "sub_question", "today", "option", "label", "category", "instruction"})
-"""Elements that say what is asked; all others hold material."""
+ASIDE = frozenset(
+    {"question", "sub_question", "today", "option", "label", "category", "instruction", "goal", "criterion", "remark"}
+    | {"source"}
+)
+"""Elements that say what is asked, or name where it is from; all others hold material."""
 
 
 @dataclass(frozen=True)

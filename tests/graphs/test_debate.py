@@ -2,18 +2,21 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.graphs.agents import THREAD, Run, models
-from tests.servers.openai_server import Answer, OpenAIServer, error
+from tests.servers.openai_server import Answer, Hang, OpenAIServer, Reply, error
 from tests.servers.openai_server import structured as fitting
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.debate import build
 from threadloom.models.roles import Models
+from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.debate import Debater
+from threadloom.state.budget import Limits
 from threadloom.tools.library.source import LibrarySource
 
 ASKED = {"question": "Does raising the minimum wage reduce employment?"}
@@ -51,10 +54,10 @@ def plays(server: OpenAIServer, judge: Says | None = None, **debaters: tuple[Say
 def debate(request: pytest.FixtureRequest, server: OpenAIServer, saver: SQLSaver) -> Run:
     """Runs a debate of ann and bob over the bundled library, through `invoke` or `ainvoke`."""
 
-    def call(**options: Any) -> Any:
+    def call(given: Any = ASKED, **options: Any) -> Any:
         options = {"models": models(server), "sources": [LibrarySource()], "debaters": PAIR, **options}
         graph = build(**options).compile(checkpointer=saver)
-        return asyncio.run(graph.ainvoke(ASKED, THREAD)) if request.param == "async" else graph.invoke(ASKED, THREAD)
+        return asyncio.run(graph.ainvoke(given, THREAD)) if request.param == "async" else graph.invoke(given, THREAD)
 
     return call
 
@@ -111,17 +114,93 @@ def test_a_proposal_without_a_model_is_extractive_and_says_so(server: OpenAIServ
     assert state["resolution"]["choice"] == "ann"
 
 
+def everybody(server: OpenAIServer) -> None:
+    ann, bob = (proposes("It does."), votes("bob")), (proposes("It does not.", TRUE), votes("bob"))
+    plays(server, {"choice": "bob", "reason": "It quotes."}, ann=ann, bob=bob)
+
+
+@pytest.mark.parametrize("misfits", [False, True])
+def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool) -> None:
+    everybody(server)
+    if misfits:
+        server.scenario = lambda _: Reply("No idea.")
+    graph = build(models=models(server), sources=[LibrarySource()], debaters=PAIR, resolver="judge").compile()
+    for calls in range(7):
+        server.requests.clear()
+        state = graph.invoke({**ASKED, "budget": {"model_calls": calls}})
+        assert len(server.requests) <= calls
+        assert (state["resolution"]["choice"] != "", bool(state["finished_at"])) == (True, True)
+        assert bool(state["stopped"]) == (calls < 5 or misfits)  # a plan, two proposals, two votes
+        assert not state["stopped"] or state["stopped"] in state["markdown"]
+        assert misfits or calls < 6 or state["resolution"]["method"] == "judge"  # for which one is left at last
+
+
+@pytest.mark.parametrize("limit", [Limits(tokens=30), Limits(usd=0.0001), Limits(steps=3), Limits(seconds=1)])
+def test_every_limit_holds(server: OpenAIServer, debate: Run, limit: Limits) -> None:
+    everybody(server)
+    if "seconds" in limit:
+        server.scenario = lambda _: Hang()
+    state = debate(budget=limit)
+    assert len(server.requests) <= 3
+    assert "budget" in state["stopped"]
+    assert state["resolution"]["choice"]
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_after_a_crash_who_had_proposed_is_not_asked_again(
+    server: OpenAIServer, debate: Run, saver: SQLSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded, dying = threading.Event(), [True]
+    put_writes, aput_writes = saver.put_writes, saver.aput_writes
+
+    def note(writes: Any) -> None:
+        if "'author': 'ann'" in repr(writes):
+            recorded.set()
+
+    def put(config: Any, writes: Any, *rest: Any) -> None:
+        put_writes(config, writes, *rest)
+        note(writes)
+
+    async def aput(config: Any, writes: Any, *rest: Any) -> None:
+        await aput_writes(config, writes, *rest)
+        note(writes)
+
+    monkeypatch.setattr(saver, "put_writes", put)
+    monkeypatch.setattr(saver, "aput_writes", aput)
+
+    def dies(models_: Any, role: str, *rest: Any) -> Any:
+        if "You are bob" in rest[1][0].text and dying:
+            assert recorded.wait(10)
+            dying.clear()
+            raise Killed
+        return ask_or_extract(models_, role, *rest)
+
+    monkeypatch.setattr("threadloom.nodes.debate.ask_or_extract", dies)
+    everybody(server)
+    with pytest.raises(Killed):
+        debate()
+    assert len(server.requests) == 2  # the plan, and ann
+    state = debate(None)
+    assert len(server.requests) == 5
+    assert (state["resolution"]["tally"], state["stopped"]) == ({"ann": 0, "bob": 2}, "")
+    assert (state["usage"]["m"]["calls"], state["work"]["steps"]) == (5, 5)
+
+
 @pytest.mark.parametrize(
-    ("debaters", "why"),
+    ("options", "why"),
     [
-        ((), "debaters: none given"),
-        ((PAIR[0],), "debaters: only one given; a debate takes two"),
-        ((PAIR[0], PAIR[0]), "debaters: more than one is named ann"),
+        ({"debaters": ()}, "debaters: none given"),
+        ({"debaters": (PAIR[0],)}, "debaters: only one given; a debate takes two"),
+        ({"debaters": (PAIR[0], PAIR[0])}, "debaters: more than one is named ann"),
+        ({"budget": {"model_calls": 0}}, "budget: model_calls is 0, which allows nothing"),
     ],
 )
-def test_what_cannot_work_is_said_when_it_is_built(debaters: Any, why: str) -> None:
+def test_what_cannot_work_is_said_when_it_is_built(options: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        build(models=Models(), debaters=debaters)
+        build(models=Models(), **options)
 
 
 def test_without_a_language_model_each_reads_a_part_and_evidence_decides() -> None:

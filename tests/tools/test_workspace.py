@@ -244,9 +244,10 @@ def call(work: Workspace, name: str, **args: object) -> str:
 
 def test_tools(work: Workspace) -> None:
     assert (
-        call(work, "write_file", path="a/tea.md", content="Green tea\nBlack TEA\n") == "a/tea.md written: 20 characters"
+        call(work, "write_file", path="a/tea.md", content="Green tea\nBlack TEA\n")
+        == "Wrote 20 characters to a/tea.md."
     )
-    assert call(work, "append_to_file", path="a/tea.md", content="Milk\n") == "5 characters put at the end of a/tea.md"
+    assert call(work, "append_to_file", path="a/tea.md", content="Milk\n") == "Put 5 characters at the end of a/tea.md."
     assert json.loads(call(work, "list_files")) == {"files": 1, "found": ["a/tea.md (25 bytes)"]}
     assert json.loads(call(work, "search_files", words="tea")) == {
         "matches": [

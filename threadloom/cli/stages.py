@@ -109,7 +109,25 @@ def _ranked(update: Update) -> str:
     return f"{kept} of {len(update['verdicts'])} papers kept"
 
 
+def _reflected(update: Update) -> str:
+    thought = update["reflections"][-1]
+    return brief(f"{'worked' if thought['worked'] else 'failed'}, {thought['next']}: {thought['learnt']}")
+
+
+def _planned(update: Update) -> str:
+    opened = [step["task"] for step in update.get("plan", []) if step["status"] == "open"]
+    return brief("; ".join(opened) or update["stopped"])
+
+
+def _judged(update: Update) -> str:
+    return "done" if update["done"] else brief(f"not done: {update['missing']}")
+
+
 SAY: Mapping[tuple[str, str], Callable[[Update], str]] = {
+    ("goal", "plan"): _planned,
+    ("goal", "do"): lambda _: "",  # an event has said it
+    ("goal", "reflect"): _reflected,
+    ("goal", "judge"): _judged,
     ("research", "plan"): lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}",
     ("research", "search"): _searched,
     ("research", "merge"): lambda update: _count(len(update["papers"]), "different paper"),

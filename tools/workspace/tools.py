@@ -14,6 +14,8 @@ PART = 8_000
 MOST_ENTRIES = 200
 MOST_MATCHES = 50
 MOST_LINE = 200
+WRITERS = ("write_file", "append_to_file")
+NAMES = ("list_files", "read_file", *WRITERS, "search_files")
 
 _PATH = "Path in the workspace, such as notes/today.md"
 _FOLDER = "Folder to look in, such as notes; the whole workspace by default"
@@ -100,7 +102,7 @@ def _read(workspace: Workspace) -> BaseTool:
 def _write(workspace: Workspace) -> BaseTool:
     def write(path: str, content: str, replace: bool = False) -> tuple[str, Told]:
         workspace.write(path, content, replace=replace)
-        return f"{path} written: {len(content):,} characters", {"path": path}
+        return f"Wrote {len(content):,} characters to {path}.", {"path": path}
 
     return tool_of(
         write,
@@ -113,7 +115,7 @@ def _write(workspace: Workspace) -> BaseTool:
 def _append(workspace: Workspace) -> BaseTool:
     def append(path: str, content: str) -> tuple[str, Told]:
         workspace.append(path, content)
-        return f"{len(content):,} characters put at the end of {path}", {"path": path}
+        return f"Put {len(content):,} characters at the end of {path}.", {"path": path}
 
     return tool_of(
         append,

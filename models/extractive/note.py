@@ -1,0 +1,27 @@
+"""A note made of material: the sentences nearest to what is asked, as a list, with the sources they are from."""
+
+from threadloom.models.extractive.answer import NOTHING_ON_IT, best_sentences
+from threadloom.models.extractive.material import Material
+from threadloom.models.extractive.text import concepts, fold
+
+MOST = 8
+
+
+def note(material: Material) -> str:
+    """Markdown; empty where there is no goal and nothing fits.
+
+    Looks for what the goal asks too, since a task names only its own part.
+    """
+    wanted = " ".join([material.question, *(one.text for one in material.of("goal"))])
+    named = [one.text for one in material.of("source")]
+    found = [one for one in best_sentences(wanted, material.texts(), MOST) if not _is_title(one, named)]
+    said = set(concepts(" ".join(found))).intersection(concepts(wanted))
+    sources = [one for one in named if said.intersection(concepts(one))]
+    if not found:
+        return f"{NOTHING_ON_IT}\n" if material.of("goal") else ""
+    listed = ["", "Sources:", "", *(f"- {one}" for one in sources)] if sources else []
+    return "\n".join([*(f"- {one}" for one in found), *listed, "", "(extractive, no language model)", ""])
+
+
+def _is_title(sentence: str, sources: list[str]) -> bool:
+    return any(fold(source).startswith(fold(sentence).rstrip(".")) for source in sources)

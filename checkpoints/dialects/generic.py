@@ -106,7 +106,7 @@ class Dialect:
             session.execute(insert(table), row)
 
     def now(self) -> Any:
-        """An SQL expression for the time in ms since 1970, by the clock that all who use the database have in common."""
+        """An SQL expression for the time in ms since 1970, by a clock that all who use the database share."""
         return literal(time.time_ns() // 1_000_000, BigInteger)  # of this machine, for want of a common one
 
     def put_checkpoint(self, session: Session, put: Put) -> bool:  # noqa: ARG002  # for those that can

@@ -1,9 +1,9 @@
 """Storing on PostgreSQL by one statement, which is a transaction by itself: one round trip instead of seven.
 
-What such a statement does depends on what it finds: it changes the row of the thread, or locks it, only if that has the
-epoch, the fence and the head that are expected, and everything else only if there is that row. A statement that waits for the
-lock sees the row as it is then (READ COMMITTED). Where nothing was stored, the same is tried in a transaction,
-which finds out why.
+What such a statement does depends on what it finds: it changes the row of the thread, or locks it, only if that has
+the epoch, the fence and the head that are expected, and everything else only if there is that row. A statement that
+waits for the lock sees the row as it is then (READ COMMITTED). Where nothing was stored, the same is tried in a
+transaction, which finds out why.
 """
 
 from collections.abc import Mapping, Sequence

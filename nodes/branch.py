@@ -7,7 +7,6 @@ Waiting for it has two shells: `ainvoke` must not hold a thread of the event loo
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -89,7 +88,8 @@ class RunBranch(Runnable[ParallelState, dict[str, Any]]):
         """Wait for the branch in the thread of its task."""
         race = self._races.of(input["run"])
         leg = _start(self._branch, input["question"], race)
-        wait([leg.outcome], self._branch.deadline)
+        with suppress(TimeoutError):
+            leg.outcome.exception(self._branch.deadline)
         return _ended(self._branch, leg, race)
 
     async def ainvoke(self, input: ParallelState, config: RunnableConfig | None = None, **_: Any) -> dict[str, Any]:  # noqa: A002, ARG002 - as in Runnable

@@ -95,6 +95,22 @@ def test_an_answer_goes_to_stdout_and_what_happens_to_stderr(cli: Cli, model: Op
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "told"),
+    [
+        ("supervisor", f"How do CRISPR guides find their target{' and cut it there' * 5}?", "searcher: done"),
+        ("handoff", "The app crashes when I sync.", "triage → tier1"),
+        ("parallel", "Which orders are late?", "calendar: not available (0.0 s) no calendar is set"),
+        ("routing", "My card was declined!!", "billing: has an answer"),
+        ("debate", "Does raising the minimum wage reduce employment?", "advocate by evidence"),
+    ],
+)
+def test_what_happens_is_told_in_lines_that_fit_the_screen(cli: Cli, name: str, typed: str, told: str) -> None:
+    lines = cli("run", name, typed).err.splitlines()
+    assert any(told in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 def test_tokens_are_shown_at_a_terminal(cli: Cli, model: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=200)
     shown: list[str] = []

@@ -64,7 +64,7 @@ RUNS: dict[str, tuple[str, dict[str, Any], list[tuple[str, Any]], str]] = {
     "handoff": ("Zebras stole my hat.", {}, [("reply", {"text": "We look for it."})], "We look for it."),
     "debate": ("Does raising the minimum wage reduce employment?", {}, [], "## How it was decided"),
 }
-"""Graph to what it is asked, its other inputs, the questions it asks with what a person answers, and part of the end."""
+"""Graph to what it is asked, its other inputs, the questions it asks with the answers, and part of its result."""
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -88,7 +88,9 @@ async def test_a_run_is_streamed_asks_and_comes_to_its_end(
     modes: set[str] = set()
     going: dict[str, Any] = {"input": {**GRAPHS[name].given(typed), **more}}
     for kind, answer in [*questions, ("", None)]:
-        async for part in client.runs.stream(thread, name, stream_mode=["updates", "custom", "messages-tuple"], **going):
+        async for part in client.runs.stream(
+            thread, name, stream_mode=["updates", "custom", "messages-tuple"], **going
+        ):
             assert part.event != "error", part.data
             modes.add(part.event)
         state: Any = await client.threads.get_state(thread)

@@ -3,16 +3,21 @@
 from threadloom.models.extractive.text import fold, words
 
 _HELLO = frozenset(
-    "hello hi hey hiya howdy greetings welcome morning afternoon evening hallo hola bonjour ciao salut servus moin".split()
+    ("hello", "hi", "hey", "hiya", "howdy", "greetings", "welcome", "morning", "afternoon", "evening")
+    + ("hallo", "hola", "bonjour", "ciao", "salut", "servus", "moin")
 )
 _THANKS = frozenset(
-    "thanks thank thx ty cheers bye goodbye farewell merci danke gracias grazie obrigado obrigada".split()
+    ("thanks", "thank", "thx", "ty", "cheers", "bye", "goodbye", "farewell")
+    + ("merci", "danke", "gracias", "grazie", "obrigado", "obrigada")
 )
 _BESIDE = frozenset(
-    "a again all an and anyone are can day do everyone fixed for fine glad good got great have help helped how i is it "
-    "its just lovely lot lots me much my need nice now of ok okay perfect please question really so solved some "
-    "somebody someone team that thats the there this to today very was well with worked works you your".split()
+    ("a", "again", "all", "an", "and", "are", "can", "day", "do", "everyone", "fixed", "for", "fine", "glad", "good")
+    + ("got", "great", "have", "help", "helped", "how", "i", "is", "it", "its", "just", "lovely", "lot", "lots", "me")
+    + ("much", "my", "need", "nice", "now", "of", "ok", "okay", "perfect", "please", "question", "really", "so")
+    + ("solved", "some", "team", "that", "thats", "the", "there", "this", "to", "today", "very", "was", "well", "with")
+    + ("worked", "works", "you", "your")
 )
+"""What may stand beside them; "not", "but" and "nothing" may not."""
 _MOST = 15
 """Words; who writes more says something."""
 GREETING = "Hello. What can I help you with?"

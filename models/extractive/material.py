@@ -86,7 +86,7 @@ def _result(message: ToolMessage) -> str:
 
 
 def _told(item: object) -> str:
-    """The text of an item of a list: of an object its values in words, without ids, addresses, and a title over more."""
+    """The text of an item of a list: of an object what it says: no ids, no addresses, no title over more."""
     if not isinstance(item, dict):
         return str(item)
     told = {key: part.strip() for key, part in item.items() if isinstance(part, str) and " " in part.strip()}

@@ -16,6 +16,7 @@ from threadloom.state.answers import RouteAnswer
 from threadloom.state.budget import Limits, Stopwatch, checked, narrower
 from threadloom.state.drafts import RouteDraft, RoutesDraft
 from threadloom.state.routing import Route, RoutingState
+from threadloom.state.usage import Usage
 
 TASK = (
     "Say which of the options handle the message. Most messages need one; a message that asks for several things needs "
@@ -38,7 +39,8 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
         # A share of somebody else's budget may well be 0: then the handlers say so.
         limits = narrower(budget, checked(state.get("budget") or {}, least=0))
         routes: list[Route] = []
-        usage, note = {}, ""
+        usage: dict[str, Usage] = {}
+        note = ""
         if not courtesy(text):
             messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
             draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages)

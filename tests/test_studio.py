@@ -26,7 +26,7 @@ def mail() -> Iterator[SmtpServer]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, mail: SmtpServer) -> Iterator[LangGraphServer]:
-    settings = {
+    settings: dict[str, Any] = {
         "THREADLOOM_MAIL_FROM": "desk@example.org",
         "THREADLOOM_MAIL_SERVER": f"smtp://127.0.0.1:{mail.port}",
         "THREADLOOM_READ_DATABASE": f"sqlite:///{ROOT / 'examples' / 'office.sqlite'}",

@@ -16,6 +16,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy, Send
 
+from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes.approve import approve_call
@@ -25,8 +26,9 @@ from threadloom.nodes.choose import Chooser, always
 from threadloom.nodes.conclude import conclude
 from threadloom.nodes.history import unanswered
 from threadloom.nodes.more import ask_for_more
+from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.think import think
-from threadloom.nodes.tool import SECONDS, by_name, run_tool
+from threadloom.nodes.tool import SECONDS, CallTask, by_name, run_tool
 from threadloom.state.agent import AgentInput, AgentState
 from threadloom.state.budget import Limits, checked, standing
 from threadloom.tools.acting import acts
@@ -76,11 +78,11 @@ def build(
     if known and "usd" in budget and isinstance(role, str):
         require_prices(known, [role])
     asks, reviewed = at_limit == "ask", [tool for tool in tools if review(tool)]
-    graph: Agent = StateGraph(AgentState, input_schema=AgentInput)
+    graph: Agent = AtOnce(AgentState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, [role] if isinstance(role, str) else []))
     turn = think(get_models, choose, prompt, tools, name=name, window=window, asks=asks)
     graph.add_node("model", turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
-    graph.add_node("tool", run_tool(tools, timeout=timeout))
+    graph.add_node("tool", OwnThread(run_tool(tools, timeout=timeout), "tool"), input_schema=CallTask)
     graph.add_node("conclude", conclude)
     stops = {"more": ask_for_more} if asks else {}
     stops |= {"approve": approve_call(reviewed)} if reviewed else {}

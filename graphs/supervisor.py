@@ -133,7 +133,7 @@ def account(state: TeamState) -> dict[str, Any]:
 
 def research_team(models: Models | None = None) -> list[Member]:
     """A searcher with the project's tools for papers, an analyst who calculates, and a writer. Raises ConfigError."""
-    searcher = react.build(models=models, tools=react.ready_tools(), name="searcher", role="searcher")
+    searcher = react.build(models=models, tools=react.paper_tools(), name="searcher", role="searcher")
     analyst = react.build(models=models, tools=[calculator_tool()], prompt=ANALYST, name="analyst", role="analyst")
     return [
         Member(

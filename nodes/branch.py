@@ -22,7 +22,7 @@ from threadloom.nodes.race import Leg, NotNeededError, Race, Races
 from threadloom.nodes.within import TooSlowError, begun, too_slow
 from threadloom.state.parallel import Missing, ParallelState, Part, Why
 from threadloom.state.usage import Usage
-from threadloom.tools.answer import capped
+from threadloom.tools.answer import MOST, capped
 from threadloom.tools.text import clipped, text
 
 SECONDS = 20.0
@@ -118,7 +118,9 @@ def _start(branch: Branch, question: str, race: Race) -> Leg:
 def _checked(found: Found | str) -> Found:
     """What can be stored: bounded text and plain JSON. Raises TypeError, ValueError for anything else."""
     found = Found(found) if isinstance(found, str) else found
-    json.dumps([found.sources, dict(found.facts)], allow_nan=False)
+    kept = json.dumps([found.sources, dict(found.facts)], allow_nan=False) if found.sources or found.facts else ""
+    if len(kept) > MOST:
+        raise ValueError(f"its sources and facts take {len(kept):,} characters; at most {MOST:,} are kept")
     return found
 
 

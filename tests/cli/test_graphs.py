@@ -185,12 +185,13 @@ def test_what_does_not_fit_is_one_line_before_there_is_a_thread(
     [
         (["run", "reakt", "hello"], "did you mean react"),
         (["run", "react", "hello", "--usd", "0"], "usd is 0"),
+        (["run", "sequential", "tea", "--to", "ann@"], "to: 'ann@' is no mail address"),
         (["run", "react", "hello", "--steps", "few"], "steps"),
         (["run", "react", "--input", '{"messages": [{"role": "nobody"}]}'], "nobody"),
         (["run", "react", "--input", '{"messages": []}'], "messages"),
     ],
 )
-def test_bad_usage_of_an_agent_is_one_line(cli: Cli, words: list[str], says: str) -> None:
+def test_bad_usage_of_a_graph_is_one_line(cli: Cli, words: list[str], says: str) -> None:
     ended = cli(*words)
     assert (ended.code, ended.out, len(ended.err.strip().splitlines())) == (2, "", 1)
     assert says in ended.err

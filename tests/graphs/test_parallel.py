@@ -102,6 +102,14 @@ def test_every_part_and_every_gap_reaches_the_answer(ask: Ask) -> None:
     assert told.wait(LONG), "one that was given up is told so"
 
 
+def test_5_mb_of_a_branch_are_cut_or_refused(ask: Ask) -> None:
+    much = "x" * 5_000_000
+    state = ask(says("a", much), says("b", fact=much))
+    assert len(state["parts"]["a"]["text"]) < 31_000
+    assert "at most 30,000 are kept" in state["missing"]["b"]["reason"]
+    assert len(state["answer"]) < 70_000
+
+
 @pytest.mark.parametrize("branches", [3, 50])
 def test_all_branches_run_at_once(ask: Ask, branches: int) -> None:
     meeting = Barrier(branches)

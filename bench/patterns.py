@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from operator import or_
 from typing import Annotated, Any
 
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode, tools_condition
 from typing_extensions import TypedDict
 
 from bench.measure import Figure, interleaved, timed
 from bench.peers import Peer
 from bench.scale import Scale
-from threadloom.graphs import parallel, sequential
+from threadloom.graphs import parallel, react, sequential
 from threadloom.nodes.branch import SECONDS, Branch
 from threadloom.nodes.step import Step
 
@@ -80,7 +86,49 @@ def _fan_out() -> Pair:
     return ours, graph, {"question": "green tea"}, 3
 
 
-PATTERNS: Mapping[str, Callable[[], Pair]] = {"sequential": _chain, "parallel": _fan_out}
+class Looking(BaseChatModel):
+    """A model that takes no time: it calls the tool so many times, then answers."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "looking"
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:  # noqa: ARG002 - as in BaseChatModel
+        """It knows its tool."""
+        return self
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        done = sum(message.type == "tool" for message in messages)
+        calls = [{"name": "look", "args": {"at": done}, "id": str(done)}] if done < STEPS else []
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("" if calls else "Done.", tool_calls=calls))])
+
+
+@tool
+def look(at: int) -> str:
+    """Look at something."""
+    return str(at)
+
+
+def _loop() -> Pair:
+    model, tools, pool, graph = Looking(), ToolNode([look]), ThreadPoolExecutor(1), StateGraph(MessagesState)
+
+    def think(state: MessagesState) -> dict[str, Any]:
+        # As ours: neither model nor tool may hang.
+        return {"messages": [pool.submit(copy_context().run, model.invoke, state["messages"]).result(SECONDS)]}
+
+    def act(state: MessagesState) -> Any:
+        return pool.submit(copy_context().run, tools.invoke, state).result(SECONDS)
+
+    graph.add_node("model", think)
+    graph.add_node("tool", act)
+    graph.add_edge(START, "model")
+    graph.add_conditional_edges("model", tools_condition, {"tools": "tool", END: END})
+    graph.add_edge("tool", "model")
+    ours = react.build(model=model, tools=[look])
+    return ours, graph, {"messages": [{"role": "user", "content": "Look."}]}, 2 * STEPS + 1
+
+
+PATTERNS: Mapping[str, Callable[[], Pair]] = {"sequential": _chain, "parallel": _fan_out, "agent loop": _loop}
 
 
 def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # savers are not compared here

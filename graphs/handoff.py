@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite, RetryPolicy, Send
 
+from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes.begin import begin, require_prices
@@ -22,6 +23,7 @@ from threadloom.nodes.choose import always
 from threadloom.nodes.conclude import answered, conclude
 from threadloom.nodes.handoff import Peer, hand_over, handoff_tools, passing_on, person, told, view
 from threadloom.nodes.node import Node
+from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.team import check_names
 from threadloom.nodes.think import think
 from threadloom.nodes.tool import CallTask, by_name, run_tool
@@ -63,11 +65,11 @@ def build(*, models: Models | None = None, peers: Sequence[Peer] | None = None, 
     if models and "usd" in budget:
         require_prices(models, roles)
     handing = {peer.name: handoff_tools(peer, known) for peer in peers}
-    graph: Peers = StateGraph(HandoffState, input_schema=AgentInput)
+    graph: Peers = AtOnce(HandoffState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles, {"handoffs": Overwrite([])}))
     for peer in peers:
         _add(graph, peer, handing[peer.name], get_models)
-    graph.add_node("tool", _tools_of(peers, handing))
+    graph.add_node("tool", OwnThread(_tools_of(peers, handing), "tool"), input_schema=PeerTask)
     graph.add_node("handoff", hand_over(handing))
     graph.add_node("conclude", conclude)
 

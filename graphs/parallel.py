@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Overwrite
 
+from threadloom.graphs.at_once import AtOnce
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes.branch import Branch, RunBranch
 from threadloom.nodes.briefing import from_settings
@@ -24,20 +24,8 @@ from threadloom.nodes.combine import Compose, Resolver, combine, unresolved, wri
 from threadloom.nodes.race import Policy, Races, needed
 from threadloom.state.parallel import ParallelInput, ParallelState
 
-
-class FanOut(StateGraph[ParallelState, None, Any, ParallelState]):
-    """A graph that is compiled so that all of its branches run at once.
-
-    `invoke` runs cores + 4 tasks at once unless `max_concurrency` says more: 50 branches would take their turns.
-    """
-
-    def __init__(self, branches: int) -> None:
-        super().__init__(ParallelState, input_schema=ParallelInput)
-        self._at_once = branches + 4  # LangGraph stores results through the same threads
-
-    def compile(self, *args: Any, **options: Any) -> CompiledStateGraph[ParallelState, None, Any, ParallelState]:
-        """As any StateGraph; a `max_concurrency` of the run's config still holds."""
-        return super().compile(*args, **options).with_config(max_concurrency=self._at_once)
+FanOut = StateGraph[ParallelState, None, Any, ParallelState]
+"""Its input is a mapping that fits `ParallelInput`; the type is Any so that callers may write a plain dict."""
 
 
 def build(
@@ -63,7 +51,7 @@ def build(
     _check(branches)
     enough = needed(policy, len(branches))
     races, names = Races(len(branches), enough), [branch.name for branch in branches]
-    graph = FanOut(len(branches))
+    graph: FanOut = AtOnce(ParallelState, input_schema=ParallelInput, tasks=len(branches))
     graph.add_node("begin", begin)
     graph.add_node("combine", combine(names, enough, races, resolve, compose or written(get_models)))
     graph.add_edge(START, "begin")
@@ -75,19 +63,19 @@ def build(
     return graph
 
 
-def begin(state: ParallelState) -> dict[str, Any]:  # noqa: ARG001 - a node
-    """Start a run without what an earlier one on the thread left."""
-    return {
-        "run": uuid4().hex,
-        "parts": Overwrite({}),
-        "missing": Overwrite({}),
-        "usage": Overwrite({}),
-        "notes": Overwrite({}),
-        "conflicts": [],
-        "unmet": "",
-        "answer": "",
-        "finished_at": None,
-    }
+FRESH: dict[str, Any] = {
+    **dict.fromkeys(("parts", "missing", "usage", "notes"), Overwrite({})),
+    "conflicts": [],
+    "unmet": "",
+    "answer": "",
+    "finished_at": None,
+}
+"""What a run begins with."""
+
+
+def begin(state: ParallelState) -> dict[str, Any]:
+    """Start a run without what an earlier one on the thread left; nothing else is written, since writes cost time."""
+    return {"run": uuid4().hex, **{key: empty for key, empty in FRESH.items() if state.get(key)}}
 
 
 def _check(branches: Sequence[Branch]) -> None:

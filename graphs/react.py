@@ -7,6 +7,7 @@ The loop ends when the model answers, when the budget ends, or when it gets nowh
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy, Send
 
+from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes.approve import approve_call
@@ -25,14 +27,21 @@ from threadloom.nodes.choose import Chooser, always
 from threadloom.nodes.conclude import conclude
 from threadloom.nodes.history import unanswered
 from threadloom.nodes.more import ask_for_more
+from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.think import think
-from threadloom.nodes.tool import SECONDS, by_name, run_tool
+from threadloom.nodes.tool import SECONDS, CallTask, by_name, run_tool
 from threadloom.state.agent import AgentInput, AgentState
 from threadloom.state.budget import Limits, checked, standing
 from threadloom.tools.acting import acts
-from threadloom.tools.papers.catalogue import configured
+from threadloom.tools.calculator import calculator_tool
+from threadloom.tools.catalogue import configured
+from threadloom.tools.pages.tool import page_reader, page_tool
+from threadloom.tools.papers.catalogue import configured as sources
 from threadloom.tools.papers.tool import paper_tool
-from threadloom.tools.settings import load_source_settings
+from threadloom.tools.settings import ToolSettings, WebSettings, load_source_settings
+from threadloom.tools.web.catalogue import configured as search_of
+from threadloom.tools.web.search import SearchError
+from threadloom.tools.web.tool import web_tool
 
 Agent = StateGraph[AgentState, None, Any, AgentState]
 """Its input is a mapping that fits `AgentInput`; the type is Any so that callers may write a plain dict."""
@@ -76,11 +85,11 @@ def build(
     if known and "usd" in budget and isinstance(role, str):
         require_prices(known, [role])
     asks, reviewed = at_limit == "ask", [tool for tool in tools if review(tool)]
-    graph: Agent = StateGraph(AgentState, input_schema=AgentInput)
+    graph: Agent = AtOnce(AgentState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, [role] if isinstance(role, str) else []))
     turn = think(get_models, choose, prompt, tools, name=name, window=window, asks=asks)
     graph.add_node("model", turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
-    graph.add_node("tool", run_tool(tools, timeout=timeout))
+    graph.add_node("tool", OwnThread(run_tool(tools, timeout=timeout), "tool"), input_schema=CallTask)
     graph.add_node("conclude", conclude)
     stops = {"more": ask_for_more} if asks else {}
     stops |= {"approve": approve_call(reviewed)} if reviewed else {}
@@ -128,8 +137,17 @@ def _route(reviewed: Sequence[BaseTool], *, asks: bool) -> Callable[[AgentState]
 
 def ready_tools() -> list[BaseTool]:
     """The project's own tools, as the settings have them. Raises ConfigError."""
+    web = WebSettings()
+    found = [*paper_tools(), calculator_tool(), *configured(ToolSettings()), page_tool(page_reader(web))]
+    with suppress(SearchError):  # none is installed, or it is switched off
+        found.append(web_tool(search_of(web)))
+    return found
+
+
+def paper_tools() -> list[BaseTool]:
+    """A search in each source of papers, as the settings have them. Raises ConfigError."""
     settings = load_source_settings()
-    return [paper_tool(source, settings.deadline) for source in configured(settings)]
+    return [paper_tool(source, settings.deadline) for source in sources(settings)]
 
 
 graph: Any = build().compile(name="react")

@@ -18,6 +18,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from threadloom.graphs.support import desk
+from threadloom.models.extractive.courtesy import courtesy
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes.escalate import ask_what_to_do, check
 from threadloom.nodes.handler import ATTEMPTS, Handler, checked_handlers, guarded, to_handlers
@@ -78,7 +79,7 @@ def build(
     graph.add_node("respond", respond)
 
     graph.add_edge(START, "classify")
-    graph.add_conditional_edges("classify", _after_classify(least, doubt), [doubt, *names, "mood"])
+    graph.add_conditional_edges("classify", _after_classify(least, doubt), [doubt, *names, "mood", "respond"])
     again = [doubt] if at_doubt == "ask" else []
     graph.add_conditional_edges(doubt, _after_doubt, [*again, *names, "mood"])
     for name in (*names, "mood"):
@@ -107,6 +108,8 @@ def _visits(state: RoutingState) -> list[Send | str]:
 
 def _after_classify(least: float, doubt: str) -> Callable[[RoutingState], list[Send | str] | str]:
     def route(state: RoutingState) -> list[Send | str] | str:
+        if courtesy(str(state["messages"][-1].text)):
+            return "respond"
         return doubt if in_doubt(state["routes"], least) else _visits(state)
 
     return route

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, cast
 
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 from typing_extensions import TypedDict
@@ -18,7 +19,9 @@ from typing_extensions import TypedDict
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes import letter
+from threadloom.nodes.compensate import acting, begin, compensate, left
 from threadloom.nodes.step import Step, plain, types
+from threadloom.state.chain import TakenBack
 from threadloom.state.letter import LetterInput
 from threadloom.tools.library.retriever import LibraryRetriever
 from threadloom.tools.mail.send import MailServer
@@ -37,8 +40,11 @@ def build(steps: Sequence[Step] | None = None, *, input: Any = LetterInput) -> C
     everything as the settings have it, unless given. Raises ValueError for steps that do not fit together.
     """
     steps = letter_steps() if steps is None else list(steps)
-    state = _state(steps, input)
+    can_be_taken_back = any(step.compensate for step in steps)
+    state = _state(steps, input, TakenBack if can_be_taken_back else None)
     graph: Chain = StateGraph(state, input_schema=input)
+    if can_be_taken_back:
+        return _with_compensation(graph, steps, state)
     for step in steps:
         retry = RetryPolicy(retry_on=passing, max_attempts=2)
         graph.add_node(step.name, step.checked(), input_schema=step.takes, retry_policy=retry)
@@ -50,6 +56,42 @@ def build(steps: Sequence[Step] | None = None, *, input: Any = LetterInput) -> C
         else:
             graph.add_conditional_edges(step.name, step.then, list(step.to))
     return graph
+
+
+def abandon(chain: Any, config: RunnableConfig, reason: str) -> Any:
+    """Give up the run of a compiled chain, wherever it stands: what its steps did is taken back, the last first.
+
+    Returns the state, whose `compensated` says what could not be. Raises ValueError for a chain none of whose steps
+    can be taken back.
+    """
+    if "compensate" not in chain.nodes:
+        raise ValueError("no step of this chain can be taken back: give it a compensate")
+    return chain.invoke(None, chain.update_state(config, {"abandoned": reason}, as_node="begin"))
+
+
+def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any) -> Chain:
+    """Every step may end at `compensate`, which takes one step back a visit."""
+    names = [*(step.name for step in steps), END]
+    graph.add_node("begin", begin)
+    graph.add_node("compensate", compensate(steps))
+    graph.add_edge(START, "begin")
+    graph.add_conditional_edges("begin", _unless_abandoned(state, None, names[0]), [names[0], "compensate", END])
+    for step, after in zip(steps, names[1:], strict=True):
+        graph.add_node(step.name, acting(step), input_schema=step.takes)
+        to = [*(step.to or [after]), "compensate", END]
+        graph.add_conditional_edges(step.name, _unless_abandoned(state, step.then, after), to)
+    graph.add_conditional_edges("compensate", _unless_abandoned(state, None, END), ["compensate", END])
+    return graph
+
+
+def _unless_abandoned(state: Any, then: Callable[[Any], str] | None, after: str) -> Callable[[Any], str]:
+    def route(state: Any) -> str:
+        if state["abandoned"]:
+            return "compensate" if left(state) else END
+        return then(state) if then else after
+
+    route.__annotations__["state"] = state  # else LangGraph shows it what the step takes
+    return route
 
 
 def letter_steps(
@@ -95,14 +137,20 @@ def _after_approval(state: Any) -> str:
     return "write" if state["decisions"]["mail"]["action"] == "respond" else "send"
 
 
-def _state(steps: Sequence[Step], input_: Any) -> Any:
-    """The TypedDict of all that is given. Raises ValueError, naming the step, for what does not fit together."""
+def _state(steps: Sequence[Step], input_: Any, own: Any = None) -> Any:
+    """The TypedDict of all that is given. Raises ValueError, naming the step, for what does not fit together.
+
+    `own` is what the chain itself adds: then it has nodes of its own, too.
+    """
+    taken = {"", START, END, *(("begin", "compensate") if own else ())}
     if not steps:
         raise ValueError("steps: none given")
     names = Counter(step.name for step in steps)
-    if twice := [name for name, count in names.items() if count > 1 or name in {"", START, END}]:
-        raise ValueError(f"steps: {twice[0]!r} cannot be the name of several, or of one that LangGraph has itself")
+    if twice := [name for name, count in names.items() if count > 1 or name in taken]:
+        raise ValueError(f"steps: {twice[0]!r} cannot be the name of several, or of one that the graph has itself")
     known, origin = dict(types(input_)), dict.fromkeys(types(input_), "the input")
+    for key, kind in types(own).items() if own else ():
+        known[key], origin[key] = kind, "the chain"
     for step in steps:
         if gone := sorted(step.needs() - known.keys()):
             raise ValueError(

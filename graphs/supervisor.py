@@ -14,13 +14,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite, RetryPolicy, Send
 
 from threadloom.graphs import react
+from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, load_models
-from threadloom.nodes.assign import relay, specialist, to_specialists
+from threadloom.nodes.assign import Assignment, relay, specialist, to_specialists
 from threadloom.nodes.begin import begin, require_prices
 from threadloom.nodes.choose import always
 from threadloom.nodes.conclude import answered, conclude
 from threadloom.nodes.node import Node
+from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.team import Member, check_names, request_tools
 from threadloom.nodes.think import think
 from threadloom.state.agent import AgentInput, AgentState
@@ -65,12 +67,12 @@ def build(
     if models and "usd" in budget:
         require_prices(models, [role])
     tools = request_tools(team)
-    graph: Supervisor = StateGraph(TeamState, input_schema=AgentInput)
+    graph: Supervisor = AtOnce(TeamState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, [role], {"delegations": Overwrite({}), "conflicts": []}))
     turn = think(get_models, always(role), _told(prompt), list(tools.values()), window=window)
     lead = planning(turn, otherwise=relay(team, tools), plans=lambda: not get_models().is_extractive(role))
     graph.add_node("model", lead, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
-    graph.add_node("specialist", specialist(team, tools))
+    graph.add_node("specialist", OwnThread(specialist(team, tools), "specialist"), input_schema=Assignment)
     graph.add_node("conclude", account)
 
     graph.add_edge(START, "begin")
@@ -131,7 +133,7 @@ def account(state: TeamState) -> dict[str, Any]:
 
 def research_team(models: Models | None = None) -> list[Member]:
     """A searcher with the project's tools for papers, an analyst who calculates, and a writer. Raises ConfigError."""
-    searcher = react.build(models=models, tools=react.ready_tools(), name="searcher", role="searcher")
+    searcher = react.build(models=models, tools=react.paper_tools(), name="searcher", role="searcher")
     analyst = react.build(models=models, tools=[calculator_tool()], prompt=ANALYST, name="analyst", role="analyst")
     return [
         Member(

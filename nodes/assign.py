@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessa
 from langchain_core.tools import BaseTool
 from langgraph.types import Send
 
+from threadloom.models.extractive.courtesy import courtesy
 from threadloom.models.prompts import element
 from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.calls import to_calls
@@ -63,7 +64,7 @@ def specialist(team: Sequence[Member], tools: Mapping[str, BaseTool]) -> Node[As
             return {"messages": [refusal]}
         member, args = members[call["name"]], call["args"]
         outcome = delegate(member.agent, [HumanMessage(_brief(member, args, state["board"]))], state["budget"])
-        key, text = args.get("key") or member.name, outcome.answer.strip()
+        key, text = args.get("key") or member.name, capped(outcome.answer.strip())
         done = _record(member, args, state, outcome, key if text else "")
         emit("delegation_ended", to=member.name, id=call["id"], status=done["status"], reason=done["reason"])
         return {
@@ -111,16 +112,18 @@ def _result(call: ToolCall, done: Delegation, text: str) -> ToolMessage:
 def relay(team: Sequence[Member], tools: Mapping[str, BaseTool]) -> Node[TeamState]:
     """Node factory: a supervisor without a language model, which cannot plan.
 
-    It asks each member once, in the order of the team, with the result before; the last result is its answer.
+    It asks each member once, in the order of the team, with the result before; the last result is its answer. A
+    greeting needs no team.
     """
 
     def turn(state: TeamState) -> dict[str, Any]:
         done = list(state.get("delegations", {}).values())
         found = [one["note"] for one in done if one["note"]]
-        message = AIMessage(_last_word(state, found), id=str(uuid4()))
-        for member in team:
+        asked = next(one.text for one in reversed(state["messages"]) if isinstance(one, HumanMessage))
+        polite = courtesy(asked)
+        message = AIMessage(polite or _last_word(state, found), id=str(uuid4()))
+        for member in () if polite else team:
             if member.name not in [one["to"] for one in done]:
-                asked = next(one.text for one in reversed(state["messages"]) if isinstance(one, HumanMessage))
                 args = {"request": asked, "notes": found[-1:]}
                 call = ToolCall(name=tools[member.name].name, args=args, id=f"call_{uuid4().hex}", type="tool_call")
                 message = AIMessage("", tool_calls=[call], id=message.id)

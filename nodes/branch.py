@@ -7,7 +7,6 @@ Waiting for it has two shells: `ainvoke` must not hold a thread of the event loo
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -23,7 +22,7 @@ from threadloom.nodes.race import Leg, NotNeededError, Race, Races
 from threadloom.nodes.within import TooSlowError, begun, too_slow
 from threadloom.state.parallel import Missing, ParallelState, Part, Why
 from threadloom.state.usage import Usage
-from threadloom.tools.answer import capped
+from threadloom.tools.answer import MOST, capped
 from threadloom.tools.text import clipped, text
 
 SECONDS = 20.0
@@ -89,7 +88,8 @@ class RunBranch(Runnable[ParallelState, dict[str, Any]]):
         """Wait for the branch in the thread of its task."""
         race = self._races.of(input["run"])
         leg = _start(self._branch, input["question"], race)
-        wait([leg.outcome], self._branch.deadline)
+        with suppress(TimeoutError):
+            leg.outcome.exception(self._branch.deadline)
         return _ended(self._branch, leg, race)
 
     async def ainvoke(self, input: ParallelState, config: RunnableConfig | None = None, **_: Any) -> dict[str, Any]:  # noqa: A002, ARG002 - as in Runnable
@@ -118,7 +118,9 @@ def _start(branch: Branch, question: str, race: Race) -> Leg:
 def _checked(found: Found | str) -> Found:
     """What can be stored: bounded text and plain JSON. Raises TypeError, ValueError for anything else."""
     found = Found(found) if isinstance(found, str) else found
-    json.dumps([found.sources, dict(found.facts)], allow_nan=False)
+    kept = json.dumps([found.sources, dict(found.facts)], allow_nan=False) if found.sources or found.facts else ""
+    if len(kept) > MOST:
+        raise ValueError(f"its sources and facts take {len(kept):,} characters; at most {MOST:,} are kept")
     return found
 
 

@@ -1,6 +1,6 @@
 """The three branches of a briefing: the web, a database, calendars; each says so if it is not there.
 
-A model words the query and picks the days. Without one a table is picked by its words, and days by what is written.
+A model words the query and picks the days. Without one rows are picked by their words, and days by what is written.
 """
 
 import re
@@ -17,14 +17,14 @@ from threadloom.models.roles import Models
 from threadloom.models.settings import ConfigError
 from threadloom.models.structured import ask
 from threadloom.nodes.branch import Branch, Found, UnavailableError
-from threadloom.tools.answer import shown
+from threadloom.nodes.rows import by_words, listed
 from threadloom.tools.calendar import event
 from threadloom.tools.calendar.diary import CalendarError, Diary
 from threadloom.tools.calendar.tool import Days
 from threadloom.tools.database.errors import DatabaseReadError
-from threadloom.tools.database.reader import Database, Rows
+from threadloom.tools.database.reader import Database
 from threadloom.tools.database.schema import describe
-from threadloom.tools.fulltext import search_words, stems
+from threadloom.tools.fulltext import search_words
 from threadloom.tools.settings import ToolSettings, WebSettings
 from threadloom.tools.web.catalogue import configured
 from threadloom.tools.web.search import SearchError, WebSearch
@@ -57,20 +57,20 @@ def web(search: Callable[[], WebSearch], deadline: float = 20.0) -> Branch:
 
 
 def database(get: Callable[[], Database], models: Callable[[], Models], deadline: float = 20.0) -> Branch:
-    """Rows that a model's SELECT finds; without a model those of the table whose words fit best."""
+    """Rows that a model's SELECT finds; without a model those whose words fit."""
 
     def work(question: str, stop: Event) -> Found:
         known = available(get)
-        description = describe(known)
-        material = prompt(SQL_TASK, element("question", question), element("database", description))
+        material = prompt(SQL_TASK, element("question", question), element("database", describe(known)))
         answer, note = asked(models(), Sql, material)
         if stop.is_set():
             return Found("")
-        sql = answer.value.sql if answer else _by_words(question, description, known)
-        if not sql:
-            return Found("No table has to do with the question.", note=note)
-        usage = answer.usage if answer else {}
-        return Found(_table(known.query(sql, MOST_ROWS)), [sql], usage=usage, note=note)
+        if answer:
+            sql = answer.value.sql
+            return Found(listed(known.query(sql, MOST_ROWS)), [sql], usage=answer.usage, note=note)
+        picked = by_words(question, known)
+        told = "\n\n".join(one.text for one in picked) or "No table has to do with the question."
+        return Found(told, [one.sql for one in picked], note=note)
 
     return Branch("database", work, deadline)
 
@@ -142,27 +142,6 @@ def asked(models: Models, schema: type[T], messages: list[Any]) -> tuple[Answer[
     except ModelAnswerError as error:
         return None, f"no language model could be had ({error}): chosen by words"
     return answer, answer.note
-
-
-def _by_words(question: str, description: str, known: Database) -> str:
-    """A SELECT of the table that shares most words with the question, or nothing."""
-    wanted = set(stems(" ".join(search_words(question))))
-    blocks = [block for block in description.split("\n\n") if block.startswith(("table ", "view "))]
-    score = {block: len(wanted & set(stems(block.replace("_", " ")))) for block in blocks}
-    best = max(blocks, key=lambda block: score[block], default="")
-    if not best or not score[best]:
-        return ""
-    name = best.partition("\n")[0].partition(" ")[2]
-    quote = known.dialect.engine.dialect.identifier_preparer.quote_identifier
-    return f"SELECT * FROM {'.'.join(map(quote, name.split('.')))}"  # noqa: S608 - quoted by SQLAlchemy's rules
-
-
-def _table(rows: Rows) -> str:
-    lines = [
-        ", ".join(f"{name}: {shown(cell)}" for name, cell in zip(rows["columns"], row, strict=True))
-        for row in rows["rows"]
-    ]
-    return "\n".join([*lines, *(["[there are more rows]"] if rows["more"] else [])]) or "The query found no rows."
 
 
 def _event(one: event.Event) -> str:

@@ -1,8 +1,13 @@
 """Handing work to another agent: a share of the budget goes down, what was used comes back, also if it failed."""
 
+from asyncio import run as run_async
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from langchain_core.messages import AnyMessage, BaseMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.config import get_config
+from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.errors import GraphBubbleUp
 
 from threadloom.state.agent import Act
@@ -44,8 +49,7 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits) -> Outcome
     last: dict[str, Any] = {}
     failed = ""
     try:
-        for state in agent.stream({"messages": messages, "budget": budget}, stream_mode="values"):
-            last = state
+        _follow(agent, {"messages": messages, "budget": budget}, last.update)
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001 - a branch that fails is the caller's to deal with
@@ -59,3 +63,26 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits) -> Outcome
         failed=failed,
         acts=last.get("acts", []),
     )
+
+
+def _follow(agent: Any, given: dict[str, Any], keep: Callable[[dict[str, Any]], object]) -> None:
+    """Run the agent, keeping each of its states; in an event loop of its own where the saver knows no other way."""
+    if not _saver_is_async_only():
+        for state in agent.stream(given, stream_mode="values"):
+            keep(state)
+        return
+
+    async def follow() -> None:
+        async for state in agent.astream(given, stream_mode="values"):
+            keep(state)
+
+    run_async(follow())
+
+
+def _saver_is_async_only() -> bool:
+    """Whether the agent would inherit a saver without synchronous methods, such as that of the LangGraph server."""
+    try:
+        saver = get_config().get("configurable", {}).get(CONFIG_KEY_CHECKPOINTER)
+    except RuntimeError:  # no graph runs here
+        return False
+    return isinstance(saver, BaseCheckpointSaver) and type(saver).get_tuple is BaseCheckpointSaver.get_tuple

@@ -5,6 +5,7 @@ from typing import Any
 
 from langgraph.types import Overwrite
 
+from threadloom.models.extractive.courtesy import courtesy
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
@@ -15,6 +16,7 @@ from threadloom.state.answers import RouteAnswer
 from threadloom.state.budget import Limits, Stopwatch, checked, narrower
 from threadloom.state.drafts import RouteDraft, RoutesDraft
 from threadloom.state.routing import Route, RoutingState
+from threadloom.state.usage import Usage
 
 TASK = (
     "Say which of the options handle the message. Most messages need one; a message that asks for several things needs "
@@ -25,7 +27,10 @@ MAX_CHARS = 20_000
 
 
 def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], budget: Limits) -> Node[RoutingState]:
-    """Node factory: forgets what an earlier run of the thread left, and finds the routes of the last message."""
+    """Node factory: forgets what an earlier run of the thread left, and finds the routes of the last message.
+
+    A message that only greets or thanks has none, and no model is asked about it.
+    """
     options = [element("option", handler.about, name=handler.name) for handler in handlers]
     names = [handler.name for handler in handlers]
 
@@ -33,12 +38,17 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
         watch, text = Stopwatch(), state["messages"][-1].text
         # A share of somebody else's budget may well be 0: then the handlers say so.
         limits = narrower(budget, checked(state.get("budget") or {}, least=0))
-        messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
-        draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages)
+        routes: list[Route] = []
+        usage: dict[str, Usage] = {}
+        note = ""
+        if not courtesy(text):
+            messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
+            draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages)
+            routes = _routes(draft.routes, names, text)
         return {
             **fresh(),
             "limits": limits,
-            "routes": _routes(draft.routes, names, text),
+            "routes": routes,
             "usage": Overwrite(usage),
             "work": Overwrite(watch.work(1)),
             "notes": Overwrite({"classify": note} if note else {}),

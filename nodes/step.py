@@ -28,7 +28,8 @@ class Step:
     """A named step: `run` is called with the keys that it takes, and returns those that it gives.
 
     Both are the TypedDicts of its annotations unless given here. Where the chain goes on is the next step, or what
-    `then` picks of `to`: names of steps or END. Raises ValueError if it is not known what it takes and gives.
+    `then` picks of `to`: names of steps or END. `compensate` takes back what it did, from the state: see
+    `threadloom.nodes.compensate`. Raises ValueError if it is not known what it takes and gives.
     """
 
     run: Callable[[Any], Any]
@@ -37,6 +38,7 @@ class Step:
     gives: Any = None
     then: Callable[[Any], str] | None = None
     to: Sequence[str] = ()
+    compensate: Callable[[Any], object] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or getattr(self.run, "__name__", ""))

@@ -85,8 +85,9 @@ def think(
             "usage": merge_usage(shown.usage, answer.usage),
             "work": watch.work(1),
             "choices": [Choice(node=node, role=pick.role, model=answer.model, reason=pick.reason)],
-            "interventions": [step] if step else [],
-            "stopped": _why(stand, step) if final else "",
+            # What is empty is not written: each write is stored, and costs a step some of its time.
+            **({"interventions": [step]} if step else {}),
+            **({"stopped": _why(stand, step)} if final else {}),
             **_notes(shown, answer),
         }
 
@@ -109,7 +110,7 @@ def _why(stand: Standing, step: Intervention | None) -> str:
 
 def _notes(shown: Shown, answer: Answer[AIMessage]) -> dict[str, Any]:
     notes = {**shown.update.get("notes", {}), **({"model": answer.note} if answer.note else {})}
-    return {**shown.update, "notes": notes}
+    return {**shown.update, **({"notes": notes} if notes else {})}
 
 
 def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str, *, final: bool) -> AIMessage:

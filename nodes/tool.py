@@ -61,7 +61,7 @@ def run_tool(
         message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout), call, most)
         emit("tool_ended", tool=call["name"], id=call["id"], status=message.status, seconds=round(watch.seconds(), 3))
         acted = tool is not None and acts(tool) and refusal is None
-        return {"messages": [message], "work": watch.work(1), "acts": [_act(state, message)] if acted else []}
+        return {"messages": [message], "work": watch.work(1), **({"acts": [_act(state, message)]} if acted else {})}
 
     return run
 

@@ -4,6 +4,7 @@ For graphs whose policy is all or nothing; that a step fails does not keep the e
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from threadloom.state.agent import Act
 
@@ -12,13 +13,18 @@ Undo = Callable[[Act], None]
 
 def undo(acts: Sequence[Act], hooks: Mapping[str, Undo]) -> list[str]:
     """Run the hook of every act's tool, the last act first; returns a line for each that was not taken back."""
-    left = []
-    for act in reversed(acts):
-        hook = hooks.get(act["tool"])
-        try:
-            if hook is None:
-                raise LookupError("nothing is known that would take it back")
-            hook(act)
-        except Exception as error:  # noqa: BLE001 - a failed hook must not keep the others from running
-            left.append(f"{act['tool']} ({act['call_id']}) stands: {error}")
-    return left
+    told = ((act, standing(partial(hooks.get(act["tool"], _unknown), act))) for act in reversed(acts))
+    return [f"{act['tool']} ({act['call_id']}) stands: {why}" for act, why in told if why]
+
+
+def _unknown(_: Act) -> None:
+    raise LookupError("nothing is known that would take it back")
+
+
+def standing(hook: Callable[[], object]) -> str:
+    """Run a hook that takes something back; why that stands all the same, or nothing."""
+    try:
+        hook()
+    except Exception as error:  # noqa: BLE001 - a failed hook must not keep the others from running
+        return str(error) or type(error).__name__
+    return ""

@@ -8,7 +8,9 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.servers.langgraph_server import LangGraphServer
+from tests.servers.langgraph_server import ROOT, LangGraphServer
+from tests.servers.smtp_server import SmtpServer
+from threadloom.catalogue import GRAPHS
 from threadloom.checkpoints import SQLSaver
 from threadloom.threads import describe, history
 
@@ -17,8 +19,21 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LangGraphServer]:
-    with LangGraphServer(tmp_path_factory.mktemp("studio")) as server:
+def mail() -> Iterator[SmtpServer]:
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, mail: SmtpServer) -> Iterator[LangGraphServer]:
+    settings: dict[str, Any] = {
+        "THREADLOOM_MAIL_FROM": "desk@example.org",
+        "THREADLOOM_MAIL_SERVER": f"smtp://127.0.0.1:{mail.port}",
+        "THREADLOOM_READ_DATABASE": f"sqlite:///{ROOT / 'examples' / 'office.sqlite'}",
+        "THREADLOOM_CALENDARS__OFFICE": str(ROOT / "examples" / "office.ics"),
+        "THREADLOOM_WEB_SEARCH": "off",
+    }
+    with LangGraphServer(tmp_path_factory.mktemp("studio"), **settings) as server:
         yield server
 
 
@@ -35,21 +50,62 @@ def saver(server: LangGraphServer) -> Iterator[SQLSaver]:
         yield saver
 
 
-async def test_schemas_are_there_for_studios_forms(client: LangGraphClient) -> None:
-    [assistant] = await client.assistants.search(graph_id="research")
+ANGRY = "I was charged twice and nobody answers. This is a disgrace!"
+RUNS: dict[str, tuple[str, dict[str, Any], list[tuple[str, Any]], str]] = {
+    "routing": (ANGRY, {}, [("escalation", {"action": "reply"})], "I am sorry"),
+    "parallel": ("Which orders are late on 2026-01-08?", {}, [], "From calendar"),
+    "sequential": (
+        "How effective are mRNA vaccines?",
+        {"to": ["ann@example.org"]},
+        [("draft", {"action": "edit", "args": {"subject": "Vaccines"}})],
+        "Sent to ann@example.org",
+    ),
+    "supervisor": ("How do CRISPR guides find their target?", {}, [], "RNA"),
+    "handoff": ("Zebras stole my hat.", {}, [("reply", {"text": "We look for it."})], "We look for it."),
+    "debate": ("Does raising the minimum wage reduce employment?", {}, [], "## How it was decided"),
+}
+"""Graph to what it is asked, its other inputs, the questions it asks with the answers, and part of its result."""
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+async def test_schemas_and_picture_are_there(client: LangGraphClient, name: str) -> None:
+    [assistant] = await client.assistants.search(graph_id=name)
     schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
-    assert schemas["input_schema"]["required"] == ["question"]
-    assert set(schemas["state_schema"]["properties"]) >= {"question", "plan", "papers", "report", "markdown"}
+    assert schemas["input_schema"]["required"][0] == GRAPHS[name].text
     assert schemas["output_schema"]["properties"]
+    assert {GRAPHS[name].text, "finished_at"} <= schemas["state_schema"]["properties"].keys()
     drawn: Any = await client.assistants.get_graph(assistant["assistant_id"], xray=1)
-    assert {"plan", "search", "extract", "finish"} <= {node["id"] for node in drawn["nodes"]}
+    ends = {edge[side] for edge in drawn["edges"] for side in ("source", "target")}
+    assert ends == {node["id"] for node in drawn["nodes"]} > {"__start__", "__end__"}
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_a_run_is_streamed_asks_and_comes_to_its_end(
+    client: LangGraphClient, saver: SQLSaver, name: str, mail: SmtpServer
+) -> None:
+    typed, more, questions, end = RUNS[name]
+    thread = (await client.threads.create(thread_id=str(uuid4())))["thread_id"]
+    modes: set[str] = set()
+    going: dict[str, Any] = {"input": {**GRAPHS[name].given(typed), **more}}
+    for kind, answer in [*questions, ("", None)]:
+        async for part in client.runs.stream(
+            thread, name, stream_mode=["updates", "custom", "messages-tuple"], **going
+        ):
+            assert part.event != "error", part.data
+            modes.add(part.event)
+        state: Any = await client.threads.get_state(thread)
+        asked = [pause["value"]["kind"] for task in state["tasks"] for pause in task["interrupts"]]
+        assert asked == ([kind] if kind else [])
+        seen = describe(saver, thread)
+        assert (seen.graph, seen.status, seen.question) == (name, "waiting" if kind else "done", typed)
+        going = {"command": {"resume": answer}}
+    assert {"updates", "messages" if name in {"sequential", "debate"} else "custom"} <= modes
+    assert end in describe(saver, thread).answer
+    if name == "sequential":
+        assert b"Subject: Vaccines" in mail.script.deliveries[-1].data
 
 
 async def test_an_agent_runs_and_its_tokens_are_streamed(client: LangGraphClient) -> None:
-    [assistant] = await client.assistants.search(graph_id="react")
-    schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
-    assert schemas["input_schema"]["required"] == ["messages"]
-    assert {"messages", "usage", "choices", "stopped"} <= schemas["state_schema"]["properties"].keys()
     thread = await client.threads.create(thread_id=str(uuid4()))
     given: Any = {"messages": [{"role": "user", "content": QUESTION}]}
     said = [

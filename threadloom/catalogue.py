@@ -73,6 +73,16 @@ def _sources_at_hand(given: State) -> None:
         raise UsageError("all sources are disabled; take one out of THREADLOOM_DISABLED")
 
 
+def _addresses(given: State) -> None:
+    from threadloom.tools.mail.letter import Letter
+
+    for address in given["to"]:
+        try:
+            Letter(to=[address], subject="-", body="-")
+        except ValueError:
+            raise UsageError(f"to: {address[:60]!r} is no mail address; give it alone, as in ann@example.org") from None
+
+
 def _letter(state: State) -> str:
     """What became of the mail, and the mail if there is one."""
     mail = state.get("mail")
@@ -118,6 +128,7 @@ ENTRIES = (
         example='"How effective are mRNA vaccines?" --to ann@example.org',
         text="request",
         answer=_letter,
+        check=_addresses,
     ),
     Entry(
         name="goal",

@@ -14,10 +14,12 @@ TITLE = 0.5
 """How much a word in the title counts beside one in the sentence."""
 NEAR_BEST = 0.85
 """Share of the best sentence's score that another needs."""
+FEW = 2
+"""Concepts of a question of which one is enough."""
 
 
 def advice(question: str, documents: Sequence[Element]) -> list[str]:
-    """At most three sentences, as they stand and in their order; none if none shares a word with the question."""
+    """At most three sentences, as they stand and in their order; none if none bears on the question."""
     pool = [
         (squeeze(one), document.attributes.get("title", ""))
         for document in documents
@@ -25,7 +27,7 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
         if not cues.OVERRIDE.search(one) and len(words(one)) > 2
     ]
     weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(question)
-    own = [overlap(asked, concepts(one), weight) for one, _ in pool]
+    own = [overlap(asked, concepts(one), weight) if _on_it(set(asked), one, title) else 0.0 for one, title in pool]
     # A title alone does not make a sentence an answer.
     scores = [
         score and score + TITLE * overlap(asked, concepts(title), weight)
@@ -34,3 +36,9 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
     bar = NEAR_BEST * max(scores, default=0)
     near = sorted((-score, at) for at, score in enumerate(scores) if score and score >= bar)[:MOST]
     return [pool[at][0] for at in sorted(at for _, at in near)]
+
+
+def _on_it(asked: set[str], sentence: str, title: str) -> bool:
+    """Whether a sentence shares more than one word of several with the question, or one that its page is about."""
+    shared = asked & set(concepts(sentence))
+    return len(asked) <= FEW or len(shared) > 1 or bool(shared & set(concepts(title)))

@@ -1,10 +1,12 @@
 """Free text from material: the sentences that answer best, in their own words and order."""
 
+import re
 from collections.abc import Sequence
 
 from threadloom.models.extractive import cues
+from threadloom.models.extractive.advice import advice
 from threadloom.models.extractive.findings import manner
-from threadloom.models.extractive.material import Material
+from threadloom.models.extractive.material import Element, Material
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
 NO_MATERIAL = "No material was given to answer from, and the extractive model knows nothing of its own."
@@ -12,6 +14,12 @@ NOTHING_ON_IT = "The material given says nothing on this."
 MAX_SENTENCES = 4
 SHORT = 60
 """Words up to which results of tools are passed on whole."""
+SHARED = 2
+"""Concepts of a question that a sentence must have, if the question has more than that: one word may be chance."""
+NEAR_BEST = 0.5
+"""Share of the best sentence's score that another needs."""
+_OWN = re.compile(r"\b(?:I|my|we|our)\b")
+"""Who speaks of themselves asks for advice, and advice speaks to its reader."""
 
 
 def answer(material: Material) -> str:
@@ -25,18 +33,28 @@ def answer(material: Material) -> str:
         and not any(map(cues.instructs, texts))
     ):
         return " ".join(map(squeeze, texts))
-    return " ".join(best_sentences(material.question, texts, MAX_SENTENCES)) or NOTHING_ON_IT
+    if _OWN.search(material.question) and texts == material.results:
+        found = advice(material.question, [Element("result", one, {}) for one in texts])
+    else:
+        found = best_sentences(material.question, texts, MAX_SENTENCES, SHARED)
+    return " ".join(found) or NOTHING_ON_IT
 
 
-def best_sentences(query: str, texts: Sequence[str], limit: int) -> list[str]:
-    """At most `limit` different sentences of `texts` nearest to `query`, in their order; any if it has no terms."""
+def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:
+    """At most `limit` different sentences of `texts` nearest to `query`, in their order; any if the query has no terms.
+
+    They share that many concepts with a query that has more than so many.
+    """
     pool = [cues.heading(squeeze(one))[1] for text in texts for one in sentences(text) if not cues.instructs(one)]
     bodies = [concepts(one) for one in pool]
     weight, asked = weights(bodies), concepts(query)
     scored, seen = [], set[str]()
     for at, (one, terms) in enumerate(zip(pool, bodies, strict=True)):
         near = overlap(asked, terms, weight)
-        if (near or not asked) and len(words(one)) > 1 and (bare := one.lstrip("-*• ")) not in seen:
+        enough = len(set(asked) & set(terms)) >= (shared if len(set(asked)) > shared else 1)
+        if (enough or not asked) and len(words(one)) > 1 and (bare := one.lstrip("-*• ")) not in seen:
             seen.add(bare)
             scored.append((-(near + 0.25 * manner(one)), at, one))
-    return [one for _, _, one in sorted(sorted(scored)[:limit], key=lambda item: item[1])]
+    bar = NEAR_BEST * min(scored, default=(0.0,))[0]
+    near_best = [item for item in sorted(scored)[:limit] if item[0] <= bar]
+    return [one for _, _, one in sorted(near_best, key=lambda item: item[1])]

@@ -104,8 +104,8 @@ class _Pool:
         kind = field.get("type")
         if "enum" in field:
             return classify(self.request, {str(option): "" for option in field["enum"]}) or None
-        if kind in {"integer", "number"}:
-            return self._number(kind)
+        if kind in {"integer", "number"}:  # what is to be worked out is nobody's limit
+            return self._number(kind) if needed or not _SUM.search(self.request) else None
         if kind == "string":
             return self._string(name, needed=needed)
         return None

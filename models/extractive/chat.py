@@ -18,6 +18,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from threadloom.models.extractive import calls
 from threadloom.models.extractive.answer import answer
+from threadloom.models.extractive.courtesy import courtesy
 from threadloom.models.extractive.fill import fill
 from threadloom.models.extractive.material import Material, read
 from threadloom.models.extractive.note import note
@@ -105,6 +106,8 @@ class ChatExtractive(BaseChatModel):
         if structured:
             schema = tools[0].get("parameters", {})
             return "", [_call(tools[0]["name"], fill(schema, material), messages)]
+        if tool_choice in (None, "auto") and not material.texts() and (polite := courtesy(material.question)):
+            return _cut(polite, stop or self.stop or []), []
         chosen = _chosen(material, tools, tool_choice, messages)
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
         if not chosen and tool_choice in (None, "auto") and not answered:

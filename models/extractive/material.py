@@ -86,10 +86,11 @@ def _result(message: ToolMessage) -> str:
 
 
 def _told(item: object) -> str:
-    """The text of an item of a list: of an object its values in words, which leaves out ids and addresses."""
+    """The text of an item of a list: of an object what it says: no ids, no addresses, no title over more."""
     if not isinstance(item, dict):
         return str(item)
-    said = [part.strip() for part in item.values() if isinstance(part, str) and " " in part.strip()]
+    told = {key: part.strip() for key, part in item.items() if isinstance(part, str) and " " in part.strip()}
+    said = [part for key, part in told.items() if key != "title" or len(told) == 1]
     return "\n".join(part if part[-1] in ".!?" else f"{part}." for part in said)
 
 

@@ -95,6 +95,22 @@ def test_an_answer_goes_to_stdout_and_what_happens_to_stderr(cli: Cli, model: Op
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "told"),
+    [
+        ("supervisor", f"How do CRISPR guides find their target{' and cut it there' * 5}?", "searcher: done"),
+        ("handoff", "The app crashes when I sync.", "triage → tier1"),
+        ("parallel", "Which orders are late?", "calendar: not available (0.0 s) no calendar is set"),
+        ("routing", "My card was declined!!", "billing: has an answer"),
+        ("debate", "Does raising the minimum wage reduce employment?", "advocate by evidence"),
+    ],
+)
+def test_what_happens_is_told_in_lines_that_fit_the_screen(cli: Cli, name: str, typed: str, told: str) -> None:
+    lines = cli("run", name, typed).err.splitlines()
+    assert any(told in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 def test_tokens_are_shown_at_a_terminal(cli: Cli, model: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=200)
     shown: list[str] = []
@@ -169,12 +185,13 @@ def test_what_does_not_fit_is_one_line_before_there_is_a_thread(
     [
         (["run", "reakt", "hello"], "did you mean react"),
         (["run", "react", "hello", "--usd", "0"], "usd is 0"),
+        (["run", "sequential", "tea", "--to", "ann@"], "to: 'ann@' is no mail address"),
         (["run", "react", "hello", "--steps", "few"], "steps"),
         (["run", "react", "--input", '{"messages": [{"role": "nobody"}]}'], "nobody"),
         (["run", "react", "--input", '{"messages": []}'], "messages"),
     ],
 )
-def test_bad_usage_of_an_agent_is_one_line(cli: Cli, words: list[str], says: str) -> None:
+def test_bad_usage_of_a_graph_is_one_line(cli: Cli, words: list[str], says: str) -> None:
     ended = cli(*words)
     assert (ended.code, ended.out, len(ended.err.strip().splitlines())) == (2, "", 1)
     assert says in ended.err

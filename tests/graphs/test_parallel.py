@@ -20,6 +20,7 @@ from threadloom.nodes import briefing
 from threadloom.nodes.branch import Branch, Found, UnavailableError
 from threadloom.nodes.combine import Resolution
 from threadloom.nodes.race import MOST, Leg, Policy, Races
+from threadloom.nodes.rows import by_words
 from threadloom.tools.calendar.diary import Diary
 from threadloom.tools.database.reader import Database
 
@@ -99,6 +100,14 @@ def test_every_part_and_every_gap_reaches_the_answer(ask: Ask) -> None:
     )
     assert state["finished_at"]
     assert told.wait(LONG), "one that was given up is told so"
+
+
+def test_5_mb_of_a_branch_are_cut_or_refused(ask: Ask) -> None:
+    much = "x" * 5_000_000
+    state = ask(says("a", much), says("b", fact=much))
+    assert len(state["parts"]["a"]["text"]) < 31_000
+    assert "at most 30,000 are kept" in state["missing"]["b"]["reason"]
+    assert len(state["answer"]) < 70_000
 
 
 @pytest.mark.parametrize("branches", [3, 50])
@@ -313,12 +322,30 @@ def test_a_briefing_without_a_model_picks_table_and_days_by_words(office: Any, a
     state = ask(
         *office_branches(office, Models()), given={"question": "Which orders are late, and what is on tomorrow?"}
     )
-    assert state["parts"]["database"]["text"] == 'id: 1, item: "green tea", state: "late"'
+    assert state["parts"]["database"]["text"] == 'orders:\nid: 1, item: "green tea", state: "late"'
     assert state["parts"]["database"]["sources"] == ['SELECT * FROM "orders"']
     assert state["parts"]["calendar"]["text"] == (
         "2026-03-30 to 2026-03-30, UTC: 1 events\n2026-03-30 09:00 to 2026-03-30 09:30: Standup (work)"
     )
     assert set(state["notes"]) == {"database", "calendar"}
+
+
+def test_without_a_model_the_rows_of_all_tables_that_fit_are_picked(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "tea.db") as db:
+        for number in range(20):
+            db.execute(f"CREATE TABLE archive_{number} (x TEXT)")
+        db.execute("CREATE TABLE orders (item TEXT, state TEXT)")
+        db.executemany("INSERT INTO orders VALUES (?, ?)", [("tea", "late"), ("cups", "sent"), ("milk", "late")])
+        db.execute("CREATE TABLE customer_orders (customer TEXT)")
+        db.execute("INSERT INTO customer_orders VALUES ('Ann')")
+    db.close()
+    known = Database(f"sqlite:///{tmp_path}/tea.db")
+    found = {one.table: one.text for one in by_words("Which orders of customers are late?", known)}
+    assert found == {
+        "orders": 'orders:\nitem: "tea", state: "late"\nitem: "milk", state: "late"',
+        "customer_orders": 'customer_orders:\ncustomer: "Ann"',
+    }
+    assert by_words("Is it raining in Oslo?", known) == []
 
 
 def test_a_briefing_with_a_model_asks_what_it_words(office: Any, server: OpenAIServer, ask: Ask) -> None:

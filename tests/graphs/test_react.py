@@ -38,6 +38,20 @@ def test_calls_run_at_once_and_their_results_keep_the_order(server: OpenAIServer
     assert state["finished_at"]
 
 
+def test_fifty_calls_run_at_once(server: OpenAIServer, run: Run) -> None:
+    meeting = threading.Barrier(50)
+
+    @tool
+    def meet(number: int) -> str:
+        """Meet the others."""
+        meeting.wait(30)  # nobody passes until all are here
+        return f"{number} was there"
+
+    server.reply(Reply(calls=tuple(("meet", {"number": number}) for number in range(50))), Reply("All were there."))
+    state = run(tools=[meet])
+    assert [one.text for one in state["messages"][2:-1]] == [f"{number} was there" for number in range(50)]
+
+
 def test_one_that_fails_hangs_or_does_not_exist_does_not_keep_the_others_from_their_results(
     server: OpenAIServer, run: Run
 ) -> None:

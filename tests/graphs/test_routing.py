@@ -14,6 +14,7 @@ from tests.servers.openai_server import Answer, OpenAIServer, Reply, structured
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs import react
 from threadloom.graphs.routing import build
+from threadloom.models.extractive.courtesy import courtesy
 from threadloom.models.roles import Models
 from threadloom.nodes.entrust import entrust
 from threadloom.nodes.handler import Handler
@@ -128,6 +129,14 @@ def test_a_person_who_answers_wrongly_is_asked_again(desk: Desk, answer: Any, wh
     desk("Do you ship to Mars?")
     assert why in pause(desk(Command(resume=answer)))["refused"]
     assert desk(Command(resume={"action": "close"}))["outcome"] == "closed"
+
+
+def test_greetings_and_thanks_cost_nobody_anything(server: OpenAIServer, desk: Desk) -> None:
+    for said in ("Good morning!", "thanks, that fixed it"):
+        state = desk(said, models=models(server))
+        assert state["messages"][-1].text == courtesy(said) != ""
+        assert (state["routes"], state["handled"], bool(state["finished_at"])) == ([], {}, True)
+    assert server.requests == []
 
 
 def test_without_people_the_answer_says_what_is_missing(desk: Desk) -> None:

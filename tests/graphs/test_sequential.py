@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langgraph.graph import END
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 from pydantic import SecretStr
 from typing_extensions import TypedDict
 
@@ -19,7 +20,7 @@ from tests.graphs.agents import THREAD, models, pause
 from tests.servers.openai_server import OpenAIServer, Raw, Reply, structured
 from tests.servers.smtp_server import HANG_UP, SmtpServer
 from threadloom.checkpoints import SQLSaver
-from threadloom.graphs.sequential import build, letter_steps
+from threadloom.graphs.sequential import abandon, build, letter_steps
 from threadloom.models.roles import Models
 from threadloom.nodes.step import Step, StepError
 from threadloom.tools.settings import ToolSettings
@@ -44,6 +45,10 @@ class Report(TypedDict):
 
 class Line(TypedDict):
     line: str
+
+
+class Place(TypedDict):
+    place: str
 
 
 def count(given: Text) -> Words:
@@ -258,3 +263,92 @@ def test_a_second_request_begins_anew(ask: Ask, smtp: SmtpServer) -> None:
     ask(answer("approve"))
     assert pause(ask())["kind"] == "draft", "the approval before counts no more"
     assert len(smtp.script.deliveries) == 1
+
+
+def trip(log: list[str], *, fails: bool = False) -> list[Step]:
+    """Three bookings that can be taken back, but for the hotel's; then a person, then payment."""
+
+    def book(what: str) -> Callable[[Any], Place]:
+        def step(given: Any) -> Place:
+            log.append(what)
+            return {"place": what[0]}
+
+        return step
+
+    def cancel(what: str) -> Callable[[Any], None]:
+        def hook(state: Any) -> None:
+            log.append(f"no {what} ({state['place']})")
+            if what == "hotel":
+                raise OSError("no line")
+
+        return hook
+
+    def ask(given: Place) -> Line:
+        return {"line": interrupt("Pay?")}
+
+    def pay(given: Line) -> Words:
+        if fails:
+            raise OSError("declined")
+        return {"words": 1}
+
+    booked = [
+        Step(book(what), what, takes=Text, gives=Place, compensate=cancel(what)) for what in ("flight", "hotel", "car")
+    ]
+    return [*booked, Step(ask), Step(pay)]
+
+
+TAKEN_BACK = ["no car (c)", "no hotel (c)", "no flight (c)"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_steps_did_is_taken_back_when_the_run_is_given_up(saver: SQLSaver, fails: bool) -> None:
+    log: list[str] = []
+    chain = build(trip(log, fails=fails), input=Text).compile(checkpointer=saver)
+    for again in range(2):  # a thread may have several runs
+        log.clear()
+        chain.invoke({"text": "Rome"}, THREAD)
+        if fails:
+            state = chain.invoke(Command(resume="yes"), THREAD)
+        else:
+            state = abandon(chain, THREAD, "a person changed their mind")
+        assert log[-3:] == TAKEN_BACK, again
+        assert state["compensated"] == [
+            {"step": "car", "error": ""},
+            {"step": "hotel", "error": "no line"},
+            {"step": "flight", "error": ""},
+        ]
+        assert state["abandoned"] == ("pay failed: OSError: declined" if fails else "a person changed their mind")
+        assert chain.get_state(THREAD).next == ()
+
+
+def test_a_run_that_is_not_given_up_takes_nothing_back(saver: SQLSaver) -> None:
+    log: list[str] = []
+    chain = build(trip(log), input=Text).compile(checkpointer=saver)
+    chain.invoke({"text": "Rome"}, THREAD)
+    state = chain.invoke(Command(resume="yes"), THREAD)
+    assert (log, state["words"], state["compensated"]) == (["flight", "hotel", "car"], 1, [])
+
+
+def test_a_run_killed_while_it_takes_back_goes_on_there(saver: SQLSaver) -> None:
+    log: list[str] = []
+    steps = trip(log)
+    dies = iter([True])
+
+    def killed(state: Any) -> None:
+        if next(dies, False):
+            raise KeyboardInterrupt
+        log.append("no hotel at last")
+
+    chain = build([steps[0], replace(steps[1], compensate=killed), *steps[2:]], input=Text).compile(checkpointer=saver)
+    chain.invoke({"text": "Rome"}, THREAD)
+    with pytest.raises(KeyboardInterrupt):
+        abandon(chain, THREAD, "no money")
+    chain.invoke(None, THREAD)
+    assert log[3:] == ["no car (c)", "no hotel at last", "no flight (c)"]
+
+
+def test_a_chain_without_anything_to_take_back_cannot_be_abandoned(saver: SQLSaver) -> None:
+    with pytest.raises(ValueError, match="no step of this chain can be taken back"):
+        abandon(build([Step(count)], input=Text).compile(checkpointer=saver), THREAD, "why not")
+    with pytest.raises(ValueError, match="begin"):
+        build([Step(count, "begin", compensate=print)], input=Text)

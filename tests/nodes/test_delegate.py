@@ -1,11 +1,13 @@
 """Sub-agents: they spend only their share, what they used comes back in any case, their questions pause the run."""
 
+import asyncio
 import threading
 from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import StructuredTool, tool
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
@@ -35,7 +37,7 @@ class Task(TypedDict):
     budget: Limits
 
 
-def team(server: OpenAIServer, tools: list[Any], topics: list[str], saver: SQLSaver) -> Any:
+def team(server: OpenAIServer, tools: list[Any], topics: list[str], saver: Any) -> Any:
     """A graph that gives each topic to an agent of its own, all at once."""
     entry = ModelEntry.model_validate({"model": "m", "base_url": server.url, "api_key": "none", "max_retries": 0})
     agent = build(models=Models({"m": entry}, {"default": ("m",)}), tools=tools).compile()
@@ -52,6 +54,15 @@ def team(server: OpenAIServer, tools: list[Any], topics: list[str], saver: SQLSa
     graph.add_node("work", work)
     graph.add_conditional_edges(START, fan_out, ["work"])
     return graph.compile(checkpointer=saver)
+
+
+class AsyncOnly(BaseCheckpointSaver[Any]):
+    """As the LangGraph server wraps a saver: without synchronous methods."""
+
+    def __init__(self, inner: SQLSaver) -> None:
+        super().__init__()
+        self.aput, self.aput_writes, self.aget_tuple = inner.aput, inner.aput_writes, inner.aget_tuple  # type: ignore[method-assign]
+        self.get_next_version = inner.get_next_version  # type: ignore[method-assign]
 
 
 @tool
@@ -96,8 +107,11 @@ def test_an_agent_that_fails_is_charged_and_leaves_the_others_alone(server: Open
     assert state["usage"]["m"]["calls"] == 3  # the refused one was not answered, so it cost nothing
 
 
+@pytest.mark.parametrize("async_only", [False, True])
 @pytest.mark.parametrize("topics", [["ann"], ["ann", "bob"]])
-def test_a_question_of_a_sub_agent_pauses_the_run_and_is_answered(server: OpenAIServer, topics: list[str]) -> None:
+def test_a_question_of_a_sub_agent_pauses_the_run_and_is_answered(
+    server: OpenAIServer, topics: list[str], async_only: bool
+) -> None:
     log: list[str] = []
 
     def send(to: str) -> str:
@@ -112,11 +126,15 @@ def test_a_question_of_a_sub_agent_pauses_the_run_and_is_answered(server: OpenAI
     server.scenario = scenario
     tools = [StructuredTool.from_function(send, metadata={"acts": True})]
     with SQLSaver("sqlite://") as saver:
-        graph = team(server, tools, topics, saver)
-        paused = graph.invoke({"limits": Limits(model_calls=20)}, THREAD)
+        graph = team(server, tools, topics, AsyncOnly(saver) if async_only else saver)
+
+        def run(given: Any) -> Any:
+            return asyncio.run(graph.ainvoke(given, THREAD)) if async_only else graph.invoke(given, THREAD)
+
+        paused = run({"limits": Limits(model_calls=20)})
         waiting = {one.id: one.value["details"]["args"]["to"] for one in paused["__interrupt__"]}
         assert sorted(waiting.values()) == topics
-        state = graph.invoke(Command(resume={key: {"action": "approve"} for key in waiting}), THREAD)
+        state = run(Command(resume={key: {"action": "approve"} for key in waiting}))
     assert sorted(log) == topics
     assert state["answers"] == {to: f"{to} knows." for to in topics}
     assert state["usage"]["m"]["calls"] == 2 * len(topics)

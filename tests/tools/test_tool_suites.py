@@ -12,6 +12,7 @@ from langchain_tests.unit_tests import ToolsUnitTests
 
 from tests.servers.page_server import PageServer, http
 from tests.servers.search_server import SearchServer
+from tests.tools.suite import Subject
 from threadloom.tools.calculator import calculator_tool
 from threadloom.tools.http import HttpClient
 from threadloom.tools.knowledge.articles import sample
@@ -74,7 +75,6 @@ search_files = _file_tool("search_files", {"words": "tea"})
 NAMES = (
     "calculate",
     "search_help",
-    "search_help",
     "web_search",
     "fetch_page",
     "list_files",
@@ -85,27 +85,11 @@ NAMES = (
 )
 
 
-class Suite:
-    """The suites ask for the tool as a property, so the fixture puts it there."""
-
-    made: Made
-
+class Suite(Subject):
     @pytest.fixture(autouse=True, params=NAMES)
     def make(self, request: pytest.FixtureRequest) -> None:
         self.made = request.getfixturevalue(request.param)
         assert self.made[0].name == request.param
-
-    @pytest.fixture
-    def tool(self) -> BaseTool:
-        return self.made[0]
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self.made[0]
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return self.made[1]
 
 
 class TestUnit(Suite, ToolsUnitTests):

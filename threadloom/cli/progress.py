@@ -12,10 +12,12 @@ from langgraph.types import StreamMode
 from rich.markup import escape
 
 from threadloom.cli.console import err, printable
-from threadloom.cli.stages import Update, detail, happened, said
+from threadloom.cli.stages import Update, brief, detail, happened, said
 
 TAIL = 60
 """Characters of the text that a model is writing."""
+NAME = 11
+"""Characters of the column of names."""
 
 
 class Progress:
@@ -23,7 +25,7 @@ class Progress:
 
     def __init__(self, graph: str, *, quiet: bool = False) -> None:
         self._graph, self._quiet = graph, quiet
-        self._running: dict[str, str] = {}
+        self._running: dict[str, tuple[str, str]] = {}
         self._writing = ""
         self._status = err.status("starting")
         self.modes: list[StreamMode] = ["tasks"] if quiet else ["tasks", "custom"]
@@ -51,10 +53,10 @@ class Progress:
         elif mode == "custom":
             self._event(namespace, data)
         elif "input" in data:
-            self._running[data["id"]] = f"{data['name']} {detail(data['input'])}".strip()
+            self._running[data["id"]] = (data["name"], detail(data["input"]))
         else:
             self._ended(namespace, data)
-        running = ", ".join(dict.fromkeys(self._running.values())) or "…"
+        running = ", ".join(dict.fromkeys(" ".join(filter(None, one)) for one in self._running.values())) or "…"
         self._status.update(escape(printable(f"{running}  {self._writing}".rstrip())))
 
     def _token(self, message: Any) -> None:
@@ -69,20 +71,22 @@ class Progress:
         self._running.pop(task["id"], None)
         self._writing = ""
         if line := _outcome(self._graph if not namespace else "", task):
-            self._line(self._within(namespace), task["name"], line)
+            self._line(self._within(namespace), task["name"], line, whole=bool(task.get("error")))
         for note in _notes(task):
-            self._line(self._within(namespace), "", note, style="yellow")
+            self._line(self._within(namespace), "", note, whole=True, style="yellow")
 
     def _within(self, namespace: tuple[str, ...]) -> str:
         """Which task of the graph a subgraph runs in."""
         if not namespace:
             return ""
         name, _, task = namespace[0].partition(":")
-        return f"{self._running.get(task, name)}: "
+        return f"{self._running.get(task, ('', ''))[1] or name}: "
 
-    def _line(self, within: str, name: str, line: str, *, style: str = "none") -> None:
-        text = escape(printable(f"{within}{line}"))
-        err.print(f"[green]{escape(name):<11}[/] [{style}]{text}[/]", highlight=False, soft_wrap=True)
+    def _line(self, within: str, name: str, line: str, *, whole: bool = False, style: str = "none") -> None:
+        """Print a line, cut to the width of the screen unless the `whole` of it matters."""
+        text = printable(f"{within}{line}")
+        text = text if whole else brief(text, err.width - NAME - 1)
+        err.print(f"[green]{escape(name):<{NAME}}[/] [{style}]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 def _outcome(graph: str, task: Update) -> str:

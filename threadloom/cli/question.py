@@ -17,7 +17,7 @@ def show(question: dict[str, Any], *, answer_with: str) -> None:
     """Print the question, what it is about, and the command that answers it."""
     display(question, out)
     out.print(question["prompt"], style="bold", markup=False)
-    example = shlex.quote(json.dumps(question["example"]))
+    example = shlex.quote(json.dumps(question["example"], ensure_ascii=False))
     err.print(f"\nPaused. Answer with:\n  {answer_with} --answer {example}", markup=False, soft_wrap=True)
     err.print(f"or, to be asked here:\n  {answer_with}", markup=False, soft_wrap=True)
 

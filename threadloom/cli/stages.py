@@ -1,7 +1,7 @@
 """What is said of a step that has ended, and of an event in the middle of one: a line each, for people."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from langgraph.types import Overwrite
@@ -10,8 +10,11 @@ Update = Mapping[str, Any]
 
 MOST = 100
 """Characters that are said of one value."""
-UNSAID = {"usage", "work", "limits", "budget", "choices", "notes", "finished_at", "started_at", "refused", "decisions"}
-"""Bookkeeping of the state, shown with the result or when it matters."""
+UNSAID = {
+    *("usage", "work", "limits", "budget", "choices", "notes", "finished_at", "started_at", "refused", "decisions"),
+    *("run", "active", "parts", "missing", "handled", "handoffs", "answer", "markdown", "bibtex", "outcome"),
+}
+"""Bookkeeping of the state, what events have told already, and what is printed as the result."""
 
 
 def said(graph: str, node: str, update: Update) -> str:
@@ -29,8 +32,8 @@ def happened(event: Update) -> str:
     what = str(event.get("event", "event"))
     if what.endswith("_started"):
         return ""
-    if what == "tool_ended":
-        return f"{event['tool']}: {event['status']} ({event['seconds']:.1f} s)"
+    if known := HAPPENED.get(what):
+        return known(event)
     told = {key: value for key, value in event.items() if key not in {"event", "id"} and value not in ("", None)}
     return f"{what.replace('_', ' ')}: {arguments(told)}"
 
@@ -39,7 +42,9 @@ def detail(given: Any) -> str:
     """Which of several parallel branches a task is, from what it was sent."""
     if not isinstance(given, Mapping):
         return ""
-    if call := given.get("call"):
+    if (call := given.get("call")) and "board" in given:  # a delegation: the tool is named after who does it
+        return str(call["name"]).removeprefix("ask_")
+    if call:
         return brief(f"{call['name']}({arguments(call['args'])})", 40)
     names = (given.get(key) for key in ("source", "branch", "agent", "name", "task"))
     titles = (part.get("title") for part in given.values() if isinstance(part, Mapping))
@@ -123,17 +128,64 @@ def _judged(update: Update) -> str:
     return "done" if update["done"] else brief(f"not done: {update['missing']}")
 
 
+def _settled(update: Update) -> str:
+    made = update["resolution"]
+    return f"{made['choice'] or 'nobody'} by {made['method']}"
+
+
+def _mood(update: Update) -> str:
+    mood = update["mood"]
+    said = {"angry": mood["angry"], "asks for a person": mood["wants_person"]}
+    return ", ".join([mood["sentiment"], *(name for name, so in said.items() if so)])
+
+
+def _papers(graph: str) -> Iterator[tuple[tuple[str, str], Callable[[Update], str]]]:
+    """What is said of the stages that find papers."""
+    yield (graph, "plan"), lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}"
+    yield (graph, "search"), _searched
+    yield (graph, "merge"), lambda update: _count(len(update["papers"]), "different paper")
+    yield (graph, "rank"), _ranked
+
+
 SAY: Mapping[tuple[str, str], Callable[[Update], str]] = {
     ("goal", "plan"): _planned,
     ("goal", "do"): lambda _: "",  # an event has said it
     ("goal", "reflect"): _reflected,
     ("goal", "judge"): _judged,
-    ("research", "plan"): lambda update: f"{update['plan']['topic']}: {', '.join(update['plan']['key_terms'])}",
-    ("research", "search"): _searched,
-    ("research", "merge"): lambda update: _count(len(update["papers"]), "different paper"),
-    ("research", "rank"): _ranked,
+    **dict(_papers("research")),
     ("research", "extract"): _read,
     ("research", "synthesise"): lambda update: _count(len(update["report"]["themes"]), "theme"),
     ("research", "cite"): lambda update: _count(len(update["references"]), "reference"),
+    **dict(_papers("debate")),
+    ("debate", "propose"): lambda update: ", ".join(f"{name} has an answer" for name in update.get("proposals", {})),
+    ("debate", "vote"): lambda update: ", ".join(
+        f"{one['voter']} for {one['choice']}" for one in update.get("ballots", {}).values()
+    ),
+    ("debate", "resolve"): _settled,
+    ("routing", "classify"): lambda update: ", ".join(
+        f"{one['label']} ({one['confidence']:.2f})" for one in update["routes"]
+    ),
+    ("routing", "fall_back"): lambda update: ", ".join(one["label"] for one in update.get("routes", [])),
+    ("routing", "mood"): _mood,
+    ("routing", "respond"): lambda _: "",
+    ("sequential", "draft"): lambda update: update["draft"],
+    ("sequential", "write"): lambda update: update["mail"]["subject"],
 }
 """Graph and node to what is said of its update, where that is more than what can be said of any."""
+
+
+def _time(event: Update) -> str:
+    return f"({event['seconds']:.1f} s)"
+
+
+HAPPENED: Mapping[str, Callable[[Update], str]] = {
+    "tool_ended": lambda event: f"{event['tool']}: {event['status']} {_time(event)}",
+    "branch_ended": lambda event: (
+        f"{event['branch']}: {event['why'] or 'found something'} {_time(event)} {event.get('reason', '')}".rstrip()
+    ),
+    "handler_ended": lambda event: f"{event['handler']}: {event['problem'] or 'has an answer'}",
+    "delegation_ended": lambda event: f"{event['to']}: {': '.join(filter(None, [event['status'], event['reason']]))}",
+    "handoff": lambda event: f"{event['origin']} → {event['to']}{': ' * bool(event['refused'])}{event['refused']}",
+    "intervention": lambda event: f"{event['kind']}: {event['reason']}",
+}
+"""What is said of a custom event."""

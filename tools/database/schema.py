@@ -44,6 +44,12 @@ def describe(database: Database, tables: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) or "The database has no tables."
 
 
+def names(database: Database) -> list[str]:
+    """Of all tables and views that may be read. Raises DatabaseReadError."""
+    with database.dialect.reading(database.seconds) as connection:
+        return [str(relation) for relation in _relations(database, inspect(connection))]
+
+
 def _relations(database: Database, inspector: Inspector) -> list[Relation]:
     return [
         Relation(schema, name, kind)

@@ -1,0 +1,55 @@
+"""Taking back the steps of a chain that have acted, the last first, when its run is given up."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langgraph.errors import GraphBubbleUp
+from langgraph.types import Overwrite
+
+from threadloom.models.errors import passing
+from threadloom.nodes.emit import emit
+from threadloom.nodes.node import Node
+from threadloom.nodes.step import Step
+from threadloom.nodes.undo import standing
+from threadloom.state.chain import Compensation, TakenBack
+
+
+def begin(state: TakenBack) -> dict[str, Any]:  # noqa: ARG001 - a node
+    """Forget what an earlier run of the thread did."""
+    return {"acted": Overwrite([]), "compensated": Overwrite([]), "abandoned": ""}
+
+
+def acting(step: Step) -> Node[Any]:
+    """The step as a node that records that it acted; one that fails for good gives the run up."""
+    run = step.checked()
+
+    def node(state: Any) -> dict[str, Any]:
+        for last in (False, True):
+            try:
+                return {**run(state), **({"acted": [step.name]} if step.compensate else {})}
+            except GraphBubbleUp:
+                raise
+            except Exception as error:  # noqa: BLE001 - the reason is in the state, and what was done is taken back
+                if last or not passing(error):
+                    return {"abandoned": f"{step.name} failed: {type(error).__name__}: {error}"}
+        return {}
+
+    return node
+
+
+def compensate(steps: Sequence[Step]) -> Node[Any]:
+    """Node factory: takes one step back a visit, so that a run that is killed here repeats at most that one."""
+    hooks: dict[str, Callable[[Any], object]] = {step.name: step.compensate for step in steps if step.compensate}
+
+    def take_back(state: Any) -> dict[str, Any]:
+        name = left(state)[-1]
+        done = Compensation(step=name, error=standing(lambda: hooks[name](state)))
+        emit("compensated", **done)
+        return {"compensated": [done]}
+
+    return take_back
+
+
+def left(state: TakenBack) -> list[str]:
+    """Steps that acted and were not taken back, in order."""
+    return state["acted"][: len(state["acted"]) - len(state["compensated"])]

@@ -77,16 +77,18 @@ def due(stored: CheckpointTuple, starts: Starts) -> list[Due]:
     """
     checkpoint = stored.checkpoint
     found = [
-        Due(send.node, (PUSH, number), tuple(_ids(stored, send.node, PUSH, [(str(number),)])))
+        Due(send.node, (PUSH, number), (_id(stored, send.node, PUSH, str(number)),))
         for number, send in enumerate(checkpoint["channel_values"].get(SENDS, ()))
         if isinstance(send, Send)
     ]
+    sent = {task.ids[0] for task in found}
     for node, leading in awaited(checkpoint, starts).items():
         known = {channel for channel in checkpoint["channel_versions"] if node_of(channel) == node_of(leading)}
         if any(_fires(checkpoint, node, channel) for channel in known):
             others = {*starts.get(node, ())}
-            triggers = (known, others, known | others)
-            found.append(Due(node, (PULL, node), tuple(_ids(stored, node, PULL, map(sorted, triggers)))))
+            ids = [_id(stored, node, PULL, *sorted(triggers)) for triggers in (known, others, known | others)]
+            ids += [task_id for task_id in _asking(stored, node) if task_id not in sent]
+            found.append(Due(node, (PULL, node), tuple(dict.fromkeys(ids))))
     return found
 
 
@@ -128,16 +130,16 @@ def _contents(value: Any) -> set[str]:
     return set(value[0] if isinstance(value, tuple) else value)
 
 
-def _ids(stored: CheckpointTuple, node: str, kind: str, ways: Any) -> Iterator[str]:
-    _, ns, checkpoint_id = place_of(stored)
-    node_ns = f"{ns}|{node}" if ns else node
-    for way in ways:
-        yield _hash(checkpoint_id, node_ns, str(step_of(stored) + 1), node, kind, *way)
+def _asking(stored: CheckpointTuple, node: str) -> Iterator[str]:
+    """The tasks whose questions have handles that are of a task of this node, whatever started it."""
+    _, ns, _ = place_of(stored)
     for task_id, channel, value in stored.pending_writes or ():
         if channel == INTERRUPT and interrupt_id(task_ns(ns, node, task_id)) in {asked.id for asked in value}:
             yield task_id
 
 
-def _hash(checkpoint_id: str, *parts: str) -> str:
-    digits = xxh3_128_hexdigest(UUID(checkpoint_id).bytes + "".join(parts).encode())
-    return str(UUID(digits))
+def _id(stored: CheckpointTuple, node: str, kind: str, *ways: str) -> str:
+    """The id that LangGraph gives to a task of a node, started like this."""
+    _, ns, checkpoint_id = place_of(stored)
+    parts = (f"{ns}|{node}" if ns else node, str(step_of(stored) + 1), node, kind, *ways)
+    return str(UUID(xxh3_128_hexdigest(UUID(checkpoint_id).bytes + "".join(parts).encode())))

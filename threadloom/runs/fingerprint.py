@@ -32,7 +32,7 @@ class Fingerprint:
 
     Args:
         data: `nodes` (each with the data of its subgraph, if it has one), `edges`, `joins` (edges from several nodes
-            together), `branches` (from where to where conditions or commands may lead, "*" for anywhere) and `state`
+            together, in their order, after which LangGraph names them), `branches` (from where to where conditions or commands may lead, "*" for anywhere) and `state`
             (of each key the kind of channel, the type, and the reducer if there is one).
     """
 
@@ -111,7 +111,7 @@ def _edges(builder: Any) -> dict[str, list[Any]]:
     } | {(name, end) for name, node in builder.nodes.items() for end in node.ends or ()}
     return {
         "edges": sorted(map(list, builder.edges)),
-        "joins": sorted([sorted(starts), end] for starts, end in builder.waiting_edges),
+        "joins": sorted([list(starts), end] for starts, end in builder.waiting_edges),
         "branches": sorted(map(list, branches)),
     }
 

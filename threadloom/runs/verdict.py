@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.channels import BinaryOperatorAggregate, LastValue
+from langgraph.channels import BinaryOperatorAggregate, DeltaChannel, LastValue
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, copy_checkpoint
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import PregelTask
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -22,6 +23,8 @@ from threadloom.runs.due import INTERRUPT, SENDS, Due, awaited, due, is_key, nod
 from threadloom.runs.fingerprint import Fingerprint, Graph, compiled, fingerprint, state_channels, subgraphs, type_name
 
 Saver = BaseCheckpointSaver[Any]
+TYPED = (LastValue, BinaryOperatorAggregate, DeltaChannel)
+"""Channels that store values of their type."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def inner_tuples(saver: Saver, stored: CheckpointTuple, task: Due) -> Iterator[t
 
 def fits(channel: Any, value: Any) -> bool:
     """Whether a value is of the type of a channel; also when that cannot be told."""
-    adapter = _adapter(channel.ValueType) if isinstance(channel, (LastValue, BinaryOperatorAggregate)) else None
+    adapter = _adapter(channel.ValueType) if isinstance(channel, TYPED) else None
     if adapter is None or value is ...:
         return True
     try:
@@ -205,7 +208,10 @@ def _lost_keys(
 def held(stored: CheckpointTuple) -> dict[str, Any]:
     """The keys of the state that hold something; with ... for what is still to be put together from writes."""
     counted: Any = stored.metadata.get("counters_since_delta_snapshot") or {}  # DeltaChannels, rebuilt from ancestors
-    values = dict.fromkeys(counted, ...) | stored.checkpoint["channel_values"]
+    values = dict.fromkeys(counted, ...) | {
+        key: value.value if isinstance(value, _DeltaSnapshot) else value
+        for key, value in stored.checkpoint["channel_values"].items()
+    }
     written = {channel: value for _, channel, value in stored.pending_writes or ()}
     return {key: value for key, value in values.items() if is_key(key) and not _empty(value)} | {
         key: ... for key, value in written.items() if is_key(key) and key not in values and not _empty(value)

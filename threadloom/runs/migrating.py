@@ -26,7 +26,7 @@ from threadloom.errors import UsageError
 from threadloom.runs.due import INTERRUPT, NO_TASK, RESUME, Due, due, interrupt_id, place_of, step_of, task_ns
 from threadloom.runs.fingerprint import Graph, compiled, fingerprint, state_channels, subgraphs
 from threadloom.runs.migrations import Draft, Migration, MigrationError
-from threadloom.runs.verdict import Saver, config_of, inner_tuples, judge, starts, tasks_today
+from threadloom.runs.verdict import Saver, config_of, inner_tuples, judge, kept_ns, kept_tuples, starts, tasks_today
 
 RECORD = "migrated"  # in the metadata of the new checkpoint
 
@@ -65,7 +65,7 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
     if stored is None:
         raise UsageError(f"no thread {thread_id!r} in this database")
     today = compiled(graph)
-    recorded: Any = cast("Any", stored.metadata).get(RECORD, {}).get("handles", {})
+    recorded = _recorded(stored)
     root = _planned(_Plan(saver, today, tuple(migrations)), stored)
     if root.same:
         return Migrated(thread_id, stored.checkpoint["id"], (), recorded)
@@ -77,8 +77,8 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
     moved = _moved_handles(layers)
     handles = moved | {old: moved[new] for old, new in recorded.items() if new in moved}
     record = {"from": stored.checkpoint["id"], "graph": fingerprint(today).digest, "applied": [*applied]}
-    cast("Any", layers[-1].new.metadata)[RECORD] = record | {"handles": handles}
     for layer in layers:
+        cast("Any", layer.new.metadata)[RECORD] = record | {"handles": handles}
         _store(saver, layer)
     return Migrated(thread_id, layers[-1].new.checkpoint["id"], applied, handles)
 
@@ -151,9 +151,22 @@ def _planned(plan: _Plan, stored: CheckpointTuple) -> _Layer:
         draft.changed |= before
     if not draft.changed and place_of(stored)[1] == plan.ns:
         layer = _laid(plan, stored, draft, (), stored.checkpoint["id"])
-        if all(task.old_id == task.new.id for task in layer.tasks) and all(inner.same for inner in layer.inner):
+        if _nothing_moved(layer):
             return layer
     return _laid(plan, stored, draft, tuple(applied), _id_after(stored))
+
+
+def _nothing_moved(layer: _Layer) -> bool:
+    """Whether a layer with the id of the old one will do."""
+    asked = {question.id for questions in _questions(layer.old) for question in questions}
+    moved = {handle for inner in _walk(layer) if inner is not layer for handle in _recorded(inner.old)}
+    ids = all(task.old_id == task.new.id for task in layer.tasks)
+    return ids and all(inner.same for inner in layer.inner) and not asked & moved
+
+
+def _recorded(stored: CheckpointTuple) -> Mapping[str, str]:
+    """The handles that the migration moved which made a checkpoint."""
+    return cast("Any", stored.metadata).get(RECORD, {}).get("handles", {})  # type: ignore[no-any-return]
 
 
 def _laid(plan: _Plan, stored: CheckpointTuple, draft: Draft, applied: tuple[str, ...], checkpoint_id: str) -> _Layer:
@@ -162,8 +175,12 @@ def _laid(plan: _Plan, stored: CheckpointTuple, draft: Draft, applied: tuple[str
     today = {task.path[:2]: task for task in tasks_today(plan.saver, plan.graph, new)}
     tasks, inner = [], []
     written = {write[0] for write in stored.pending_writes or ()}
+    for name in subgraphs(plan.graph):
+        before = _node_before(plan, name)
+        ns, memory = kept_ns(plan.ns, name), kept_tuples(plan.saver, stored, before)
+        inner += [_planned(_inner_plan(plan, before, name, ns, layer, new), layer) for layer in memory]
     for old in due(stored, _starts_before(plan)):
-        found = [*inner_tuples(plan.saver, stored, old)]
+        found = [(task_id, layer) for task_id, layer in inner_tuples(plan.saver, stored, old) if task_id]
         old_id = next(iter([*(written & {*old.ids}), *(task_id for task_id, _ in found)]), None)
         if old_id is None:  # it has not begun
             continue
@@ -171,8 +188,11 @@ def _laid(plan: _Plan, stored: CheckpointTuple, draft: Draft, applied: tuple[str
         if task is None:
             raise MigrationError(f"{_place(plan)}node {old.node} is next, and would not be after these migrations")
         tasks.append(_Filed(old, old_id, task))
-        inner += [_planned(_inner_plan(plan, old, task, layer, new), layer) for _, layer in found]
-    writes = [*_refiled(plan, stored, draft.writes, {task.old_id: task.new.id for task in tasks})]
+        ns = task_ns(plan.ns, task.name, task.id)
+        inner += [_planned(_inner_plan(plan, old.node, task.name, ns, layer, new), layer) for _, layer in found]
+    writes = draft.writes
+    if checkpoint_id != stored.checkpoint["id"]:
+        writes = [*_refiled(plan, stored, writes, {task.old_id: task.new.id for task in tasks})]
     return _Layer(stored, new._replace(pending_writes=writes), tuple(tasks), applied, tuple(inner))
 
 
@@ -186,7 +206,7 @@ def _new_tuple(plan: _Plan, stored: CheckpointTuple, draft: Draft, checkpoint_id
         "channel_values": draft.values,
         "channel_versions": draft.versions,
         "versions_seen": draft.seen,
-        "updated_channels": stored.checkpoint["updated_channels"] if same else None,  # a hint; None to look at all
+        "updated_channels": stored.checkpoint.get("updated_channels") if same else None,  # a hint; None to look at all
     })
     metadata: Any = {key: value for key, value in stored.metadata.items() if key not in (RECORD, "counters_since_delta_snapshot")}
     metadata |= {"source": "update", "step": step_of(stored) + (0 if same else 1), "parents": dict(plan.parents)}
@@ -246,16 +266,25 @@ def _key_now(plan: _Plan, key: str) -> str:
     return key
 
 
-def _inner_plan(plan: _Plan, old: Due, task: Any, stored: CheckpointTuple, outer: CheckpointTuple) -> _Plan:
-    """The plan of what a subgraph of a task has stored."""
-    graph = subgraphs(plan.graph).get(task.name)
+def _node_before(plan: _Plan, name: str) -> str:
+    for migration in reversed(plan.here):
+        name = migration.inverse.node(name)
+    return name
+
+
+def _inner_plan(
+    plan: _Plan, before: str, name: str, ns: str, stored: CheckpointTuple, outer: CheckpointTuple
+) -> _Plan:
+    """The plan of what the subgraph of a node has stored, for a namespace."""
+    graph = subgraphs(plan.graph).get(name)
     if graph is None:
-        raise MigrationError(f"{_place(plan)}node {old.node} was in the middle of a subgraph, and has none now")
+        raise MigrationError(f"{_place(plan)}node {before} was in the middle of a subgraph, and has none now")
     number = place_of(stored)[1].rpartition("|")[2]
-    ns = task_ns(plan.ns, task.name, task.id) + (f"|{number}" if number.isdigit() else "")
     parents = {**plan.parents, plan.ns: outer.checkpoint["id"]}
-    within = f"{plan.within}|{task.name}" if plan.within else task.name
-    return replace(plan, graph=graph, within=within, ns=ns, parents=parents)
+    within = f"{plan.within}|{name}" if plan.within else name
+    return replace(
+        plan, graph=graph, within=within, ns=f"{ns}|{number}" if number.isdigit() else ns, parents=parents
+    )
 
 
 def _refiled(
@@ -278,6 +307,9 @@ def _refiled(
 def _answerable(root: _Layer) -> Iterator[_Layer]:
     """The layers that are to be stored, inner ones first, their questions under the handles that now answer them."""
     handles = {old: new for layer in _walk(root) for old, new in _handles(layer)}
+    # Of those, a subgraph with a memory may have moved some before its migration was cut off.
+    earlier = {old: handles[new] for layer in _walk(root) for old, new in _recorded(layer.old).items() if new in handles}
+    handles = earlier | handles
     for layer in _walk(root):
         if not layer.same:
             writes = [(task, name, _asked(value, handles) if name == INTERRUPT else value)

@@ -110,14 +110,30 @@ class _Bare(BaseCheckpointSaver[Any]):
         return self._stored
 
 
-def inner_tuples(saver: Saver, stored: CheckpointTuple, task: Due) -> Iterator[tuple[str, CheckpointTuple]]:
-    """What the subgraphs of a task have stored, with the task's id; those after the first have a number."""
-    thread_id, ns, _ = place_of(stored)
-    for task_id in dict.fromkeys(task.ids):
-        inner, number = task_ns(ns, task.node, task_id), 0
-        while found := saver.get_tuple(config_of(thread_id, f"{inner}|{number}" if number else inner)):
-            yield task_id, found
-            number += 1
+def inner_tuples(saver: Saver, stored: CheckpointTuple, task: Due) -> Iterator[tuple[str | None, CheckpointTuple]]:
+    """What the subgraphs of a task have stored, with the task's id; None for those that keep it between tasks."""
+    ns = place_of(stored)[1]
+    for task_id in task.ids:
+        yield from ((task_id, found) for found in _numbered(saver, stored, task_ns(ns, task.node, task_id)))
+    yield from ((None, found) for found in kept_tuples(saver, stored, task.node))
+
+
+def kept_tuples(saver: Saver, stored: CheckpointTuple, node: str) -> Iterator[CheckpointTuple]:
+    """What the subgraphs of a node have stored if they are compiled with `checkpointer=True`, as memory of the node."""
+    yield from _numbered(saver, stored, kept_ns(place_of(stored)[1], node))
+
+
+def kept_ns(ns: str, node: str) -> str:
+    """The namespace of a node's subgraph with a memory: without ids of tasks."""
+    return "|".join([*(part.split(":")[0] for part in ns.split("|") if part), node])
+
+
+def _numbered(saver: Saver, stored: CheckpointTuple, ns: str) -> Iterator[CheckpointTuple]:
+    """The checkpoint of the first subgraph in a namespace, and of those after it, which have a number."""
+    number = 0
+    while found := saver.get_tuple(config_of(place_of(stored)[0], f"{ns}|{number}" if number else ns)):
+        yield found
+        number += 1
 
 
 def fits(channel: Any, value: Any) -> bool:
@@ -146,8 +162,8 @@ def _problems(
     saver: Saver, graph: Any, stored: CheckpointTuple, within: str, retyped: set[tuple[str, str]] | None
 ) -> Iterator[str]:
     place = f"{within}: " if within else ""
-    for problem in (*_lost_nodes(graph, stored), *_lost_keys(graph, stored, within, retyped)):
-        yield place + problem
+    lost = [*_lost_nodes(graph, stored), *_lost_keys(graph, stored, within, retyped)]
+    yield from (place + problem for problem in lost)
     tasks = [task for task in due(stored, starts(graph)) if task.node in graph.nodes]
     try:
         today = {task.id for task in tasks_today(saver, graph, stored)}
@@ -156,11 +172,11 @@ def _problems(
         return
     writes = stored.pending_writes or ()
     having, asking = {write[0] for write in writes} - today, {write[0] for write in writes if write[1] == INTERRUPT}
-    if asking and not asking & today:
+    if asking and not asking & today and not lost:
         yield f"{place}what it asks belongs to none of the tasks that are next"
     for task in tasks:
         inner = [*inner_tuples(saver, stored, task)]
-        if having & {*task.ids} or {task_id for task_id, _ in inner} - today:
+        if having & {*task.ids} or {task_id for task_id, _ in inner} - {None, *today}:
             yield f"{place}node {task.node} is entered another way, so that what it did and asked is not found"
         for _, found in inner:
             yield from _inner_problems(saver, graph, task.node, found, within, retyped)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from threadloom.runs.fingerprint import Fingerprint
 
+What = Literal["node", "edge", "join", "branch", "key"]
 Kind = Literal["added", "removed", "changed"]
 
 
@@ -21,7 +22,7 @@ class Difference:
         before, after: what a changed key or node was and is, in words.
     """
 
-    what: Literal["node", "edge", "join", "branch", "key"]
+    what: What
     kind: Kind
     name: str
     within: str = ""
@@ -42,31 +43,31 @@ def differences(before: Fingerprint, after: Fingerprint) -> list[Difference]:
 
 
 def _graphs(before: Mapping[str, Any], after: Mapping[str, Any], within: str) -> Iterator[Difference]:
-    nodes = _words(before["nodes"], _node), _words(after["nodes"], _node)
-    yield from _compared("node", *nodes, within)
-    yield from _compared("edge", *(_ways(data["edges"], "→") for data in (before, after)), within)
-    yield from _compared("join", *(_ways(data["joins"], "→") for data in (before, after)), within)
-    yield from _compared("branch", *(_ways(data["branches"], "⇢") for data in (before, after)), within)
-    yield from _compared("key", _words(before["state"], _key), _words(after["state"], _key), within)
+    was, now = _described(before), _described(after)
+    for what in was:
+        yield from _compared(what, was[what], now[what], within)
     for name, data in sorted(after["nodes"].items()):
         if data and before["nodes"].get(name):
             yield from _graphs(before["nodes"][name], data, f"{within}|{name}" if within else name)
 
 
-def _compared(what: Any, before: Mapping[str, str], after: Mapping[str, str], within: str) -> Iterator[Difference]:
+def _described(data: Mapping[str, Any]) -> dict[What, dict[str, str]]:
+    """What there is of each kind, by its name, in words."""
+    return {
+        "node": {name: "a subgraph" if inner else "a plain node" for name, inner in data["nodes"].items()},
+        "edge": _ways(data["edges"], "→"),
+        "join": _ways(data["joins"], "→"),
+        "branch": _ways(data["branches"], "⇢"),
+        "key": {name: _key(key) for name, key in data["state"].items()},
+    }
+
+
+def _compared(what: What, before: Mapping[str, str], after: Mapping[str, str], within: str) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was != now:
             kind: Kind = "added" if was is None else "removed" if now is None else "changed"
             yield Difference(what, kind, name, within, was or "", now or "")
-
-
-def _words(described: Mapping[str, Any], word: Any) -> dict[str, str]:
-    return {name: word(data) for name, data in described.items()}
-
-
-def _node(data: Mapping[str, Any]) -> str:
-    return "a subgraph" if data else "a plain node"
 
 
 def _key(data: Mapping[str, Any]) -> str:

@@ -15,7 +15,13 @@ from langgraph.types import Interrupt, Send
 from xxhash import xxh3_128_hexdigest
 
 # LangGraph's own names: of channels, of what is written for a task, and of ways to start one.
-START, SENDS, INTERRUPT, RESUME, FAILED_NODE = "__start__", "__pregel_tasks", "__interrupt__", "__resume__", "__error_source_node__"
+START, SENDS, INTERRUPT, RESUME, FAILED_NODE = (
+    "__start__",
+    "__pregel_tasks",
+    "__interrupt__",
+    "__resume__",
+    "__error_source_node__",
+)
 PULL, PUSH = "__pregel_pull", "__pregel_push"
 BRANCH, JOIN = "branch:to:", "join:"
 NO_TASK = "00000000-0000-0000-0000-000000000000"  # whose writes are input to the step: answers, commands
@@ -115,8 +121,10 @@ def step_of(stored: CheckpointTuple) -> int:
 
 def _fires(checkpoint: Checkpoint, node: str, channel: str) -> bool:
     """Whether the channel starts the node now: it is full, and has changed since the node ran."""
-    values, seen = checkpoint["channel_values"], checkpoint["versions_seen"].get(node, {})
-    if channel not in values or (channel in seen and checkpoint["channel_versions"][channel] <= seen[channel]):
+    values: dict[str, Any] = checkpoint["channel_values"]
+    seen: dict[str, Any] = checkpoint["versions_seen"].get(node, {})
+    version: Any = checkpoint["channel_versions"].get(channel)
+    if channel not in values or (channel in seen and version <= seen[channel]):
         return False
     value = values[channel]
     if isinstance(value, tuple) and len(value) == 2 and value[1] is False:  # of a deferred node: not yet

@@ -11,13 +11,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from langgraph.channels.base import BaseChannel
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
-from types import NoneType, UnionType
 
 Graph = StateGraph[Any, Any, Any, Any] | Pregel[Any, Any, Any, Any]
 """A graph of LangGraph's, compiled or not; also what `entrypoint` makes."""
@@ -32,8 +32,9 @@ class Fingerprint:
 
     Args:
         data: `nodes` (each with the data of its subgraph, if it has one), `edges`, `joins` (edges from several nodes
-            together, in their order, after which LangGraph names them), `branches` (from where to where conditions or commands may lead, "*" for anywhere) and `state`
-            (of each key the kind of channel, the type, and the reducer if there is one).
+            together, in their order, after which LangGraph names them), `branches` (from where to where conditions or
+            commands may lead, "*" for anywhere) and `state` (of each key the kind of channel, the type, and the
+            reducer if there is one).
     """
 
     data: Mapping[str, Any]
@@ -128,7 +129,9 @@ def type_name(annotation: Any) -> str:
     if origin in _WRAPPERS:
         return type_name(arguments[0])
     if origin in (Union, UnionType):
-        return " | ".join(sorted({type_name(argument) for argument in arguments}, key=lambda name: (name == "None", name)))
+        return " | ".join(
+            sorted({type_name(argument) for argument in arguments}, key=lambda name: (name == "None", name))
+        )
     if origin is Literal:
         return f"Literal[{', '.join(map(repr, arguments))}]"
     if isinstance(annotation, list):  # the parameters of a Callable

@@ -72,7 +72,9 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
     layers = [*_answerable(root)]
     verdict = judge(_Layers(layers), today, thread_id)
     if not verdict.resumes:
-        raise MigrationError(f"thread {thread_id!r} would not go on after these migrations: {'; '.join(verdict.problems)}")
+        raise MigrationError(
+            f"thread {thread_id!r} would not go on after these migrations: {'; '.join(verdict.problems)}"
+        )
     applied = tuple(line for layer in layers for line in layer.applied)
     moved = _moved_handles(layers)
     handles = moved | {old: moved[new] for old, new in recorded.items() if new in moved}
@@ -199,16 +201,23 @@ def _laid(plan: _Plan, stored: CheckpointTuple, draft: Draft, applied: tuple[str
 def _new_tuple(plan: _Plan, stored: CheckpointTuple, draft: Draft, checkpoint_id: str) -> CheckpointTuple:
     thread_id, _, old_id = place_of(stored)
     same = checkpoint_id == old_id
-    checkpoint = cast("Checkpoint", {
-        **stored.checkpoint,
-        "id": checkpoint_id,
-        "ts": stored.checkpoint["ts"] if same else datetime.now(UTC).isoformat(),
-        "channel_values": draft.values,
-        "channel_versions": draft.versions,
-        "versions_seen": draft.seen,
-        "updated_channels": stored.checkpoint.get("updated_channels") if same else None,  # a hint; None to look at all
-    })
-    metadata: Any = {key: value for key, value in stored.metadata.items() if key not in (RECORD, "counters_since_delta_snapshot")}
+    checkpoint = cast(
+        "Checkpoint",
+        {
+            **stored.checkpoint,
+            "id": checkpoint_id,
+            "ts": stored.checkpoint["ts"] if same else datetime.now(UTC).isoformat(),
+            "channel_values": draft.values,
+            "channel_versions": draft.versions,
+            "versions_seen": draft.seen,
+            "updated_channels": stored.checkpoint.get("updated_channels")
+            if same
+            else None,  # a hint; None to look at all
+        },
+    )
+    metadata: Any = {
+        key: value for key, value in stored.metadata.items() if key not in (RECORD, "counters_since_delta_snapshot")
+    }
     metadata |= {"source": "update", "step": step_of(stored) + (0 if same else 1), "parents": dict(plan.parents)}
     config = config_of(thread_id, plan.ns)
     config["configurable"]["checkpoint_id"] = checkpoint_id
@@ -232,7 +241,7 @@ def _whole(plan: _Plan, stored: CheckpointTuple) -> CheckpointTuple:
         if not isinstance(channel, DeltaChannel):
             raise MigrationError(f"{_place(plan)}key {key} was a DeltaChannel, and cannot be rebuilt without one")
         history = plan.saver.get_delta_channel_history(config=stored.config, channels=[key])[key]
-        rebuilt = channel.from_checkpoint(history["seed"] if "seed" in history else channel.typ())
+        rebuilt = channel.from_checkpoint(history["seed"] if "seed" in history else channel.ValueType())
         rebuilt.replay_writes(history["writes"])
         values[key] = rebuilt.get()
     return stored._replace(checkpoint=cast("Checkpoint", {**stored.checkpoint, "channel_values": values}))
@@ -272,9 +281,7 @@ def _node_before(plan: _Plan, name: str) -> str:
     return name
 
 
-def _inner_plan(
-    plan: _Plan, before: str, name: str, ns: str, stored: CheckpointTuple, outer: CheckpointTuple
-) -> _Plan:
+def _inner_plan(plan: _Plan, before: str, name: str, ns: str, stored: CheckpointTuple, outer: CheckpointTuple) -> _Plan:
     """The plan of what the subgraph of a node has stored, for a namespace."""
     graph = subgraphs(plan.graph).get(name)
     if graph is None:
@@ -282,9 +289,7 @@ def _inner_plan(
     number = place_of(stored)[1].rpartition("|")[2]
     parents = {**plan.parents, plan.ns: outer.checkpoint["id"]}
     within = f"{plan.within}|{name}" if plan.within else name
-    return replace(
-        plan, graph=graph, within=within, ns=f"{ns}|{number}" if number.isdigit() else ns, parents=parents
-    )
+    return replace(plan, graph=graph, within=within, ns=f"{ns}|{number}" if number.isdigit() else ns, parents=parents)
 
 
 def _refiled(
@@ -308,12 +313,16 @@ def _answerable(root: _Layer) -> Iterator[_Layer]:
     """The layers that are to be stored, inner ones first, their questions under the handles that now answer them."""
     handles = {old: new for layer in _walk(root) for old, new in _handles(layer)}
     # Of those, a subgraph with a memory may have moved some before its migration was cut off.
-    earlier = {old: handles[new] for layer in _walk(root) for old, new in _recorded(layer.old).items() if new in handles}
+    earlier = {
+        old: handles[new] for layer in _walk(root) for old, new in _recorded(layer.old).items() if new in handles
+    }
     handles = earlier | handles
     for layer in _walk(root):
         if not layer.same:
-            writes = [(task, name, _asked(value, handles) if name == INTERRUPT else value)
-                      for task, name, value in layer.new.pending_writes or ()]
+            writes = [
+                (task, name, _asked(value, handles) if name == INTERRUPT else value)
+                for task, name, value in layer.new.pending_writes or ()
+            ]
             yield replace(layer, new=layer.new._replace(pending_writes=writes))
 
 
@@ -338,7 +347,9 @@ def _asked(value: Any, handles: Mapping[str, str]) -> Any:
     asked = []
     for question in value:
         if question.id not in handles:
-            raise MigrationError(f"question {question.id} comes from a graph that is not known here; it cannot be moved")
+            raise MigrationError(
+                f"question {question.id} comes from a graph that is not known here; it cannot be moved"
+            )
         asked.append(Interrupt(question.value, handles[question.id], response_schema=question.response_schema))
     return type(value)(asked)
 

@@ -60,14 +60,14 @@ class Draft:
     def change(self, key: str, function: Callable[[Any], Any]) -> None:
         """Change what is stored for a key: its value, writes to it, and what sends and the input have of it."""
         if key in self.values:
-            self._put(key, function(self.values[key]), key)
+            self._put(key, function(self.values[key]))
         self._change_writes(lambda name, value: function(value) if name == key else value)
         self._change_arguments(lambda given: {**given, key: function(given[key])} if key in given else given)
 
     def add(self, key: str, value: Any) -> None:
         """Give a key a value if it has none."""
         if key not in self.values:
-            self._put(key, value, key)
+            self._put(key, value)
 
     def remove(self, key: str) -> None:
         """Forget a key and what is stored of it."""
@@ -113,7 +113,7 @@ class Draft:
         self.changed |= any(now[2] is not was[2] for now, was in zip(writes, self.writes, strict=True))
         self.writes = writes
 
-    def _put(self, channel: str, value: Any, key: str | None = None) -> None:
+    def _put(self, channel: str, value: Any) -> None:
         """Store a value under a new version, unless it is the one that is there."""
         if channel in self.values and self.values[channel] is value:
             return

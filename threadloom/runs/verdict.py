@@ -5,7 +5,7 @@ it the answer; the value of a key that is not there any more is dropped. Here th
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +67,11 @@ def judge(saver: Saver, graph: Graph, thread_id: str, before: Fingerprint | None
     if stored is None:
         raise UsageError(f"no thread {thread_id!r} in this database")
     changed = differences(before, fingerprint(today)) if before else []
-    retyped = None if before is None else {
-        (change.within, change.name) for change in changed if change.what == "key" and change.kind == "changed"
-    }
+    retyped = (
+        None
+        if before is None
+        else {(change.within, change.name) for change in changed if change.what == "key" and change.kind == "changed"}
+    )
     tasks, waiting = due(stored, starts(today)), awaited(stored.checkpoint, starts(today))
     problems = [] if before and not changed else [*_problems(saver, today, stored, "", retyped)]
     return Verdict(
@@ -138,24 +140,23 @@ def _numbered(saver: Saver, stored: CheckpointTuple, ns: str) -> Iterator[Checkp
 
 def fits(channel: Any, value: Any) -> bool:
     """Whether a value is of the type of a channel; also when that cannot be told."""
-    adapter = _adapter(channel.ValueType) if isinstance(channel, TYPED) else None
-    if adapter is None or value is ...:
+    if not isinstance(channel, TYPED) or value is ...:
         return True
     try:
-        adapter.validate_python(value, strict=True)
+        _adapter(channel.ValueType).validate_python(value, strict=True)
     except ValidationError:
         return False
+    except (PydanticUserError, TypeError, NameError):  # a type that pydantic knows nothing of, or cannot look up
+        return True
     return True
 
 
 @functools.lru_cache(maxsize=1000)
-def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
-    for config in (ConfigDict(arbitrary_types_allowed=True), None):
-        try:
-            return TypeAdapter(annotation, config=config)
-        except PydanticUserError:  # classes that have a config of their own; then such as nothing is known of
-            continue
-    return None
+def _adapter(annotation: Hashable) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:  # pydantic's own classes, TypedDicts and dataclasses have a config of their own
+        return TypeAdapter(annotation)
 
 
 def _problems(
@@ -208,9 +209,7 @@ def _lost_nodes(graph: Any, stored: CheckpointTuple) -> Iterator[str]:
             yield f"node {node} waits for {leads[node]}, and nothing will start it"
 
 
-def _lost_keys(
-    graph: Any, stored: CheckpointTuple, within: str, retyped: set[tuple[str, str]] | None
-) -> Iterator[str]:
+def _lost_keys(graph: Any, stored: CheckpointTuple, within: str, retyped: set[tuple[str, str]] | None) -> Iterator[str]:
     """Keys with a value that are gone, or have a type now that the value is not of."""
     channels = state_channels(graph)
     for key, value in held(stored).items():

@@ -1,0 +1,117 @@
+"""`threadloom check`: whether the unfinished threads of a graph would go on with it as it is today."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json, printable
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints import SQLSaver
+    from threadloom.loading import Loaded
+    from threadloom.runs.verdict import Verdict
+
+PAGE = 100  # threads
+
+
+def check(
+    graph: Annotated[
+        str, typer.Argument(help="Name of a ready graph, or module:attribute or path.py:attribute of yours.")
+    ],
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say for every unfinished thread of a graph whether it would go on with the graph as it is today."""
+    from threadloom.loading import load_graph
+    from threadloom.runs.fingerprint import fingerprint
+
+    loaded = load_graph(graph)
+    with opened(db) as saver:
+        found = [*_verdicts(saver, loaded)]
+    digest = fingerprint(loaded.graph).digest
+    if json:
+        print_json({"graph": loaded.name, "fingerprint": digest, "threads": [_as_json(verdict) for verdict in found]})
+    else:
+        _print(found, loaded.name, digest)
+    if not all(verdict.resumes for verdict in found):
+        raise typer.Exit(1)
+
+
+def _verdicts(saver: "SQLSaver", loaded: "Loaded") -> Iterator["Verdict"]:
+    """What is said of each unfinished thread, newest first; one is read at a time."""
+    from threadloom.checkpoints.errors import CheckpointError
+    from threadloom.checkpoints.importing import is_unfinished
+    from threadloom.runs.fingerprint import compiled
+    from threadloom.runs.verdict import Verdict, judge
+
+    graph, last = compiled(loaded.graph), None
+    while page := saver.threads(limit=PAGE, before=last):
+        last = page[-1]
+        for thread in page:
+            if is_unfinished(thread.thread_id) or not _may_be_of(loaded, thread.metadata):
+                continue
+            try:
+                if _is_of(saver, loaded, graph, thread):
+                    verdict = judge(saver, graph, thread.thread_id)
+                    if verdict.unfinished:
+                        yield verdict
+            except CheckpointError as error:
+                yield Verdict(thread.thread_id, True, (), (" ".join(str(error).split()),), ())
+
+
+def _may_be_of(loaded: "Loaded", metadata: Any) -> bool:
+    """Whether the name that a thread was stored with, if any, may be of the graph."""
+    from threadloom.catalogue import GRAPHS
+
+    name = _name_of(metadata)
+    return name == loaded.name if loaded.ready else name == loaded.name or name not in GRAPHS
+
+
+def _is_of(saver: "SQLSaver", loaded: "Loaded", graph: Any, thread: Any) -> bool:
+    """Whether a thread is of the graph: by its name, or since some of its nodes have run in it or are next."""
+    from threadloom.runs.due import awaited
+    from threadloom.runs.verdict import config_of, starts
+
+    if _name_of(thread.metadata) == loaded.name:
+        return True
+    stored = saver.get_tuple(config_of(thread.thread_id))
+    if stored is None:  # deleted meanwhile
+        return False
+    nodes = {*stored.checkpoint["versions_seen"], *awaited(stored.checkpoint, starts(graph))}
+    return not (nodes - {"__start__"}).isdisjoint(graph.nodes)
+
+
+def _name_of(metadata: Any) -> str:
+    return str(metadata.get("graph") or metadata.get("graph_id") or "")
+
+
+def _as_json(verdict: "Verdict") -> dict[str, Any]:
+    return {
+        "id": verdict.thread_id,
+        "resumes": verdict.resumes,
+        "next": [*verdict.nodes],
+        "problems": [*verdict.problems],
+        "differences": [difference.line for difference in verdict.differences],
+    }
+
+
+def _print(found: list["Verdict"], name: str, digest: str) -> None:
+    err.print(f"{name}, fingerprint {digest}", markup=False, highlight=False)
+    if not found:
+        err.print("No thread of this graph is unfinished.", markup=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("thread", "resumes", "next", "what differs"):
+        table.add_column(heading, no_wrap=heading in ("thread", "resumes"), overflow="fold")
+    for verdict in found:
+        lines = verdict.problems or tuple(difference.line for difference in verdict.differences)
+        table.add_row(
+            escape(printable(verdict.thread_id[:8])),
+            "[green]yes[/]" if verdict.resumes else "[red]no[/]",
+            escape(printable(", ".join(verdict.nodes))),
+            escape("\n".join(map(printable, lines))),
+        )
+    out.print(table)

@@ -45,6 +45,13 @@ class Draft:
         self.changed = False
         self._next_version = next_version
 
+    def apply(self, change: Callable[["Draft"], None]) -> bool:
+        """Apply a migration; returns whether it changed anything."""
+        before, self.changed = self.changed, False
+        change(self)
+        changed, self.changed = self.changed, self.changed or before
+        return changed
+
     def rename(self, node: Rename, channel: Rename) -> None:
         """Rename nodes, the channels that start them, and keys."""
         self._rename_channels(channel)

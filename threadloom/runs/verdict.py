@@ -5,7 +5,7 @@ it the answer; the value of a key that is not there any more is dropped. Here th
 """
 
 import functools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,8 +142,9 @@ def fits(channel: Any, value: Any) -> bool:
     """Whether a value is of the type of a channel; also when that cannot be told."""
     if not isinstance(channel, TYPED) or value is ...:
         return True
+    annotation: Any = channel.ValueType
     try:
-        _adapter(channel.ValueType).validate_python(value, strict=True)
+        _adapter(annotation).validate_python(value, strict=True)
     except ValidationError:
         return False
     except (PydanticUserError, TypeError, NameError):  # a type that pydantic knows nothing of, or cannot look up
@@ -152,7 +153,7 @@ def fits(channel: Any, value: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=1000)
-def _adapter(annotation: Hashable) -> TypeAdapter[Any]:
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except PydanticUserError:  # pydantic's own classes, TypedDicts and dataclasses have a config of their own

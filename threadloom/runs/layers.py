@@ -206,7 +206,7 @@ def _tasks(plan: Plan, stored: CheckpointTuple, new: CheckpointTuple) -> Iterato
             continue
         kind, what = old.path
         task = today.get((kind, plan.node_now(what) if isinstance(what, str) else what))
-        if task is None:
+        if task is None or task.name != plan.node_now(old.node):
             raise plan.error(f"node {old.node} is next, and would not be after these migrations")
         yield Filed(old, old_id, task), [layer for _, layer in inner]
 
@@ -237,7 +237,7 @@ def _id_after(stored: CheckpointTuple) -> str:
 
 
 def _rebuilt(plan: Plan, stored: CheckpointTuple) -> Iterator[tuple[str, Any]]:
-    """The values of DeltaChannels, which are not stored with the checkpoint but rebuilt from writes of its ancestors."""
+    """The values of DeltaChannels, which are not stored with the checkpoint but rebuilt from writes of ancestors."""
     counted: Any = cast("Any", stored.metadata).get(COUNTERS) or {}
     for key in counted.keys() - stored.checkpoint["channel_values"].keys():
         channel = plan.graph.channels.get(plan.key_now(key))

@@ -18,8 +18,8 @@ from threadloom.errors import UsageError
 from threadloom.runs.due import INTERRUPT, RESUME, interrupt_id, place_of, task_ns
 from threadloom.runs.fingerprint import Graph, compiled, fingerprint
 from threadloom.runs.layers import RECORD, Layer, Plan, planned, questions, recorded
-from threadloom.runs.migrations import Migration, MigrationError
-from threadloom.runs.verdict import Saver, config_of, judge
+from threadloom.runs.migrations import ChangedType, Migration, MigrationError
+from threadloom.runs.verdict import Saver, config_of, problems
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
         raise UsageError(f"no thread {thread_id!r} in this database")
     today = compiled(graph)
     root = planned(Plan(saver, today, tuple(migrations)), stored)
+    layers = [*_answerable(root)]
+    converted = {(migration.within, migration.key) for migration in migrations if isinstance(migration, ChangedType)}
+    reasons = "; ".join(problems(_Planned(saver, layers), today, layers[-1].new if layers else stored, converted))
+    if reasons:
+        raise MigrationError(f"thread {thread_id!r} would not go on after these migrations: {reasons}")
     if root.same:
         return Migrated(thread_id, stored.checkpoint["id"], (), recorded(stored))
-    layers = [*_answerable(root)]
-    verdict = judge(_Planned(layers), today, thread_id)
-    if not verdict.resumes:
-        reasons = "; ".join(verdict.problems)
-        raise MigrationError(f"thread {thread_id!r} would not go on after these migrations: {reasons}")
     moved = _moved_handles(layers)
     handles = moved | {old: moved[new] for old, new in recorded(stored).items() if new in moved}
     applied = tuple(line for layer in layers for line in layer.applied)
@@ -132,14 +132,16 @@ def _moved_handles(layers: Sequence[Layer]) -> dict[str, str]:
 
 
 class _Planned(BaseCheckpointSaver[Any]):
-    """The new checkpoints as if they were stored, to be judged."""
+    """The thread as it would be with these layers."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, saver: Saver, layers: Sequence[Layer]) -> None:
         super().__init__()
+        self._saver = saver
         self._tuples = {place_of(layer.new)[1]: layer.new for layer in layers}
+        self.get_delta_channel_history = saver.get_delta_channel_history  # type: ignore[method-assign]
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return self._tuples.get(config["configurable"].get("checkpoint_ns", ""))
+        return self._tuples.get(config["configurable"].get("checkpoint_ns", "")) or self._saver.get_tuple(config)
 
 
 def _store(saver: Saver, layer: Layer) -> None:

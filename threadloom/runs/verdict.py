@@ -5,7 +5,7 @@ it the answer; the value of a key that is not there any more is dropped. Here th
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.channels import BinaryOperatorAggregate, DeltaChannel, LastValue
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, copy_checkpoint
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
-from langgraph.types import PregelTask
+from langgraph.types import PregelTask, Send
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
@@ -73,12 +73,12 @@ def judge(saver: Saver, graph: Graph, thread_id: str, before: Fingerprint | None
         else {(change.within, change.name) for change in changed if change.what == "key" and change.kind == "changed"}
     )
     tasks, waiting = due(stored, starts(today)), awaited(stored.checkpoint, starts(today))
-    problems = [] if before and not changed else [*_problems(saver, today, stored, "", retyped)]
+    found = [] if before and not changed else [*problems(saver, today, stored, retyped)]
     return Verdict(
         thread_id=thread_id,
         unfinished=bool(tasks or waiting or stored.pending_writes),
         nodes=tuple(dict.fromkeys(task.node for task in tasks)) or tuple(waiting),
-        problems=tuple(problems),
+        problems=tuple(found),
         differences=tuple(changed),
     )
 
@@ -96,16 +96,24 @@ def starts(graph: Any) -> dict[str, Sequence[str]]:
 def tasks_today(saver: Saver, graph: Any, stored: CheckpointTuple) -> tuple[PregelTask, ...]:
     """The tasks that LangGraph itself sees at a checkpoint, whatever was written for them."""
     config = config_of(*place_of(stored)[:2])
-    config["configurable"]["__pregel_checkpointer"] = _Bare(saver, stored)  # as a graph gives it to its subgraphs
+    config["configurable"]["__pregel_checkpointer"] = _Bare(
+        saver, graph, stored
+    )  # as a graph gives it to its subgraphs
     return graph.get_state(config).tasks  # type: ignore[no-any-return]
 
 
 class _Bare(BaseCheckpointSaver[Any]):
-    """One checkpoint without its pending writes: LangGraph would warn of those that do not fit."""
+    """One checkpoint without what LangGraph would warn of: pending writes, and sends to nodes that are gone."""
 
-    def __init__(self, saver: Saver, stored: CheckpointTuple) -> None:
+    def __init__(self, saver: Saver, graph: Any, stored: CheckpointTuple) -> None:
         super().__init__()
-        self._stored = stored._replace(checkpoint=copy_checkpoint(stored.checkpoint), pending_writes=[])
+        checkpoint, anywhere = copy_checkpoint(stored.checkpoint), next(iter(graph.nodes))
+        if SENDS in checkpoint["channel_values"]:  # each keeps its number, from which the ids of tasks are made
+            checkpoint["channel_values"][SENDS] = [
+                send if getattr(send, "node", None) in graph.nodes else Send(anywhere, {})
+                for send in checkpoint["channel_values"][SENDS]
+            ]
+        self._stored = stored._replace(checkpoint=checkpoint, pending_writes=[])
         self.get_delta_channel_history = saver.get_delta_channel_history  # type: ignore[method-assign]
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple:  # noqa: ARG002  # LangGraph's signature
@@ -160,9 +168,18 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation)
 
 
-def _problems(
-    saver: Saver, graph: Any, stored: CheckpointTuple, within: str, retyped: set[tuple[str, str]] | None
+def problems(
+    saver: Saver, graph: Any, stored: CheckpointTuple, retyped: Set[tuple[str, str]] | None, within: str = ""
 ) -> Iterator[str]:
+    """Why a run would not go on from a checkpoint with a graph, each in a line.
+
+    Args:
+        saver: where the checkpoint is, and those of subgraphs.
+        graph: today's graph or subgraph, compiled.
+        stored: the checkpoint.
+        retyped: the keys, as (within, key), whose values have to be of today's type; None for all.
+        within: where in the root graph it is.
+    """
     place = f"{within}: " if within else ""
     lost = [*_lost_nodes(graph, stored), *_lost_keys(graph, stored, within, retyped)]
     yield from (place + problem for problem in lost)
@@ -181,17 +198,17 @@ def _problems(
         if having & {*task.ids} or {task_id for task_id, _ in inner} - {None, *today}:
             yield f"{place}node {task.node} is entered another way, so that what it did and asked is not found"
         for _, found in inner:
-            yield from _inner_problems(saver, graph, task.node, found, within, retyped)
+            yield from _inner_problems(saver, graph, task.node, found, retyped, within)
 
 
 def _inner_problems(
-    saver: Saver, graph: Any, node: str, stored: CheckpointTuple, within: str, retyped: Any
+    saver: Saver, graph: Any, node: str, stored: CheckpointTuple, retyped: Any, within: str
 ) -> Iterator[str]:
     path, inner = f"{within}|{node}" if within else node, subgraphs(graph).get(node)
     if inner is None:
         yield f"node {path} was in the middle of a subgraph, and has none now"
     else:
-        yield from _problems(saver, inner, stored, path, retyped)
+        yield from problems(saver, inner, stored, retyped, path)
 
 
 def _lost_nodes(graph: Any, stored: CheckpointTuple) -> Iterator[str]:
@@ -210,7 +227,7 @@ def _lost_nodes(graph: Any, stored: CheckpointTuple) -> Iterator[str]:
             yield f"node {node} waits for {leads[node]}, and nothing will start it"
 
 
-def _lost_keys(graph: Any, stored: CheckpointTuple, within: str, retyped: set[tuple[str, str]] | None) -> Iterator[str]:
+def _lost_keys(graph: Any, stored: CheckpointTuple, within: str, retyped: Set[tuple[str, str]] | None) -> Iterator[str]:
     """Keys with a value that are gone, or have a type now that the value is not of."""
     channels = state_channels(graph)
     for key, value in held(stored).items():

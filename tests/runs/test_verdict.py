@@ -17,7 +17,7 @@ from threadloom.errors import UsageError
 from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.verdict import judge
 
-JOIN = "node end waits for join:ask+beside+sub:end, and nothing will start it"
+JOIN = "node end waits for ask+beside+sub, and is started in another way now"
 HOLDS = "key count holds a value of type int, and is str"
 GONE = "is gone, and the run is to go on there"
 

@@ -115,3 +115,5 @@ def _print(found: list["Verdict"], name: str, digest: str) -> None:
             escape("\n".join(map(printable, lines))),
         )
     out.print(table)
+    if not all(verdict.resumes for verdict in found):
+        err.print("What does not resume can be migrated: docs/graph-changes.md", markup=False, highlight=False)

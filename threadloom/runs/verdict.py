@@ -19,7 +19,7 @@ from pydantic.errors import PydanticUserError
 
 from threadloom.errors import UsageError
 from threadloom.runs.changes import Difference, differences
-from threadloom.runs.due import INTERRUPT, SENDS, Due, awaited, due, is_key, node_of, place_of, task_ns
+from threadloom.runs.due import INTERRUPT, SENDS, Due, awaited, due, is_key, joined, node_of, place_of, task_ns
 from threadloom.runs.fingerprint import Fingerprint, Graph, compiled, fingerprint, state_channels, subgraphs, type_name
 
 Saver = BaseCheckpointSaver[Any]
@@ -224,7 +224,7 @@ def _lost_nodes(graph: Any, stored: CheckpointTuple) -> Iterator[str]:
         if node and node not in graph.nodes:
             yield f"node {node} is gone, and the run is to go on there"
         elif node in leads and leads[node] not in graph.channels:
-            yield f"node {node} waits for {leads[node]}, and nothing will start it"
+            yield f"node {node} waits for {joined(leads[node])}, and is started in another way now"
 
 
 def _lost_keys(graph: Any, stored: CheckpointTuple, within: str, retyped: Set[tuple[str, str]] | None) -> Iterator[str]:

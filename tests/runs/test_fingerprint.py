@@ -16,9 +16,10 @@ from typing_extensions import TypedDict
 from tests.runs.errand import Names, errand, schema
 from threadloom.catalogue import load
 from threadloom.runs.changes import differences
+from threadloom.runs.errors import MigrationError
 from threadloom.runs.fingerprint import Fingerprint, fingerprint, type_name
 from threadloom.runs.lineage import Migrations
-from threadloom.runs.migrations import AddedKey, MigrationError, RenamedNode
+from threadloom.runs.migrations import AddedKey, RenamedNode
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """

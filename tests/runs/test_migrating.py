@@ -21,9 +21,9 @@ from typing_extensions import TypedDict
 from tests.runs.errand import CONFIG, GIVEN, Names, answered, errand, migrations, outcome, schema, undisturbed, waiting
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import StaleThreadError
-from threadloom.errors import UsageError
+from threadloom.runs.errors import MigrationError, UnknownThreadError
 from threadloom.runs.migrating import Migrated, amigrate, migrate
-from threadloom.runs.migrations import AddedKey, ChangedType, MigrationError, RemovedKey, RenamedKey, RenamedNode
+from threadloom.runs.migrations import AddedKey, ChangedType, RemovedKey, RenamedKey, RenamedNode
 from threadloom.runs.verdict import judge
 
 ROOT = Path(__file__).parents[2]
@@ -272,7 +272,7 @@ def test_what_cannot_be_moved_is_refused_and_not_done_twice() -> None:
             MigrationError, match="what a @task or an error handler wrote is stored, and cannot be moved"
         ):
             migrate(saver, graph("query"), "t", [RenamedNode("ask", "query")])
-        with pytest.raises(UsageError, match="no thread 'nobody'"):
+        with pytest.raises(UnknownThreadError, match="no thread 'nobody'"):
             migrate(saver, graph("ask"), "nobody", [])
 
 

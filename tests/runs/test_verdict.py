@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from tests.crash import voyage
 from tests.runs.errand import CONFIG, GIVEN, Names, answered, errand, waiting
 from threadloom.checkpoints import SQLSaver
-from threadloom.errors import UsageError
+from threadloom.runs.errors import UnknownThreadError
 from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.verdict import judge
 
@@ -171,5 +171,5 @@ def test_answers_given_so_far_are_not_in_the_way() -> None:
 
 
 def test_a_thread_that_is_not_there_is_refused() -> None:
-    with SQLSaver("sqlite://") as saver, pytest.raises(UsageError, match="no thread 'nobody' in this database"):
+    with SQLSaver("sqlite://") as saver, pytest.raises(UnknownThreadError, match="no thread 'nobody' in this database"):
         judge(saver, asking("ask"), "nobody")

@@ -45,47 +45,47 @@ def _verdicts(saver: "SQLSaver", loaded: "Loaded") -> Iterator["Verdict"]:
     from threadloom.checkpoints.errors import CheckpointError
     from threadloom.checkpoints.importing import is_unfinished
     from threadloom.runs.fingerprint import compiled
-    from threadloom.runs.verdict import Verdict, judge
+    from threadloom.runs.verdict import Verdict
 
     graph, last = compiled(loaded.graph), None
     while page := saver.threads(limit=PAGE, before=last):
         last = page[-1]
         for thread in page:
-            if is_unfinished(thread.thread_id) or not _may_be_of(loaded, thread.metadata):
+            if is_unfinished(thread.thread_id):
                 continue
             try:
-                if _is_of(saver, loaded, graph, thread):
-                    verdict = judge(saver, graph, thread.thread_id)
-                    if verdict.unfinished:
-                        yield verdict
+                verdict = _verdict(saver, loaded, graph, thread)
             except CheckpointError as error:
-                yield Verdict(thread.thread_id, True, (), (" ".join(str(error).split()),), ())
+                verdict = Verdict(thread.thread_id, True, (), (" ".join(str(error).split()),), ())
+            if verdict and verdict.unfinished:
+                yield verdict
 
 
-def _may_be_of(loaded: "Loaded", metadata: Any) -> bool:
-    """Whether the name that a thread was stored with, if any, may be of the graph."""
+def _verdict(saver: "SQLSaver", loaded: "Loaded", graph: Any, thread: Any) -> "Verdict | None":
+    """What is said of a thread; None when it is of another graph."""
     from threadloom.catalogue import GRAPHS
+    from threadloom.runs.fingerprint import Fingerprint
+    from threadloom.runs.record import Records
+    from threadloom.runs.verdict import judge
 
-    name = _name_of(metadata)
-    return name == loaded.name if loaded.ready else name == loaded.name or name not in GRAPHS
+    run = saver.database.read(Records(lambda: saver.codec).latest, thread.thread_id)
+    name = run.graph if run else str(thread.metadata.get("graph") or thread.metadata.get("graph_id") or "")
+    if name != loaded.name and (loaded.ready or name in GRAPHS or not _is_of(saver, graph, thread.thread_id)):
+        return None
+    before = run.details.get("fingerprint") if run else None
+    return judge(saver, graph, thread.thread_id, Fingerprint.parse(before) if before else None)
 
 
-def _is_of(saver: "SQLSaver", loaded: "Loaded", graph: Any, thread: Any) -> bool:
-    """Whether a thread is of the graph: by its name, or since some of its nodes have run in it or are next."""
-    from threadloom.runs.due import awaited
+def _is_of(saver: "SQLSaver", graph: Any, thread_id: str) -> bool:
+    """Whether a thread looks like one of the graph: some of its nodes have run in it or are next."""
+    from threadloom.runs.due import START, awaited
     from threadloom.runs.verdict import config_of, starts
 
-    if _name_of(thread.metadata) == loaded.name:
-        return True
-    stored = saver.get_tuple(config_of(thread.thread_id))
+    stored = saver.get_tuple(config_of(thread_id))
     if stored is None:  # deleted meanwhile
         return False
     nodes = {*stored.checkpoint["versions_seen"], *awaited(stored.checkpoint, starts(graph))}
-    return not (nodes - {"__start__"}).isdisjoint(graph.nodes)
-
-
-def _name_of(metadata: Any) -> str:
-    return str(metadata.get("graph") or metadata.get("graph_id") or "")
+    return not (nodes - {START}).isdisjoint(graph.nodes)
 
 
 def _as_json(verdict: "Verdict") -> dict[str, Any]:

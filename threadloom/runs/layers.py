@@ -17,8 +17,9 @@ from langgraph.checkpoint.base.id import uuid6
 from langgraph.types import PregelTask
 
 from threadloom.runs.due import INTERRUPT, NO_TASK, Due, due, place_of, step_of, task_ns
+from threadloom.runs.errors import MigrationError
 from threadloom.runs.fingerprint import state_channels, subgraphs
-from threadloom.runs.migrations import Draft, Migration, MigrationError
+from threadloom.runs.migrations import Draft, Migration
 from threadloom.runs.verdict import Saver, config_of, inner_tuples, kept_ns, kept_tuples, starts, tasks_today
 
 RECORD = "migrated"  # what a migration did, in the metadata of the checkpoints that it made

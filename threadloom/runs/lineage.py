@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Self
 
-from threadloom.runs.migrations import Migration, MigrationError
+from threadloom.runs.errors import MigrationError
+from threadloom.runs.migrations import Migration
 
 
 class Migrations:

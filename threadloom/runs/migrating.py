@@ -14,11 +14,11 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.types import Interrupt
 
 from threadloom.checkpoints.guard import FOLLOWS
-from threadloom.errors import UsageError
 from threadloom.runs.due import INTERRUPT, RESUME, interrupt_id, place_of, task_ns
+from threadloom.runs.errors import MigrationError, UnknownThreadError
 from threadloom.runs.fingerprint import Graph, compiled, fingerprint
 from threadloom.runs.layers import RECORD, Layer, Plan, planned, questions, recorded
-from threadloom.runs.migrations import ChangedType, Migration, MigrationError
+from threadloom.runs.migrations import ChangedType, Migration
 from threadloom.runs.verdict import Saver, config_of, problems
 
 
@@ -48,13 +48,13 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
         migrations: what became of that graph, in order. None are needed where only the ways between nodes are others.
 
     Raises:
-        UsageError: there is no such thread.
+        UnknownThreadError: there is no such thread.
         MigrationError: the thread would not go on after these migrations either, or cannot be migrated.
         StaleThreadError: a run took the thread further meanwhile, or another process migrated it; nothing was changed.
     """
     stored = saver.get_tuple(config_of(thread_id))
     if stored is None:
-        raise UsageError(f"no thread {thread_id!r} in this database")
+        raise UnknownThreadError(f"no thread {thread_id!r} in this database")
     today = compiled(graph)
     root = planned(Plan(saver, today, tuple(migrations)), stored)
     layers = [*_answerable(root)]

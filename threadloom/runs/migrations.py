@@ -13,15 +13,11 @@ from typing import Any
 from langgraph.checkpoint.base import CheckpointTuple, PendingWrite
 from langgraph.types import Send
 
-from threadloom.errors import UserError
 from threadloom.runs.due import BRANCH, FAILED_NODE, JOIN, SENDS, START, joined, node_of
+from threadloom.runs.errors import MigrationError
 from threadloom.runs.verdict import fits
 
 Rename = Callable[[str], str]
-
-
-class MigrationError(UserError):
-    """A thread cannot be migrated like this; nothing of it was changed."""
 
 
 class Draft:

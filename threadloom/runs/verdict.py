@@ -17,9 +17,9 @@ from langgraph.types import PregelTask, Send
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from threadloom.errors import UsageError
 from threadloom.runs.changes import Difference, differences
 from threadloom.runs.due import INTERRUPT, SENDS, Due, awaited, due, is_key, joined, node_of, place_of, task_ns
+from threadloom.runs.errors import UnknownThreadError
 from threadloom.runs.fingerprint import Fingerprint, Graph, compiled, fingerprint, state_channels, subgraphs, type_name
 
 Saver = BaseCheckpointSaver[Any]
@@ -61,11 +61,11 @@ def judge(saver: Saver, graph: Graph, thread_id: str, before: Fingerprint | None
         before: the fingerprint of the graph with which the thread was last run. Without it the checkpoints alone are
             judged, and types by the values that are there.
 
-    Raises UsageError when there is no such thread.
+    Raises UnknownThreadError when there is no such thread.
     """
     stored, today = saver.get_tuple(config_of(thread_id)), compiled(graph)
     if stored is None:
-        raise UsageError(f"no thread {thread_id!r} in this database")
+        raise UnknownThreadError(f"no thread {thread_id!r} in this database")
     changed = differences(before, fingerprint(today)) if before else []
     retyped = (
         None

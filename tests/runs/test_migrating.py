@@ -192,6 +192,11 @@ def _die_before_the_root(saver: SQLSaver, act: Any, monkeypatch: pytest.MonkeyPa
             return
 
 
+def _head(saver: SQLSaver) -> str:
+    """The id of the latest checkpoint."""
+    return next(saver.list(CONFIG)).checkpoint["id"]
+
+
 def test_delta_channels_are_made_whole() -> None:
     def log(old: list[str], new: Any) -> list[str]:
         return [*old, *(text for texts in new for text in texts)]
@@ -207,6 +212,7 @@ def test_delta_channels_are_made_whole() -> None:
 
     with SQLSaver("sqlite://") as saver:
         graph("log", "ask").invoke({"log": ["given"]}, CONFIG)
+        assert migrate(saver, graph("log", "ask"), "t", []) == Migrated("t", _head(saver))
         what = [RenamedKey("log", "diary"), RenamedNode("ask", "query")]
         migrate(saver, graph("diary", "query"), "t", what)
         graph("diary", "query").invoke(Command(resume="yes"), CONFIG)

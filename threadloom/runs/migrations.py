@@ -121,12 +121,8 @@ class Draft:
         if channel in self.values and self.values[channel] is value:
             return
         self.changed = True
-        before = self.versions.get(channel)
         self.values[channel] = value
-        self.versions[channel] = version = self._next_version(max(self.versions.values(), default=None), None)
-        for versions in self.seen.values():  # who has seen it is not to start again
-            if before is not None and versions.get(channel) == before:
-                versions[channel] = version
+        self.versions[channel] = self._next_version(max(self.versions.values(), default=None), None)
 
 
 @dataclass(frozen=True, kw_only=True)

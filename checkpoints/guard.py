@@ -5,6 +5,8 @@ on one thread would both succeed, and one of them would be lost. So whatever a r
 source "input" or "loop"; a subgraph's run is the root's) has to follow the latest checkpoint, unless the run was
 started from a checkpoint that its caller named, which is how one travels in time.
 
+What changes a thread that waits, as a migration does, asks for the same with FOLLOWS in its config.
+
 A run is known by the runtime that LangGraph makes for it and hands to the saver in every config: looking at a named
 checkpoint, as `get_state` does, frees no run. A program that stores checkpoints by hand has no runtime; it is free to
 go on from a checkpoint that it asked for by its id, once each time.
@@ -19,6 +21,7 @@ from langchain_core.runnables import RunnableConfig
 
 from threadloom.checkpoints.records import checkpoint_id_of, place_of
 
+FOLLOWS = "__threadloom_follows"  # true in a config: what is stored has to follow the latest checkpoint in any case
 RUNTIME = "__pregel_runtime"  # LangGraph's CONFIG_KEY_RUNTIME
 REMEMBERED = 10_000  # checkpoints that were named and from which nothing was stored, of runs and of others
 
@@ -58,6 +61,8 @@ class Guard:
         """Whether the checkpoint that is about to be stored has to follow the latest one."""
         if not self._enabled or row["ns"]:
             return False
+        if config.get("configurable", {}).get(FOLLOWS):
+            return True
         runtime, thread_id, parent = _runtime_of(config), row["thread_id"], row["parent_id"]
         freed = self._freed(_key(thread_id, parent, runtime)) if parent else runtime is None
         return row["source"] in ("input", "loop") and not freed

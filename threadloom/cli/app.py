@@ -7,14 +7,28 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from threadloom.cli import db, doctor, graph, graphs, importing, library, pruning, resume, run, show, threads, usage
+from threadloom.cli import (
+    check,
+    db,
+    doctor,
+    graph,
+    graphs,
+    importing,
+    library,
+    pruning,
+    resume,
+    run,
+    show,
+    threads,
+    usage,
+)
 from threadloom.cli.console import report_error
 
 
 class InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them, not groups last."""
 
-    order = ("run", "graphs", "resume", "threads", "show", "usage", "graph", "library", "db", "doctor")
+    order = ("run", "graphs", "resume", "threads", "show", "usage", "graph", "check", "library", "db", "doctor")
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
         """Names of the commands."""
@@ -38,6 +52,7 @@ app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.t
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
 app.command("usage", epilog="Example: threadloom usage --by day")(usage.usage)
 app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)
+app.command("check", epilog="Example: threadloom check my_graphs.py:graph")(check.check)
 app.add_typer(library.app, name="library")
 db.app.command("prune", epilog="Example: threadloom db prune --all --older-than 30d --keep 3")(pruning.prune)
 db.app.command("import", epilog="Example: threadloom db import checkpoints.sqlite")(importing.import_threads)

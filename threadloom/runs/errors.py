@@ -67,3 +67,11 @@ class EffectAbandonedError(EffectError):
 
 class EffectKeyError(EffectError, ValueError):
     """One key of an effect is used for two of them: let it say which, for example by the id of the tool call."""
+
+
+class UnknownThreadError(RunError, LookupError):
+    """There is no such thread in this database."""
+
+
+class MigrationError(RunError):
+    """A thread cannot be migrated like this; nothing of it was changed."""

@@ -1,8 +1,8 @@
 """`get_state_history(limit=50)` of a long chat."""
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
 
 from bench.chat import Chat
 from bench.measure import Figure, interleaved, timed
@@ -13,8 +13,17 @@ LIMIT = 50
 HISTORY = "history at {:,}"
 
 
-def _read(peer: OpenPeer, chat: Chat) -> None:
-    assert len(peer.history(chat.graph, chat.config, LIMIT)) == LIMIT
+def _reader(peer: OpenPeer, chat: Chat) -> Callable[[], float]:
+    def read() -> None:
+        assert len(peer.history(chat.graph, chat.config, LIMIT)) == LIMIT
+
+    def contender() -> float:
+        # A peer allocates and frees so much that Python looks through the whole process two or three times, 0.15 s
+        # each; without this, one that reads in 0.05 s pays for the garbage of those before it, now and then.
+        gc.collect()
+        return timed(read)()
+
+    return contender
 
 
 def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:
@@ -27,5 +36,5 @@ def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:
             chat = Chat(at_work, "history", max(scale.long - 2 * turns, 2))
             for _ in range(turns):
                 chat.turn()
-            readers[peer.name] = timed(partial(_read, at_work, chat))
+            readers[peer.name] = _reader(at_work, chat)
         yield Figure(HISTORY.format(scale.long), "ms", interleaved(readers, max(scale.runs // 2, 1)))

@@ -10,6 +10,7 @@ import pytest
 from tests.checkpoints.older import do, store_first
 from tests.cli.conftest import Cli
 from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints.tables import SCHEMA_VERSION
 
 DB = "sqlite:///threadloom.db"
 
@@ -29,19 +30,19 @@ def ran(cli: Cli) -> Cli:
 
 def test_check_says_what_the_database_is(ran: Cli) -> None:
     found = json.loads(ran("db", "check", "--json").out)
-    assert (found["database"], found["schema_version"], found["threads"]) == ("sqlite", 2, 1)
+    assert (found["database"], found["schema_version"], found["threads"]) == ("sqlite", SCHEMA_VERSION, 1)
     assert f"checkpoints: {found['checkpoints']}" in ran("db", "check").out
 
 
 def test_upgrade_creates_and_converts(cli: Cli) -> None:
-    assert "Created the tables, version 2" in cli("db", "upgrade", "--db", "sqlite:///new.db").out
+    assert f"Created the tables, version {SCHEMA_VERSION}" in cli("db", "upgrade", "--db", "sqlite:///new.db").out
     assert "Nothing to do" in cli("db", "upgrade", "--db", "sqlite:///new.db").out
     with SQLSaver(DB) as saver:
         do(saver, store_first)
     ended = cli("threads")
     assert (ended.code, len(ended.err.strip().splitlines())) == (1, 1)
     assert "`threadloom db upgrade`" in ended.err
-    assert json.loads(cli("db", "upgrade", "--json").out) == {"before": 1, "after": 2}
+    assert json.loads(cli("db", "upgrade", "--json").out) == {"before": 1, "after": SCHEMA_VERSION}
     assert "paused" in cli("threads").out
 
 

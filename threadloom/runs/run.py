@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from threadloom.runs.errors import RunError
+from threadloom.runs.inquiry import Event
 from threadloom.runs.question import Question
 from threadloom.runs.record import Record, Status
 
@@ -106,6 +107,10 @@ class Run:
     def pending(self) -> list[Question]:
         """What it waits for; each question has a handle by which an answer names it."""
         return self._runner.pending(self.id)
+
+    def trail(self) -> list[Event]:
+        """See `Runner.trail`."""
+        return self._runner.trail(self.id)
 
     def resume(self, answer: Any = NOTHING, **how: Any) -> "Run":
         """See `Runner.resume`."""

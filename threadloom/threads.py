@@ -1,6 +1,7 @@
 """What a thread is and where it stands, told from its checkpoints."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,9 +13,14 @@ from threadloom.catalogue import GRAPHS, load
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.importing import is_unfinished
 from threadloom.errors import UsageError
+from threadloom.runs.pending import look
+from threadloom.runs.question import Question
+from threadloom.runs.record import ENDED, Record, Records
+from threadloom.state.answers import ANSWERS
 
-Status = Literal["done", "waiting", "failed", "unfinished", "foreign"]
-"""`unfinished` is under way in some process, or was cut off; `foreign` is of a graph that is not in the catalogue."""
+Status = Literal["done", "waiting", "failed", "unfinished", "foreign", "running", "lost", "paused", "cancelled"]
+"""`lost` was running, and its process is gone; `unfinished`, of a thread that no Runner has made, is one or the other;
+`foreign` is of a graph that is not in the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Thread:
     """Questions that wait for an answer."""
     error: str = ""
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+    run_id: str = ""
+    """Of its last run, if a Runner made it and nobody else has gone on since."""
 
     @property
     def answer(self) -> str:
@@ -85,12 +93,13 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     if name not in GRAPHS or is_unfinished(thread_id):  # half of an import is no thread of ours yet
         updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
         return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)
-    snapshot: StateSnapshot = compiled(name, saver).get_state(config_for(thread_id))
+    flow = compiled(name, saver)
+    snapshot: StateSnapshot = flow.get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
     pending = [{"id": item.id, **item.value} for item in snapshot.interrupts]
     work_left = bool(snapshot.next or (latest and latest.pending_writes))
     finished = bool(snapshot.values.get("finished_at")) and not work_left
-    return Thread(
+    found = Thread(
         id=thread_id,
         graph=name,
         question=GRAPHS[name].asked(snapshot.values),
@@ -100,6 +109,23 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
         error=errors[0] if errors else "",
         values=snapshot.values,
     )
+    record = latest_run(saver, thread_id)
+    if record is None or (record.status in ENDED and metadata.get("run_id") != record.run_id):
+        return found  # somebody else has gone on with it
+    pending = [_asked(one) for one in look(saver, flow, record).questions] if record.status == "waiting" else []
+    return replace(found, status=record.status, pending=pending, error=record.error, run_id=record.run_id)
+
+
+def latest_run(saver: SQLSaver, thread_id: str) -> Record | None:
+    """The run that was started last in a thread, if a Runner has."""
+    return saver.database.read(Records(lambda: saver.codec).latest, thread_id)
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    """A question as this command line shows it: one of ours as its node asks it, any other in words."""
+    known = isinstance(question.prompt, Mapping) and question.prompt.get("kind") in ANSWERS
+    plain = {"kind": "", "prompt": question.prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
+    return {"id": question.handle, **(question.prompt if known else plain), "standing": question.standing}
 
 
 def history(saver: SQLSaver, thread: Thread) -> list[Step]:

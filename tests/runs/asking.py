@@ -62,19 +62,23 @@ def simple() -> Any:
 
 
 def checking() -> Any:
-    return StateGraph(State).add_node("number", number).add_edge(START, "number")
+    built: Any = StateGraph(State)
+    return built.add_node("number", number).add_edge(START, "number")
 
 
 def many() -> Any:
     """In one super-step: two that ask twice, a subgraph in a subgraph, and a node that asks after its subgraph did."""
-    leaf = StateGraph(State).add_node("one", one).add_node("later", later)
+    leaf: Any = StateGraph(State)
+    leaf.add_node("one", one).add_node("later", later)
     leaf.add_edge(START, "one").add_edge("one", "later")
-    deep = StateGraph(State).add_node("leaf", leaf.compile()).add_edge(START, "leaf").compile()
+    deep: Any = StateGraph(State)
+    deep.add_node("leaf", leaf.compile()).add_edge(START, "leaf")
     inner = simple().compile()
 
     def after(state: State) -> State:
         return {"got": [inner.invoke(state)["got"][-1], interrupt("after?")]}
 
-    built = StateGraph(State).add_node("twice", twice).add_node("deep", deep).add_node("after", after)
+    built: Any = StateGraph(State)
+    built.add_node("twice", twice).add_node("deep", deep).add_node("after", after)
     sent = [Send("twice", {}), Send("twice", {}), Send("deep", {"asks": ["deep?"]}), Send("after", {"asks": ["in?"]})]
     return built.add_conditional_edges(START, lambda _: sent, ["twice", "deep", "after"])

@@ -44,18 +44,25 @@ class Run:
 
     Attributes:
         id, thread_id, graph: which one.
+        here: whether this is what was started or resumed in this process, so that its events come here.
     """
 
     def __init__(
         self, runner: "Runner", record: Record, ended: "Future[Outcome] | None" = None, events: Any = None
     ) -> None:
         self.id, self.thread_id, self.graph = record.run_id, record.thread_id, record.graph
+        self.here = ended is not None
         self._runner, self._ended, self._events = runner, ended, events
 
     @property
     def status(self) -> Status:
         """Where it stands now, as the database has it."""
         return self.record().status
+
+    @property
+    def ended(self) -> bool:
+        """Whether what was begun here has ended or stopped, so that `wait` returns at once; of another's, False."""
+        return self._ended is not None and self._ended.done()
 
     def record(self) -> Record:
         """All that the database has of it."""

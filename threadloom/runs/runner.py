@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import SQLSaver
-from threadloom.runs import entering
+from threadloom.runs import entering, lease
 from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
@@ -244,6 +244,16 @@ class Runner:
             return isinstance(events, asyncio.Queue) and bool(asyncio.get_running_loop())
         except RuntimeError:
             return False
+
+    def let_go(self) -> None:
+        """Give back the leases of what goes on here, in the middle of it: none of it is stored any more.
+
+        For a process that ends at once: whoever recovers the runs need not wait until the leases are over.
+        """
+        with self._lock:
+            driving = [run for run, _ in self._driving.values()]
+        for run in driving:
+            self.saver.database.write(lease.release, run.thread_id, run.fence)
 
     def close(self) -> None:
         """Have what goes on here stop after its super-step, for `recover` to go on with, and close the store."""

@@ -14,7 +14,6 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.importing import is_unfinished
 from threadloom.errors import UsageError
 from threadloom.runs.pending import look
-from threadloom.runs.question import Question
 from threadloom.runs.record import ENDED, Record, Records
 from threadloom.state.answers import ANSWERS
 
@@ -96,7 +95,7 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     flow = compiled(name, saver)
     snapshot: StateSnapshot = flow.get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
-    pending = [{"id": item.id, **item.value} for item in snapshot.interrupts]
+    pending = [_asked(item.id, item.value) for item in snapshot.interrupts]
     work_left = bool(snapshot.next or (latest and latest.pending_writes))
     finished = bool(snapshot.values.get("finished_at")) and not work_left
     found = Thread(
@@ -112,7 +111,8 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     record = latest_run(saver, thread_id)
     if record is None or (record.status in ENDED and metadata.get("run_id") != record.run_id):
         return found  # somebody else has gone on with it
-    pending = [_asked(one) for one in look(saver, flow, record).questions] if record.status == "waiting" else []
+    questions = look(saver, flow, record).questions if record.status == "waiting" else []
+    pending = [_asked(one.handle, one.prompt) | {"standing": one.standing} for one in questions]
     return replace(found, status=record.status, pending=pending, error=record.error, run_id=record.run_id)
 
 
@@ -121,11 +121,11 @@ def latest_run(saver: SQLSaver, thread_id: str) -> Record | None:
     return saver.database.read(Records(lambda: saver.codec).latest, thread_id)
 
 
-def _asked(question: Question) -> dict[str, Any]:
-    """A question as this command line shows it: one of ours as its node asks it, any other in words."""
-    known = isinstance(question.prompt, Mapping) and question.prompt.get("kind") in ANSWERS
-    plain = {"kind": "", "prompt": question.prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
-    return {"id": question.handle, **(question.prompt if known else plain), "standing": question.standing}
+def _asked(handle: str, prompt: Any) -> dict[str, Any]:
+    """A question as this command line shows it: one of ours as its node asks it, any other as it is."""
+    if isinstance(prompt, Mapping) and prompt.get("kind") in ANSWERS:
+        return {"id": handle, **prompt}
+    return {"id": handle, "kind": "", "prompt": prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
 
 
 def history(saver: SQLSaver, thread: Thread) -> list[Step]:

@@ -111,7 +111,7 @@ def _as_json(record: "Record", about: str) -> dict[str, Any]:
 
 def _print(found: Iterable[tuple["Record", str]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "graph", "status", "when", "cost", "owner, or what it waits for"):
+    for heading in ("run", "graph", "status", "when", "cost", "where, or what for"):
         table.add_column(heading, no_wrap=heading in ("run", "status", "cost"), overflow="fold")
     for record, about in found:
         cost = _cost(record)

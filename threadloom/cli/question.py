@@ -79,6 +79,13 @@ def _asked(question: dict[str, Any]) -> Any:
 
 def _prompt(question: Mapping[str, Any]) -> str:
     asked = question["prompt"]
+    if isinstance(asked, Mapping) and isinstance(asked.get("prompt"), str):
+        rest = {key: value for key, value in asked.items() if key not in ("prompt", "policy")}
+        return f"{asked['prompt']}\n{_text(rest)}" if rest else asked["prompt"]
+    return _text(asked)
+
+
+def _text(asked: Any) -> str:
     return asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False, indent=2, default=str)
 
 

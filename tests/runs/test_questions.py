@@ -69,6 +69,8 @@ def test_all_that_is_asked_in_a_super_step_and_below_is_listed_once_and_answered
         ("in?", "one", ("after",)),
     ]
     assert len({question.handle for question in found}) == 4
+    for word in (run.id[:9], run.thread_id[:9], run.id):
+        assert [one.run_id for one in runner.saver.database.read(runner.records.named, word, 5)] == [run.id]
     for wrong in ("yes", {}, {"yes": 1}, {found[0].handle: "a", "0" * 32: "b"}):
         with pytest.raises(AnswerRefusedError):
             run.resume(wrong)

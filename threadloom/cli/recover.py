@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from threadloom.cli.console import INTERRUPTED, DbOption, JsonOption, err, one_line, opened, print_json, printable
+from threadloom.cli.runs import GraphOption
 from threadloom.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ def recover(
     watch: Annotated[
         float | None, typer.Option(help="Look again after so many seconds, until it is stopped.", min=0.1)
     ] = None,
-    graph: Annotated[
-        list[str] | None,
-        typer.Option(help="A graph of yours besides the ready ones, as [NAME=]module:attribute; may be repeated."),
-    ] = None,
+    graph: GraphOption = None,
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -37,6 +35,7 @@ def recover(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # how services are stopped
         try:
             under_way = _begun(runner, as_json=json)
+            _say_left(runner)
             while watch is not None:
                 under_way = [run for run in under_way if not _told(run, as_json=json)]
                 time.sleep(watch)
@@ -66,6 +65,13 @@ def _begun(runner: "Runner", *, as_json: bool, again: bool = False) -> list["Run
     for run in found:
         _say(run, "goes on")
     return found
+
+
+def _say_left(runner: "Runner") -> None:
+    """Of which graphs there are lost runs that nobody goes on with here."""
+    for name in sorted({record.graph for record in runner.runs(status="lost", limit=None)} - {*runner.graphs}):
+        line = f"There are lost runs of graph {name}: --graph {name}=module:attribute says where it is."
+        err.print(printable(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _told(run: "Run", *, as_json: bool) -> bool:

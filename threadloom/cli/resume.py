@@ -47,7 +47,8 @@ def resume(
             raise UsageError(f"thread {found.id} is {found.status} and asks nothing: resume it without --answer")
         if folder := folder_for(GRAPHS[graph], out):
             check_folder(folder)
-        answers = _answers(found, answer, handle, at_terminal=not json and sys.stdin.isatty())
+        overdue = record is not None and runner.is_overdue(record.run_id)
+        answers = _answers(found, answer, handle, at_terminal=not json and not overdue and sys.stdin.isatty())
         if record and (found.run_id == record.run_id or not found.graph):
             _go_on(runner, record, found, answers, by=by, why=why, folder=folder, as_json=json, db=db)
             return
@@ -72,6 +73,7 @@ def _go_on(
 ) -> None:
     from threadloom.cli.drive import conclude, follow
     from threadloom.runs.errors import AnswerRefusedError
+    from threadloom.threads import describe
 
     def begin(modes: list[Any]) -> "Run":
         given = {"answer": answers} if answers else {}
@@ -82,7 +84,7 @@ def _go_on(
     except AnswerRefusedError as error:
         if answers:
             raise UsageError(f"answer refused, the run stays paused: {error}") from None
-        conclude(found, folder, as_json=as_json, db=db)
+        conclude(describe(runner.saver, found.id), folder, as_json=as_json, db=db)
 
 
 def _check_resumable(found: "Thread", record: "Record | None") -> None:

@@ -16,31 +16,38 @@ MOST = 100  # runs of which a word may be the beginning
 
 
 @contextmanager
-def runner_of(saver: "SQLSaver", graphs: Sequence[str] = ()) -> Iterator["Runner"]:
+def runner_of(saver: "SQLSaver", graphs: Sequence[str] | None = ()) -> Iterator["Runner"]:
     """A Runner on a store.
 
     Args:
         saver: the store.
-        graphs: more of them, as `module:attribute` or `name=module:attribute`.
+        graphs: more than the ready ones, as `[name=]module:attribute`; None for no graph at all, to look at runs only.
 
     Raises UsageError, and tells what a Runner refuses in the same way.
     """
+    from threadloom.runs.errors import RunError
+    from threadloom.runs.runner import Runner
+
+    known, prices = ({}, {}) if graphs is None else _known(graphs)
+    try:
+        with Runner(saver, known, prices=prices) as runner:
+            yield runner
+    except RunError as error:
+        raise UsageError(str(error)) from error
+
+
+def _known(graphs: Sequence[str]) -> tuple[dict[str, Any], Any]:
+    """Graphs by name, and what their models cost."""
     from threadloom.catalogue import GRAPHS, load
     from threadloom.loading import load_graph
     from threadloom.models.roles import load_models
-    from threadloom.runs.errors import RunError
-    from threadloom.runs.runner import Runner
 
     found: dict[str, Any] = {name: partial(load, name) for name in GRAPHS}
     for text in graphs:
         name, equals, place = text.rpartition("=")
         loaded = load_graph(place)
         found[name if equals else loaded.name] = loaded.graph
-    try:
-        with Runner(saver, found, prices=load_models().prices()) as runner:
-            yield runner
-    except RunError as error:
-        raise UsageError(str(error)) from error
+    return found, load_models().prices()
 
 
 def find_run(runner: "Runner", text: str) -> "Record | None":

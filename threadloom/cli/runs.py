@@ -20,6 +20,10 @@ STYLES = {
     "lost": "magenta",
 }  # fmt: skip
 RunArgument = Annotated[str, typer.Argument(help="Id of a run or its thread, or its beginning.", metavar="RUN")]
+GraphOption = Annotated[
+    list[str] | None,
+    typer.Option("--graph", help="A graph of yours besides the ready ones, as [NAME=]module:attribute; repeatable."),
+]
 WIDEST = 60  # characters of what a run waits for
 
 
@@ -35,7 +39,7 @@ def runs(
 
     if status is not None and status not in STYLES:
         raise UsageError(f"--status {status!r}: it is one of {', '.join(STYLES)}")
-    with opened(db) as saver, runner_of(saver) as runner:
+    with opened(db) as saver, runner_of(saver, None) as runner:
         records = runner.runs(status=cast("Status | None", status), graph=graph, limit=limit)
         found = [(record, _about(runner, record)) for record in records]
     if json:
@@ -50,33 +54,37 @@ def runs(
 
 def pause(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> None:
     """Have a running run stop after its super-step, wherever it runs; `threadloom resume` goes on with it."""
-    _ask("pause", run, db, as_json=json)
-
-
-def cancel(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> None:
-    """End a run for good, wherever it runs, and undo of its effects what can be undone."""
-    _ask("cancel", run, db, as_json=json)
-
-
-def _ask(wanted: str, text: str, db: str | None, *, as_json: bool) -> None:
     from threadloom.cli.running import runner_of, the_run
 
-    with opened(db) as saver, runner_of(saver) as runner:
-        record = the_run(runner, text)
-        getattr(runner, wanted)(record.run_id)
-        record = runner.record(record.run_id)
+    with opened(db) as saver, runner_of(saver, None) as runner:
+        record = the_run(runner, run)
+        runner.pause(record.run_id)
+        _say(runner.record(record.run_id), "pause", as_json=json)
+
+
+def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, json: JsonOption = False) -> None:
+    """End a run for good, wherever it runs, and undo of its effects what can be undone."""
+    from threadloom.cli.running import runner_of, the_run
+
+    with opened(db) as saver, runner_of(saver, graph or ()) as runner:
+        record = the_run(runner, run)
+        if record.graph in runner.graphs:
+            runner.graph(record.graph)  # whose modules register what undoes its effects
+        runner.cancel(record.run_id)
+        _say(runner.record(record.run_id), "cancel", as_json=json)
+
+
+def _say(record: "Record", wanted: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"run_id": record.run_id, "status": record.status, "error": record.error})
         return
-    if record.status == "running":
-        word = f"asked {record.owner} to {wanted} it"
-    else:
-        word = f"{record.status}. {record.error}".rstrip(" .")
+    asked = f"asked {record.owner} to {wanted} it"
+    word = asked if record.status == "running" else f"{record.status}. {record.error}".rstrip(" .")
     out.print(f"run {record.run_id}: {printable(word)}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _about(runner: "Runner", record: "Record") -> str:
-    """What it waits for, why it failed, or what it cost nobody anything to leave undone."""
+    """What it waits for, or why it failed, or what of it could not be undone."""
     if record.status != "waiting":
         return record.error
     asked: dict[str, Any] = {}

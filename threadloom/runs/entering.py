@@ -8,7 +8,7 @@ from sqlalchemy import exists, select
 
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
-from threadloom.runs import ending, inquiry, lease
+from threadloom.runs import ending, lease
 from threadloom.runs.answering import Reply
 from threadloom.runs.errors import AnswerRefusedError, NotResumableError, ThreadBusyError
 from threadloom.runs.pending import Pending, inquiries_of, look
@@ -97,11 +97,6 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
         runner, record, fence, runner.saver.database.write(settle, runner, record, fence, found, Reply(NOTHING))
     )
     return None if entered.fence is None else entered
-
-
-def overdue(runner: "Runner") -> list[Record]:
-    """Waiting runs with a question that has expired."""
-    return [runner.record(run_id) for run_id in runner.saver.database.read(inquiry.overdue)]
 
 
 def ended(runner: "Runner", record: Record, wanted: str) -> None:

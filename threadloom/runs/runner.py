@@ -21,7 +21,7 @@ from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
 from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
 from threadloom.runs.heartbeat import Heartbeat
-from threadloom.runs.inquiry import Event, trail
+from threadloom.runs.inquiry import Event, overdue, trail
 from threadloom.runs.loop import Loop
 from threadloom.runs.metering import FIELDS, Prices, usage_of
 from threadloom.runs.question import Question
@@ -166,7 +166,7 @@ class Runner:
         One of which an effect has an unknown outcome waits for a person instead. Runs of graphs that this Runner does
         not have are left alone.
         """
-        found = [*self.runs(status="lost", limit=None), *entering.overdue(self)]
+        found = [*self.runs(status="lost", limit=None), *map(self.record, self.saver.database.read(overdue))]
         ours = (record for record in found if record.graph in self._graphs)
         taken = (entered for record in ours if (entered := entering.recovered(self, record)))
         return [self._go(entered, queue.SimpleQueue(), "updates") for entered in taken]
@@ -227,6 +227,15 @@ class Runner:
         config: Any = {"configurable": {"thread_id": record.thread_id}}
         state = self.graph(record.graph).copy(update={"checkpointer": self.saver}).get_state(config).values
         return Outcome(record.status, state, self.pending(record.run_id), record.error)
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The names of its graphs."""
+        return tuple(self._graphs)
+
+    def is_overdue(self, run_id: str) -> bool:
+        """Whether it waits for an answer to a question that has expired; `recover` or `resume` does what is due."""
+        return run_id in self.saver.database.read(overdue)
 
     def graph(self, name: str) -> Any:
         """The compiled graph of a name; raises UnknownGraphError."""

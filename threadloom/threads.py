@@ -109,11 +109,16 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
         values=snapshot.values,
     )
     record = latest_run(saver, thread_id)
-    if record is None or (record.status in ENDED and metadata.get("run_id") != record.run_id):
-        return found  # somebody else has gone on with it
+    if record is None or (metadata.get("run_id") != record.run_id and _was_left(record, found)):
+        return found
     questions = look(saver, flow, record).questions if record.status == "waiting" else []
     pending = [_asked(one.handle, one.prompt) | {"standing": one.standing} for one in questions]
     return replace(found, status=record.status, pending=pending, error=record.error, run_id=record.run_id)
+
+
+def _was_left(record: Record, found: Thread) -> bool:
+    """Whether somebody without a Runner, such as LangGraph Studio, has gone on with the thread after a run."""
+    return record.status in ENDED or (found.updated is not None and found.updated.timestamp() * 1000 > record.updated)
 
 
 def latest_run(saver: SQLSaver, thread_id: str) -> Record | None:

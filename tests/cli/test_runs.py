@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.types import Command
 
 from tests.cli import asking, pair
 from tests.cli.conftest import Cli
@@ -171,3 +172,14 @@ def test_a_thread_that_no_runner_made_goes_on_as_ever(cli: Cli) -> None:
     assert json.loads(cli("resume", "t", "--answer", '{"approve": true}').out) == {"approve": True}
     assert json.loads(cli("threads", "--json").out)[0]["status"] == "done"
     assert listed(cli) == []
+
+
+def test_a_run_whose_thread_somebody_else_has_gone_on_with_is_told_from_there(cli: Cli) -> None:
+    cli("run", "pair", "x", "--thread", "t", "--json")
+    config: Any = {"configurable": {"thread_id": "t"}, "metadata": {"graph": "pair"}}
+    with SQLSaver("sqlite:///threadloom.db") as saver:
+        graph = pair.build().compile(checkpointer=saver)
+        answers = {asked.id: "so" for asked in graph.get_state(config).interrupts}
+        graph.invoke(Command(resume=answers), config)
+    assert json.loads(cli("threads", "--json").out)[0]["status"] == "done"
+    assert cli("show", "t").out.startswith("so, so")

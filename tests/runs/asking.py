@@ -79,6 +79,6 @@ def many() -> Any:
         return {"got": [inner.invoke(state)["got"][-1], interrupt("after?")]}
 
     built: Any = StateGraph(State)
-    built.add_node("twice", twice).add_node("deep", deep).add_node("after", after)
+    built.add_node("twice", twice).add_node("deep", deep.compile()).add_node("after", after)
     sent = [Send("twice", {}), Send("twice", {}), Send("deep", {"asks": ["deep?"]}), Send("after", {"asks": ["in?"]})]
     return built.add_conditional_edges(START, lambda _: sent, ["twice", "deep", "after"])

@@ -15,7 +15,7 @@ from tests.checkpoints.chain import KEYS
 from tests.runs import asking
 from threadloom.checkpoints import SQLSaver
 from threadloom.runs.errors import AnswerRefusedError, NotResumableError, RunError, ThreadBusyError
-from threadloom.runs.question import Policy
+from threadloom.runs.question import Policy, questions_of
 from threadloom.runs.run import Run
 from threadloom.runs.runner import Runner
 
@@ -84,6 +84,10 @@ def test_all_that_is_asked_in_a_super_step_and_below_is_listed_once_and_answered
         run.resume({question.handle: f"{len(seen)}"}).wait(60)
     assert sorted(seen) == sorted(["deep?", "first?", "first?", "in?", "second?", "second?", "after?"])
     assert run.status == "failed"
+    graph = runner.graph("many").copy(update={"checkpointer": runner.saver})
+    state = graph.get_state({"configurable": {"thread_id": run.thread_id}}, subgraphs=True)
+    assert state.interrupts  # LangGraph still shows what was answered before the failure
+    assert questions_of(runner.saver, state, []) == []
     asking.TROUBLE.clear()
     outcome = run.resume().wait(60)
     assert outcome.status == "done"

@@ -1,6 +1,7 @@
 """What a thread is and where it stands, told from its checkpoints."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,9 +13,13 @@ from threadloom.catalogue import GRAPHS, load
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.importing import is_unfinished
 from threadloom.errors import UsageError
+from threadloom.runs.pending import look
+from threadloom.runs.record import ENDED, Record, Records
+from threadloom.state.answers import ANSWERS
 
-Status = Literal["done", "waiting", "failed", "unfinished", "foreign"]
-"""`unfinished` is under way in some process, or was cut off; `foreign` is of a graph that is not in the catalogue."""
+Status = Literal["done", "waiting", "failed", "unfinished", "foreign", "running", "lost", "paused", "cancelled"]
+"""`lost` was running, and its process is gone; `unfinished`, of a thread that no Runner has made, is one or the other;
+`foreign` is of a graph that is not in the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Thread:
     """Questions that wait for an answer."""
     error: str = ""
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+    run_id: str = ""
+    """Of its last run, if a Runner made it and nobody else has gone on since."""
 
     @property
     def answer(self) -> str:
@@ -85,12 +92,13 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
     if name not in GRAPHS or is_unfinished(thread_id):  # half of an import is no thread of ours yet
         updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
         return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)
-    snapshot: StateSnapshot = compiled(name, saver).get_state(config_for(thread_id))
+    flow = compiled(name, saver)
+    snapshot: StateSnapshot = flow.get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
-    pending = [{"id": item.id, **item.value} for item in snapshot.interrupts]
+    pending = [_asked(item.id, item.value) for item in snapshot.interrupts]
     work_left = bool(snapshot.next or (latest and latest.pending_writes))
     finished = bool(snapshot.values.get("finished_at")) and not work_left
-    return Thread(
+    found = Thread(
         id=thread_id,
         graph=name,
         question=GRAPHS[name].asked(snapshot.values),
@@ -100,6 +108,29 @@ def describe(saver: SQLSaver, thread_id: str) -> Thread:
         error=errors[0] if errors else "",
         values=snapshot.values,
     )
+    record = latest_run(saver, thread_id)
+    if record is None or (metadata.get("run_id") != record.run_id and _was_left(record, found)):
+        return found
+    questions = look(saver, flow, record).questions if record.status == "waiting" else []
+    pending = [_asked(one.handle, one.prompt) | {"standing": one.standing} for one in questions]
+    return replace(found, status=record.status, pending=pending, error=record.error, run_id=record.run_id)
+
+
+def _was_left(record: Record, found: Thread) -> bool:
+    """Whether somebody without a Runner, such as LangGraph Studio, has gone on with the thread after a run."""
+    return record.status in ENDED or (found.updated is not None and found.updated.timestamp() * 1000 > record.updated)
+
+
+def latest_run(saver: SQLSaver, thread_id: str) -> Record | None:
+    """The run that was started last in a thread, if a Runner has."""
+    return saver.database.read(Records(lambda: saver.codec).latest, thread_id)
+
+
+def _asked(handle: str, prompt: Any) -> dict[str, Any]:
+    """A question as this command line shows it: one of ours as its node asks it, any other as it is."""
+    if isinstance(prompt, Mapping) and prompt.get("kind") in ANSWERS:
+        return {"id": handle, **prompt}
+    return {"id": handle, "kind": "", "prompt": prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
 
 
 def history(saver: SQLSaver, thread: Thread) -> list[Step]:

@@ -16,8 +16,10 @@ from threadloom.cli import (
     importing,
     library,
     pruning,
+    recover,
     resume,
     run,
+    runs,
     show,
     threads,
     usage,
@@ -28,7 +30,10 @@ from threadloom.cli.console import report_error
 class InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them, not groups last."""
 
-    order = ("run", "graphs", "resume", "threads", "show", "usage", "graph", "check", "library", "db", "doctor")
+    order = (
+        *("run", "graphs", "resume", "runs", "pause", "cancel", "recover", "threads", "show", "usage", "graph"),
+        *("check", "library", "db", "doctor"),
+    )
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
         """Names of the commands."""
@@ -48,6 +53,10 @@ app = typer.Typer(
 app.add_typer(run.app, name="run")
 app.command("graphs", epilog="Example: threadloom graphs --json")(graphs.graphs)
 app.command("resume", epilog="""Example: threadloom resume 3f2a --answer '{"approve": true}'""")(resume.resume)
+app.command("runs", epilog="Example: threadloom runs --status waiting")(runs.runs)
+app.command("pause", epilog="Example: threadloom pause 3f2a")(runs.pause)
+app.command("cancel", epilog="Example: threadloom cancel 3f2a")(runs.cancel)
+app.command("recover", epilog="Example: threadloom recover --watch 5 --graph my_graphs:agent")(recover.recover)
 app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.threads)
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
 app.command("usage", epilog="Example: threadloom usage --by day")(usage.usage)

@@ -4,11 +4,12 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -17,42 +18,90 @@ from rich.markdown import Markdown
 from threadloom.cli import question as questions
 from threadloom.cli.console import INTERRUPTED, command, err, one_line, out, print_json, printable
 from threadloom.cli.progress import Progress
-from threadloom.errors import StoppedError
+from threadloom.errors import StoppedError, UserError
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
+    from threadloom.runs.run import Run
+    from threadloom.runs.runner import Runner
     from threadloom.threads import Thread
 
 WAITING = 3
+PATIENCE = 2.0  # seconds for giving a lease back
 
 
 def drive(
     saver: "SQLSaver", graph: str, thread_id: str, given: object, *, folder: Path | None, as_json: bool, db: str | None
 ) -> None:
-    """Run the graph on the thread with an input, a Command, or None to go on; ends the command with its exit code.
+    """`follow` for a thread that no Runner has made: run the graph with an input, a Command, or None to go on."""
+    from threadloom.threads import compiled, config_for
+
+    flow, config = compiled(graph, saver), config_for(thread_id, graph)
+
+    def events(modes: list[Any]) -> Iterator[Any]:
+        how: Any = {"stream_mode": modes, "subgraphs": True, "durability": "sync"}
+        yield from flow.stream(given, config, **how)
+
+    _show(saver, Flow(graph, thread_id, events, lambda: None), folder=folder, as_json=as_json, db=db)
+
+
+def follow(
+    runner: "Runner",
+    begin: "Callable[[list[Any]], Run]",
+    graph: str,
+    thread_id: str,
+    *,
+    folder: Path | None,
+    as_json: bool,
+    db: str | None,
+) -> None:
+    """Start or resume a run and show it; ends the command with its exit code.
 
     The answer is written into `folder`, if there is one.
 
     Raises StoppedError when a node fails: everything finished so far is in the database by then.
     """
-    from threadloom.threads import compiled, config_for, describe
 
-    flow = compiled(graph, saver)
-    config = config_for(thread_id, graph)
-    again = command("resume", thread_id, db=db)
-    with Progress(graph, quiet=as_json) as progress, _ctrl_c(progress, again):
+    def events(modes: list[Any]) -> Iterator[Any]:
+        run = begin(modes)
+        return _events(run) if run.here else iter(())
+
+    _show(runner.saver, Flow(graph, thread_id, events, runner.let_go), folder=folder, as_json=as_json, db=db)
+
+
+class Flow(NamedTuple):
+    """What is shown: a graph on a thread, its events in some stream modes, and what to do before leaving at once."""
+
+    graph: str
+    thread_id: str
+    events: "Callable[[list[Any]], Iterator[Any]]"
+    let_go: "Callable[[], None]"
+
+
+def _events(run: "Run") -> Iterator[Any]:
+    yield from run.stream()
+    outcome = run.wait()
+    if outcome.status == "failed":
+        raise UserError(outcome.error)
+
+
+def _show(saver: "SQLSaver", flow: Flow, *, folder: Path | None, as_json: bool, db: str | None) -> None:
+    from threadloom.threads import describe
+
+    again = command("resume", flow.thread_id, db=db)
+    with Progress(flow.graph, quiet=as_json) as progress, _ctrl_c(progress, flow, again):
+        events = flow.events([*progress.modes])
         try:
-            for event in flow.stream(given, config, stream_mode=progress.modes, subgraphs=True, durability="sync"):
+            for event in events:
                 progress.show(*event)
         except Exception as error:
-            advice = f" Go on with: {again}" if _stored(saver, thread_id) else ""
-            raise StoppedError(thread_id, f"the run stopped: {one_line(error).rstrip('.')}.{advice}") from error
-    thread = describe(saver, thread_id)
+            advice = f" Go on with: {again}" if _stored(saver, flow.thread_id) else ""
+            raise StoppedError(flow.thread_id, f"the run stopped: {one_line(error).rstrip('.')}.{advice}") from error
+    thread = describe(saver, flow.thread_id)
     if thread.status not in ("done", "waiting"):
-        raise StoppedError(thread_id, f"the run is {thread.status}. Go on with: {again}")
-    _conclude(thread, folder, as_json=as_json, db=db)
-    if thread.status == "waiting":
-        raise typer.Exit(WAITING)
+        advice = "" if thread.status == "cancelled" else f" Go on with: {again}"
+        raise StoppedError(flow.thread_id, f"the run is {thread.status}.{advice}")
+    conclude(thread, folder, as_json=as_json, db=db)
 
 
 def _stored(saver: "SQLSaver", thread_id: str) -> bool:
@@ -65,7 +114,8 @@ def _stored(saver: "SQLSaver", thread_id: str) -> bool:
         return True
 
 
-def _conclude(thread: "Thread", folder: Path | None, *, as_json: bool, db: str | None) -> None:
+def conclude(thread: "Thread", folder: Path | None, *, as_json: bool, db: str | None) -> None:
+    """Print the answer of a thread that is done, or the questions of one that waits, which ends the command."""
     from threadloom.files import write_report
     from threadloom.result import run_result
 
@@ -80,13 +130,15 @@ def _conclude(thread: "Thread", folder: Path | None, *, as_json: bool, db: str |
         more = {"pending": thread.pending, "error": problem}
         print_json(run_result(thread, files) | {key: value for key, value in more.items() if value})
     elif thread.status == "waiting":
-        questions.show(thread.pending[0], answer_with=command("resume", thread.id, db=db))
+        questions.show(thread.pending, answer_with=command("resume", thread.id, db=db))
     else:
         print_report(thread.answer)
         _next_steps(thread, files, db)
     if problem:
         err.print(problem, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1)
+    if thread.status == "waiting":
+        raise typer.Exit(WAITING)
 
 
 def print_report(markdown: str, console: Console = out) -> None:
@@ -117,15 +169,19 @@ def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:
 
 
 @contextmanager
-def _ctrl_c(progress: Progress, again: str) -> Iterator[None]:
+def _ctrl_c(progress: Progress, flow: Flow, again: str) -> Iterator[None]:
     """Leave at once on Ctrl-C, instead of after the slowest branch.
 
     Nodes run in threads that cannot be stopped, and every finished step is in the database already: leaving the
-    process hard is no worse than a power cut, which the store is built for.
+    process hard is no worse than a power cut, which the store is built for. The lease is given back first, unless the
+    database takes too long.
     """
 
     def leave(_signal: int, _frame: FrameType | None) -> Any:
         progress.close()
+        letting_go = threading.Thread(target=flow.let_go, daemon=True)
+        letting_go.start()
+        letting_go.join(PATIENCE)
         err.print(f"\nStopped. What was finished is kept. Go on with: {again}", markup=False, soft_wrap=True)
         sys.stdout.flush()
         os._exit(INTERRUPTED)

@@ -2,23 +2,28 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import err, out
+from threadloom.cli.console import err, out, printable
 from threadloom.cli.form import confirm, fill, number, prompt
 
 
-def show(question: dict[str, Any], *, answer_with: str) -> None:
-    """Print the question, what it is about, and the command that answers it."""
-    display(question, out)
-    out.print(question["prompt"], style="bold", markup=False)
-    example = shlex.quote(json.dumps(question["example"], ensure_ascii=False))
-    err.print(f"\nPaused. Answer with:\n  {answer_with} --answer {example}", markup=False, soft_wrap=True)
+def show(pending: Sequence[dict[str, Any]], *, answer_with: str) -> None:
+    """Print questions, what they are about, and the command that answers them."""
+    for question in pending:
+        display(question, out)
+        if len(pending) > 1:
+            out.print(f"question {question['id']}", style="dim", markup=False, highlight=False)
+        out.print(_prompt(question), style="bold", markup=False)
+    example = f"--answer {shlex.quote(json.dumps(pending[0].get('example', 'your answer')))}"
+    which = f"--handle {pending[0]['id'][:8]} " if len(pending) > 1 else ""
+    which += "--by NAME " if pending[0].get("standing") else ""  # its policy may be for certain people
+    err.print(f"\nPaused. Answer with:\n  {answer_with} {which}{example}", markup=False, soft_wrap=True)
     err.print(f"or, to be asked here:\n  {answer_with}", markup=False, soft_wrap=True)
 
 
@@ -26,6 +31,8 @@ def display(question: dict[str, Any], console: Console) -> None:
     """Print what the question is about."""
     from threadloom.cli.drive import print_report
 
+    if standing := question.get("standing"):
+        err.print(printable(standing), style="dim", markup=False, highlight=False)
     if question["refused"]:
         err.print(f"The last answer was refused: {question['refused']}", style="red", markup=False)
     if question["papers"]:
@@ -34,7 +41,7 @@ def display(question: dict[str, Any], console: Console) -> None:
         print_report(question["markdown"], console)
 
 
-def ask(question: dict[str, Any]) -> dict[str, Any]:
+def ask(question: dict[str, Any]) -> Any:
     """Ask at the terminal, again until the answer fits; returns it in the shape the run expects.
 
     All of it goes to standard error: standard output is for the run's answer.
@@ -45,20 +52,23 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
     while True:
         try:
             answer = _asked(question)
-            check(question, answer)
+            if question["kind"]:
+                check(question, answer)
         except ValueError as error:
             err.print(f"That does not fit: {error}", style="red", markup=False)
         else:
             return answer
 
 
-def _asked(question: dict[str, Any]) -> dict[str, Any]:
+def _asked(question: dict[str, Any]) -> Any:
     """Raises ValueError for what is not JSON, or no number, where one is asked for."""
     if question["kind"] == "papers":
         return _ask_papers(question["papers"])
     if question["kind"] == "report":
         return _ask_report()
-    err.print(question["prompt"], style="bold", markup=False)
+    err.print(_prompt(question), style="bold", markup=False)
+    if not question["kind"]:
+        return _json_or_text(prompt("Answer, as text or JSON", None))
     if question["kind"] in {"call", "draft"}:
         return _ask_proposal(question["details"])
     if question["kind"] == "budget":
@@ -66,6 +76,25 @@ def _asked(question: dict[str, Any]) -> dict[str, Any]:
     from threadloom.state.answers import ANSWERS
 
     return fill(ANSWERS[question["kind"]])
+
+
+def _prompt(question: Mapping[str, Any]) -> str:
+    asked = question["prompt"]
+    if isinstance(asked, Mapping) and isinstance(asked.get("prompt"), str):
+        rest = {key: value for key, value in asked.items() if key not in ("prompt", "policy")}
+        return f"{asked['prompt']}\n{_text(rest)}" if rest else asked["prompt"]
+    return _text(asked)
+
+
+def _text(asked: Any) -> str:
+    return asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False, indent=2, default=str)
+
+
+def _json_or_text(typed: str) -> Any:
+    try:
+        return json.loads(typed)
+    except ValueError:
+        return typed
 
 
 def _papers(papers: list[dict[str, Any]]) -> Table:

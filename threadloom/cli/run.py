@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from threadloom.checkpoints import SQLSaver
+    from threadloom.runs.run import Run
 
 
 class Graphs(TyperGroup):
@@ -60,7 +61,8 @@ def start(
 ) -> None:
     """Run the graph, on a new thread or the one named. Raises UsageError before anything is kept."""
     from threadloom.catalogue import load
-    from threadloom.cli.drive import drive
+    from threadloom.cli.drive import follow
+    from threadloom.cli.running import runner_of
     from threadloom.files import check_folder, folder_for
     from threadloom.inputs import inputs, validated
     from threadloom.models.roles import load_models
@@ -74,20 +76,28 @@ def start(
     entry.check(asked)
     if home := folder_for(entry, folder):
         check_folder(home)
-    with opened(db, create=True) as saver:
+    with opened(db, create=True) as saver, runner_of(saver) as runner:
         thread_id = thread or str(uuid4())
         _refuse_other(saver, thread_id, entry)
-        drive(saver, entry.name, thread_id, asked, folder=home, as_json=as_json, db=db)
+
+        def begin(modes: list[Any]) -> "Run":
+            return runner.start(entry.name, asked, thread_id=thread_id, stream_mode=modes)
+
+        follow(runner, begin, entry.name, thread_id, folder=home, as_json=as_json, db=db)
 
 
 def _refuse_other(saver: "SQLSaver", thread_id: str, entry: Entry) -> None:
     """A thread that is there already has to be a finished one of this graph."""
-    from threadloom.threads import config_for, describe
+    from threadloom.runs.record import ENDED
+    from threadloom.threads import config_for, describe, latest_run
 
-    if not saver.get_tuple(config_for(thread_id)):
-        return
-    found = describe(saver, thread_id)
-    if found.graph != entry.name:
-        raise UsageError(f"thread {thread_id} is of {found.graph or 'another graph'}; --thread takes a new id")
-    if found.status != "done":
-        raise UsageError(f"thread {thread_id} is {found.status}; go on with `threadloom resume {thread_id}`")
+    status = "done"
+    if saver.get_tuple(config_for(thread_id)):
+        found = describe(saver, thread_id)
+        if found.graph != entry.name:
+            raise UsageError(f"thread {thread_id} is of {found.graph or 'another graph'}; --thread takes a new id")
+        status = found.status
+    elif record := latest_run(saver, thread_id):
+        status = record.status
+    if status not in ENDED:
+        raise UsageError(f"thread {thread_id} is {status}; go on with `threadloom resume {thread_id}`")

@@ -109,15 +109,25 @@ def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
     for step in reversed(steps):
         table.add_row(str(step.step), step.id, _next(step))
     out.print(table)
-    again = command("resume", thread.id, db=db)
     if thread.pending:
-        questions.show(thread.pending[0], answer_with=again)
-    elif thread.status == "failed":
-        out.print(f"{printable(thread.error)}. Go on with: {again}", markup=False, soft_wrap=True)
-    elif thread.status == "unfinished":
-        out.print(f"Under way in another process, or cut off. If it was cut off: {again}", markup=False, soft_wrap=True)
-    elif thread.status == "foreign":
-        out.print("Made by a graph that this command line does not know; its own program can resume it.", markup=False)
+        questions.show(thread.pending, answer_with=command("resume", thread.id, db=db))
+    elif words := _advice(thread, db):
+        out.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def _advice(thread: "Thread", db: str | None) -> str:
+    """What is to be said of where it stands, and how to go on."""
+    again = command("resume", thread.id, db=db)
+    error = f"{printable(thread.error)}. " if thread.error else ""
+    told = {
+        "failed": f"{error}Go on with: {again}",
+        "paused": f"Go on with: {again}",
+        "lost": f"Its process is gone. Go on with: {again}, or with all: {command('recover', db=db)}",
+        "running": f"Under way in another process, as run {thread.run_id}.",
+        "unfinished": f"Under way in another process, or cut off. If it was cut off: {again}",
+        "foreign": "Made by a graph that this command line does not know; its own program can resume it.",
+    }
+    return told.get(thread.status, error)
 
 
 def _next(step: "Step") -> str:

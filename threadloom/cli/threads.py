@@ -8,7 +8,10 @@ from rich.table import Table
 
 from threadloom.cli.console import DbOption, JsonOption, ago, err, opened, out, print_json, printable
 
-STYLES = {"done": "green", "waiting": "yellow", "failed": "red", "unfinished": "magenta", "foreign": "dim"}
+STYLES = {
+    "done": "green", "waiting": "yellow", "failed": "red", "unfinished": "magenta", "foreign": "dim",
+    "running": "cyan", "paused": "yellow", "cancelled": "dim", "lost": "magenta",
+}  # fmt: skip
 
 
 def threads(

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from langgraph.errors import GraphDrained
+from langgraph.errors import GraphDrained, is_invalid_resume
 from langgraph.runtime import RunControl
 
 from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.errors import LeaseLostError
-from threadloom.runs import ending, lease, ledger
+from threadloom.checkpoints.session import Session
+from threadloom.runs import ending, lease
 from threadloom.runs.effects import CONTEXT, Drive
 from threadloom.runs.metering import Meter, Prices, Spent
-from threadloom.runs.question import Question, questions_of
+from threadloom.runs.pending import Pending, inquiries_of, look
+from threadloom.runs.question import Question
 from threadloom.runs.record import Record, Records, Status
 from threadloom.runs.spans import spans_for
 
@@ -59,6 +61,7 @@ class Driving:
         self._task: asyncio.Task[None] | None = None
         self._wanted: str | None = None
         self._lost = False
+        self._returned = ""
 
     @property
     def run_id(self) -> str:
@@ -118,18 +121,27 @@ class Driving:
         database = self._saver.database
         if status == "cancelled":
             ended = await ending.end(self._saver, self._records, self.record, self.fence, str(self._wanted))
-            return ended, (await self._look())[0].values, []
-        snapshot, pending = await self._look()
+            return ended, (await self._look()).snapshot.values, []
+        found = await self._look()
+        pending = [*found.questions, *(found.answered if self._returned else ())]
         if status in ("done", "failed") and pending:
-            status, error = "waiting", ""
-        elif status == "done" and snapshot.next:
+            status, error = "waiting", self._returned or ("" if found.has_unknown_effects else error)
+        elif status == "done" and found.snapshot.next:
             status = "paused"  # at a breakpoint
         if status == "paused" and self._wanted == "hand over":
             await database.offload(database.write, lease.release, self.thread_id, self.fence)
-            return replace(self.record, status="lost"), snapshot.values, pending
+            return replace(self.record, status="lost"), found.snapshot.values, pending
         record = replace(self.record, status=status, error=error)
-        await database.offload(database.write, ending.rest, self._records, record, self.fence)
-        return replace(record, wanted=None, owner=None), snapshot.values, pending
+        await database.offload(database.write, self._rest, record, found)
+        return replace(record, wanted=None, owner=None), found.snapshot.values, pending
+
+    def _rest(self, session: Session, record: Record, found: Pending) -> None:
+        if found.every:
+            inquiries = inquiries_of(session, self._saver, record)
+            inquiries.ask(found.questions)
+            if self._returned:
+                inquiries.give_back(found.answered, self._returned)
+        ending.rest(session, self._records, record, self.fence)
 
     async def _ended(self, task: asyncio.Task[None]) -> tuple[Status, str]:
         """How it ended, and why it failed."""
@@ -144,6 +156,8 @@ class Driving:
         except Exception as error:  # whatever a node raises is how the run ended
             if self._lost or isinstance(error, LeaseLostError):
                 raise LeaseLostError(self.thread_id) from error
+            if is_invalid_resume(error):
+                self._returned = f"an answer does not fit: {_misfit(error)}"
             return "failed", f"{type(error).__name__}: {first_line(error)}"
         return "done", ""
 
@@ -165,10 +179,11 @@ class Driving:
         metadata = {"run_id": self.run_id, "graph": self.record.graph}
         return {"configurable": {"thread_id": self.thread_id}, "metadata": metadata}
 
-    async def _look(self) -> tuple[Any, list[Question]]:
-        snapshot = await self._graph.aget_state(self._config)
-        if snapshot.interrupts:
-            snapshot = await self._graph.aget_state(self._config, subgraphs=True)
-        database = self._saver.database
-        effects = await database.offload(database.read, ledger.load, self._saver.codec, self.thread_id, self.run_id)
-        return snapshot, questions_of(snapshot, [entry for entry in effects if entry.state in ledger.UNKNOWN])
+    async def _look(self) -> Pending:
+        return await self._saver.database.offload(look, self._saver, self._graph, self.record)
+
+
+def _misfit(error: Any) -> str:
+    """What a ValidationError of pydantic's says, without what surrounds it."""
+    first = error.errors()[0]
+    return ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")

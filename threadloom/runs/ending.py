@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
 
 
-async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, wanted: str) -> Record:
+async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, wanted: str, *, why: str = "") -> Record:
     """End a run under its lease, and give that back; returns the run as it is then.
 
     Args:
         saver, records, record, fence: the run.
         wanted: "cancel" undoes its effects, "rollback" also deletes its checkpoints, "interrupt" leaves all as it is.
+        why: for the error of its record.
     """
-    told = []
+    told = [why] if why else []
     if wanted != "interrupt":
         undone = await compensation.undo(saver, record.thread_id, record.run_id, fence)
-        told = [
+        told += [
             f"effect {entry.key!r} was not undone: {entry.error}" for entry in undone if entry.state == "not undone"
         ]
     if wanted == "rollback":

@@ -1,6 +1,5 @@
 """How a run comes under a lease: started anew, resumed, recovered, or only to be ended."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,11 +8,14 @@ from sqlalchemy import exists, select
 
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
-from threadloom.runs import ending, lease, ledger
+from threadloom.runs import ending, lease
+from threadloom.runs.answering import Reply
 from threadloom.runs.errors import AnswerRefusedError, NotResumableError, ThreadBusyError
-from threadloom.runs.question import EFFECT, GIVE_UP, HAPPENED, Question, answers_to, questions_of
+from threadloom.runs.pending import Pending, inquiries_of, look
+from threadloom.runs.question import Question
 from threadloom.runs.record import ENDED, Record
 from threadloom.runs.run import NOTHING
+from threadloom.runs.settling import Settled, settle
 
 if TYPE_CHECKING:
     from threadloom.runs.runner import Runner
@@ -51,42 +53,50 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
     return Entered(stored, fence, record.input)
 
 
-def resumed(runner: "Runner", record: Record, answer: Any) -> Entered:
+def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
     """Take the lease of a run that stands still, and make of an answer what its graph goes on with.
 
     Raises NotResumableError, ThreadBusyError, AnswerRefusedError.
     """
-    if record.status in ENDED:
-        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
+    _check_resumable(record)
     fence = _take(runner, record)
     try:
-        questions = pending(runner, record)
-        answers = _answers(questions, answer)
-        runner.saver.database.write(_settle, runner, record, fence, answers)
+        record = runner.record(record.run_id)  # what somebody else has made of it until now
+        _check_resumable(record)
+        settled = runner.saver.database.write(settle, runner, record, fence, _look(runner, record), reply)
+        if settled.refused:
+            raise AnswerRefusedError(settled.refused)
     except BaseException:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         raise
-    return _entered(runner, record, fence, {k: v for k, v in answers.items() if not k.startswith(EFFECT)})
+    return _entered(runner, record, fence, settled)
 
 
 def recovered(runner: "Runner", record: Record) -> Entered | None:
-    """Take over a run whose owner is gone; None if somebody else does, or if it has to wait for a person or to end."""
+    """Take over a run whose owner is gone, or which has waited too long.
+
+    None if somebody else does, or if it has to wait for a person or to end.
+    """
     try:
         fence = _take(runner, record)
     except ThreadBusyError:
         return None
     record = runner.record(record.run_id)
-    if record.status != "running":  # under our lease: what its row says
+    if record.status not in ("running", "waiting"):  # under our lease: what its row says
         runner.saver.database.write(lease.release, record.thread_id, fence)
         return None
     if record.wanted and record.wanted != "pause":
         runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
         return None
-    if _unknown(runner, record) or record.wanted:
+    found = _look(runner, record)
+    if record.status == "running" and (found.has_unknown_effects or record.wanted):
         resting = replace(record, status="paused" if record.wanted else "waiting")
-        runner.saver.database.write(ending.rest, runner.records, resting, fence)
+        runner.saver.database.write(_rest, runner, resting, fence, found)
         return None
-    return _entered(runner, record, fence, {})
+    entered = _entered(
+        runner, record, fence, runner.saver.database.write(settle, runner, record, fence, found, Reply(NOTHING))
+    )
+    return None if entered.fence is None else entered
 
 
 def ended(runner: "Runner", record: Record, wanted: str) -> None:
@@ -100,14 +110,16 @@ def ended(runner: "Runner", record: Record, wanted: str) -> None:
 
 def pending(runner: "Runner", record: Record) -> list[Question]:
     """What a run that stands still waits for."""
-    config: Any = {"configurable": {"thread_id": record.thread_id}}
-    graph = runner.graph(record.graph).copy(update={"checkpointer": runner.saver})
-    return questions_of(graph.get_state(config, subgraphs=True), _unknown(runner, record))
+    return _look(runner, record).questions
 
 
-def _unknown(runner: "Runner", record: Record) -> list[ledger.Effect]:
-    found = runner.saver.database.read(ledger.load, runner.saver.codec, record.thread_id, record.run_id)
-    return [entry for entry in found if entry.state in ledger.UNKNOWN]
+def _check_resumable(record: Record) -> None:
+    if record.status in ENDED:
+        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
+
+
+def _look(runner: "Runner", record: Record) -> Pending:
+    return look(runner.saver, runner.graph(record.graph).copy(update={"checkpointer": runner.saver}), record)
 
 
 def _take(runner: "Runner", record: Record) -> int:
@@ -117,30 +129,10 @@ def _take(runner: "Runner", record: Record) -> int:
     return fence
 
 
-def _answers(questions: list[Question], answer: Any) -> dict[str, Any]:
-    if answer is not NOTHING:
-        return answers_to(questions, answer)
-    if questions:
-        raise AnswerRefusedError(f"the run waits for an answer to: {', '.join(q.handle for q in questions)}")
-    return {}
-
-
-def _settle(session: Session, runner: "Runner", record: Record, fence: int, answers: Mapping[str, Any]) -> None:
-    """Note that it is running, and of unknown effects what is said of them."""
-    codec = runner.saver.codec
-    enter_thread(session, record.thread_id, "lead", fence=fence)
-    for handle, answer in answers.items():
-        if handle.startswith(EFFECT):
-            [entry] = ledger.load(session, codec, record.thread_id, record.run_id, handle.removeprefix(EFFECT))
-            ledger.store(session, codec, _settled(entry, answer), fence=fence)
-    runner.records.change(session, replace(record, status="running", error=""))
-
-
-def _settled(entry: ledger.Effect, answer: Any) -> ledger.Effect:
-    outcome, value = (answer["outcome"], answer.get("value")) if isinstance(answer, Mapping) else (answer, None)
-    if outcome == HAPPENED:
-        return replace(entry, state="done", value=value, error="")
-    return replace(entry, state="abandoned" if outcome == GIVE_UP else "failed")
+def _rest(session: Session, runner: "Runner", record: Record, fence: int, found: Pending) -> None:
+    """Note where a run has come to, and what it waits for."""
+    inquiries_of(session, runner.saver, record).ask(found.questions)
+    ending.rest(session, runner.records, record, fence)
 
 
 def _mark(session: Session, runner: "Runner", record: Record, fence: int, wanted: str) -> None:
@@ -150,10 +142,16 @@ def _mark(session: Session, runner: "Runner", record: Record, fence: int, wanted
     runner.records.want(session, record.run_id, wanted)
 
 
-def _entered(runner: "Runner", record: Record, fence: int, answers: Mapping[str, Any]) -> Entered:
+def _entered(runner: "Runner", record: Record, fence: int, settled: Settled) -> Entered:
+    if settled.given_up:
+        runner.finish(ending.end(runner.saver, runner.records, record, fence, "cancel", why=settled.given_up))
+        return Entered(record, None)
+    if settled.waits:
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+        return Entered(record, None)
     record = replace(record, status="running", error="")
-    if answers:
-        return Entered(record, fence, Command(resume=dict(answers)))
+    if settled.answers:
+        return Entered(record, fence, Command(resume=dict(settled.answers)))
     return Entered(record, fence, None if runner.saver.database.read(_began, record) else record.input)
 
 

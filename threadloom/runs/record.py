@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.values import Codec
@@ -114,6 +114,12 @@ class Records:
     def latest(self, session: Session, thread_id: str) -> Record | None:
         """The thread's run that was started last."""
         return next(iter(self._found(session, session.tables.runs.c.thread_id == thread_id, 1)), None)
+
+    def named(self, session: Session, text: str, limit: int) -> list[Record]:
+        """Runs whose id, or that of their thread, is or begins with a text; those that were started last first."""
+        runs = session.tables.runs.c
+        begins = [func.substr(column, 1, len(text)) == text for column in (runs.run_id, runs.thread_id)]
+        return self._found(session, or_(*begins), limit)
 
     def page(
         self,

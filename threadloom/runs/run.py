@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from threadloom.runs.errors import RunError
+from threadloom.runs.inquiry import Event
 from threadloom.runs.question import Question
 from threadloom.runs.record import Record, Status
 
@@ -43,18 +44,25 @@ class Run:
 
     Attributes:
         id, thread_id, graph: which one.
+        here: whether this is what was started or resumed in this process, so that its events come here.
     """
 
     def __init__(
         self, runner: "Runner", record: Record, ended: "Future[Outcome] | None" = None, events: Any = None
     ) -> None:
         self.id, self.thread_id, self.graph = record.run_id, record.thread_id, record.graph
+        self.here = ended is not None
         self._runner, self._ended, self._events = runner, ended, events
 
     @property
     def status(self) -> Status:
         """Where it stands now, as the database has it."""
         return self.record().status
+
+    @property
+    def ended(self) -> bool:
+        """Whether what was begun here has ended or stopped, so that `wait` returns at once; of another's, False."""
+        return self._ended is not None and self._ended.done()
 
     def record(self) -> Record:
         """All that the database has of it."""
@@ -106,6 +114,10 @@ class Run:
     def pending(self) -> list[Question]:
         """What it waits for; each question has a handle by which an answer names it."""
         return self._runner.pending(self.id)
+
+    def trail(self) -> list[Event]:
+        """See `Runner.trail`."""
+        return self._runner.trail(self.id)
 
     def resume(self, answer: Any = NOTHING, **how: Any) -> "Run":
         """See `Runner.resume`."""

@@ -15,11 +15,13 @@ from uuid import uuid4
 from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import SQLSaver
-from threadloom.runs import entering
+from threadloom.runs import entering, lease
+from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
 from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
 from threadloom.runs.heartbeat import Heartbeat
+from threadloom.runs.inquiry import Event, overdue, trail
 from threadloom.runs.loop import Loop
 from threadloom.runs.metering import FIELDS, Prices, usage_of
 from threadloom.runs.question import Question
@@ -113,25 +115,37 @@ class Runner:
             await asyncio.sleep(POLL)  # it is another process that is waited for
         return self._go(entered, asyncio.Queue(), stream_mode)
 
-    def resume(self, run_id: str, answer: Any = NOTHING, *, stream_mode: Modes = "updates") -> Run:
+    def resume(
+        self, run_id: str, answer: Any = NOTHING, *, by: str = "", why: str = "", stream_mode: Modes = "updates"
+    ) -> Run:
         """Go on with a run that waits, is paused, failed, or was lost.
 
         Args:
             run_id: which.
-            answer: to the pending question; of several, a mapping from their handles to answers, of some or all.
+            answer: to the pending question; of several, a mapping from their handles to answers, of some or all. A
+                handle is never mistaken: name it wherever somebody else might answer at the same time.
+            by: who answers.
+            why: their reason, which `trail` keeps.
             stream_mode: as for `start`.
+
+        Where a question takes several to agree, the run waits on until they do. Without an answer, what is due of
+        questions that have expired is done.
 
         Raises:
             UnknownRunError.
             NotResumableError: it has ended.
             ThreadBusyError: it is running.
-            AnswerRefusedError: the answer does not fit, or one is missing; the run stays as it is.
+            AnswerRefusedError: the answer does not fit, is not theirs to give, or one is missing; the run stays as it
+                is.
         """
-        return self._go(self._resumed(run_id, answer), queue.SimpleQueue(), stream_mode)
+        entered = self._resumed(run_id, Reply(answer, by, why))
+        return self._go(entered, queue.SimpleQueue(), stream_mode)
 
-    async def aresume(self, run_id: str, answer: Any = NOTHING, *, stream_mode: Modes = "updates") -> Run:
+    async def aresume(
+        self, run_id: str, answer: Any = NOTHING, *, by: str = "", why: str = "", stream_mode: Modes = "updates"
+    ) -> Run:
         """`resume` for event loops: the run goes on in this one."""
-        entered = await self._offload(partial(self._resumed, run_id, answer))
+        entered = await self._offload(partial(self._resumed, run_id, Reply(answer, by, why)))
         return self._go(entered, asyncio.Queue(), stream_mode)
 
     def pause(self, run_id: str) -> None:
@@ -147,13 +161,14 @@ class Runner:
         self._ask(run_id, "cancel")
 
     def recover(self) -> list[Run]:
-        """Go on with all runs whose owner is gone, from their last checkpoints.
+        """Go on with all runs whose owner is gone, from their last checkpoints, and see to questions that expired.
 
         One of which an effect has an unknown outcome waits for a person instead. Runs of graphs that this Runner does
         not have are left alone.
         """
-        lost = (record for record in self.runs(status="lost", limit=None) if record.graph in self._graphs)
-        taken = (entered for record in lost if (entered := entering.recovered(self, record)))
+        found = [*self.runs(status="lost", limit=None), *map(self.record, self.saver.database.read(overdue))]
+        ours = (record for record in found if record.graph in self._graphs)
+        taken = (entered for record in ours if (entered := entering.recovered(self, record)))
         return [self._go(entered, queue.SimpleQueue(), "updates") for entered in taken]
 
     def runs(
@@ -202,11 +217,25 @@ class Runner:
         record = self.record(run_id)
         return [] if record.status in ("running", "done", "cancelled") else entering.pending(self, record)
 
+    def trail(self, run_id: str) -> list[Event]:
+        """What became of a run's questions: who was asked, who said what, when and why; oldest first."""
+        record = self.record(run_id)
+        return self.saver.database.read(trail, self.saver.codec, record.thread_id, record.run_id)
+
     def outcome(self, record: Record) -> Outcome:
         """What became of a run, from the database."""
         config: Any = {"configurable": {"thread_id": record.thread_id}}
         state = self.graph(record.graph).copy(update={"checkpointer": self.saver}).get_state(config).values
         return Outcome(record.status, state, self.pending(record.run_id), record.error)
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The names of its graphs."""
+        return tuple(self._graphs)
+
+    def is_overdue(self, run_id: str) -> bool:
+        """Whether it waits for an answer to a question that has expired; `recover` or `resume` does what is due."""
+        return run_id in self.saver.database.read(overdue)
 
     def graph(self, name: str) -> Any:
         """The compiled graph of a name; raises UnknownGraphError."""
@@ -224,6 +253,16 @@ class Runner:
             return isinstance(events, asyncio.Queue) and bool(asyncio.get_running_loop())
         except RuntimeError:
             return False
+
+    def let_go(self) -> None:
+        """Give back the leases of what goes on here, in the middle of it: none of it is stored any more.
+
+        For a process that ends at once: whoever recovers the runs need not wait until the leases are over.
+        """
+        with self._lock:
+            driving = [run for run, _ in self._driving.values()]
+        for run in driving:
+            self.saver.database.write(lease.release, run.thread_id, run.fence)
 
     def close(self) -> None:
         """Have what goes on here stop after its super-step, for `recover` to go on with, and close the store."""
@@ -275,8 +314,8 @@ class Runner:
 
         return attempt
 
-    def _resumed(self, run_id: str, answer: Any) -> Entered:
-        return entering.resumed(self, self.record(run_id), answer)
+    def _resumed(self, run_id: str, reply: Reply) -> Entered:
+        return entering.resumed(self, self.record(run_id), reply)
 
     def _ask(self, run_id: str, wanted: str) -> None:
         with self._lock:

@@ -1,0 +1,139 @@
+"""`threadloom runs`, `pause` and `cancel`: what was started, where it stands, what it waits for; and stopping it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable
+from threadloom.errors import UsageError
+
+if TYPE_CHECKING:
+    from threadloom.runs.record import Record, Status
+    from threadloom.runs.runner import Runner
+
+STYLES = {
+    "running": "cyan", "waiting": "yellow", "paused": "yellow", "done": "green", "failed": "red", "cancelled": "dim",
+    "lost": "magenta",
+}  # fmt: skip
+RunArgument = Annotated[str, typer.Argument(help="Id of a run or its thread, or its beginning.", metavar="RUN")]
+GraphOption = Annotated[
+    list[str] | None,
+    typer.Option("--graph", help="A graph of yours besides the ready ones, as [NAME=]module:attribute; repeatable."),
+]
+WIDEST = 60  # characters of what a run waits for
+
+
+def runs(
+    status: Annotated[str | None, typer.Option(help=f"Only those that are {', '.join(STYLES)}.")] = None,
+    graph: Annotated[str | None, typer.Option(help="Only those of this graph.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List runs, newest first: where each stands, who runs it, what it cost, and what it waits for."""
+    from threadloom.cli.running import runner_of
+
+    if status is not None and status not in STYLES:
+        raise UsageError(f"--status {status!r}: it is one of {', '.join(STYLES)}")
+    with opened(db) as saver, runner_of(saver, None) as runner:
+        records = runner.runs(status=cast("Status | None", status), graph=graph, limit=limit)
+        found = [(record, _about(runner, record)) for record in records]
+    if json:
+        print_json([_as_json(record, about) for record, about in found])
+    elif not found:
+        err.print("No runs like that." if status or graph else "No runs yet.", markup=False)
+    else:
+        _print(found)
+        if any(record.status == "lost" for record, _ in found):
+            err.print(f"\nGo on with those that are lost: {command('recover', db=db)}", markup=False, soft_wrap=True)
+
+
+def pause(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> None:
+    """Have a running run stop after its super-step, wherever it runs; `threadloom resume` goes on with it."""
+    from threadloom.cli.running import runner_of, the_run
+
+    with opened(db) as saver, runner_of(saver, None) as runner:
+        record = the_run(runner, run)
+        runner.pause(record.run_id)
+        _say(runner.record(record.run_id), "pause", as_json=json)
+
+
+def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, json: JsonOption = False) -> None:
+    """End a run for good, wherever it runs, and undo of its effects what can be undone."""
+    from threadloom.cli.running import runner_of, the_run
+
+    with opened(db) as saver, runner_of(saver, graph or ()) as runner:
+        record = the_run(runner, run)
+        if record.graph in runner.graphs:
+            runner.graph(record.graph)  # whose modules register what undoes its effects
+        runner.cancel(record.run_id)
+        _say(runner.record(record.run_id), "cancel", as_json=json)
+
+
+def _say(record: "Record", wanted: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"run_id": record.run_id, "status": record.status, "error": record.error})
+        return
+    asked = f"asked {record.owner} to {wanted} it"
+    word = asked if record.status == "running" else f"{record.status}. {record.error}".rstrip(" .")
+    out.print(f"run {record.run_id}: {printable(word)}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def _about(runner: "Runner", record: "Record") -> str:
+    """What it waits for, or why it failed, or what of it could not be undone."""
+    if record.status != "waiting":
+        return record.error
+    asked: dict[str, Any] = {}
+    for event in runner.trail(record.run_id):
+        if event.event == "asked":
+            asked[event.handle] = event.body["prompt"]
+        elif event.event == "answered":
+            asked.pop(event.handle, None)
+    return "; ".join(map(_prompt, asked.values()))
+
+
+def _prompt(asked: Any) -> str:
+    text = asked.get("prompt", asked) if isinstance(asked, dict) else asked
+    return " ".join(str(text).split())
+
+
+def _cost(record: "Record") -> float | None:
+    from threadloom.runs.metering import usage_of
+
+    costs = [usage["cost_usd"] for usage in usage_of([record], "run").values()]
+    return None if None in costs else sum(cost for cost in costs if cost)
+
+
+def _as_json(record: "Record", about: str) -> dict[str, Any]:
+    keys = ("run_id", "thread_id", "graph", "status", "owner")
+    times = {key: _time(getattr(record, key)) for key in ("created", "updated", "ended")}
+    waits = {"waits_for": about} if record.status == "waiting" else {}
+    return {key: getattr(record, key) for key in keys} | times | {
+        "cost_usd": _cost(record), "error": record.error, **waits,
+    }  # fmt: skip
+
+
+def _print(found: Iterable[tuple["Record", str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "graph", "status", "when", "cost", "where, or what for"):
+        table.add_column(heading, no_wrap=heading in ("run", "status", "cost"), overflow="fold")
+    for record, about in found:
+        cost = _cost(record)
+        told = record.owner or about
+        table.add_row(
+            escape(record.run_id[:8]),
+            escape(printable(record.graph)),
+            f"[{STYLES[record.status]}]{record.status}[/]",
+            ago(_time(record.updated)),
+            "?" if cost is None else f"${cost:.2f}",
+            escape(printable(told if len(told) <= WIDEST else f"{told[: WIDEST - 1]}…")),
+        )
+    out.print(table)
+
+
+def _time(at: int | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at / 1000, UTC)

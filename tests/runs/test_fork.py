@@ -12,8 +12,8 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import ThreadExistsError
 from threadloom.errors import UsageError
 from threadloom.runs.fork import fork
-from threadloom.runs.trail import trail
 from threadloom.runs.snapshot import find_checkpoint, snapshot
+from threadloom.runs.trail import trail
 
 
 @pytest.fixture(params=[None, KEYS], ids=["plain", "encrypted"])

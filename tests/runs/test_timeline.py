@@ -9,8 +9,8 @@ from tests.checkpoints.chain import config
 from tests.checkpoints.officials import converse, graph
 from tests.runs.chats import FAILING, PRICES, compiled
 from threadloom.checkpoints import SQLSaver
-from threadloom.runs.trail import trail
 from threadloom.runs.timeline import timeline
+from threadloom.runs.trail import trail
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from threadloom.errors import UsageError
 if TYPE_CHECKING:
     from threadloom.runs.comparison import Comparison
     from threadloom.runs.difference import Change, Path
-    from threadloom.runs.trail import Trail
     from threadloom.runs.snapshot import Snapshot
+    from threadloom.runs.trail import Trail
 
 SHOWN = 50  # changes
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}

@@ -6,10 +6,10 @@ from itertools import islice
 from threadloom.checkpoints import SQLSaver
 from threadloom.runs.consumption import NO_PRICES
 from threadloom.runs.difference import Change, differences
-from threadloom.runs.trail import Trail, trail
 from threadloom.runs.metering import Prices
 from threadloom.runs.plain import plain
 from threadloom.runs.snapshot import Snapshot, snapshot
+from threadloom.runs.trail import Trail, trail
 
 MOST = 1000  # changes that are kept
 

@@ -38,9 +38,7 @@ class Trail:
         return tuple(step.checkpoint_id for step in self.steps if step.checkpoint_id)
 
 
-def trail(
-    saver: SQLSaver, thread_id: str, checkpoint_id: str | None = None, *, prices: Prices = NO_PRICES
-) -> Trail:
+def trail(saver: SQLSaver, thread_id: str, checkpoint_id: str | None = None, *, prices: Prices = NO_PRICES) -> Trail:
     """How a thread came to a checkpoint, or to where it is now."""
     return Trail(tuple(reversed([*_back(timeline(saver, thread_id, prices=prices), checkpoint_id)])))
 

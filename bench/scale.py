@@ -16,6 +16,7 @@ class Scale:
         concurrent: threads that run at the same time.
         cold: new processes that ask for the state.
         prune: checkpoints of the threads that are pruned.
+        threads: how many there are to list a page of.
     """
 
     short: int = 20
@@ -28,8 +29,19 @@ class Scale:
     concurrent: int = 64
     cold: int = 5
     prune: tuple[int, ...] = (2_500, 10_000)
+    threads: int = 100_000
 
 
 FULL = Scale()
-QUICK = Scale(short_threads=3, long_threads=1, disk_turns=(), runs=2, cold=1, prune=(200, 800))
-TINY = Scale(long=40, short_threads=1, turns=4, disk_turns=(5, 10), long_threads=1, runs=1, concurrent=2, prune=(5, 20))
+QUICK = Scale(short_threads=3, long_threads=1, disk_turns=(), runs=2, cold=1, prune=(200, 800), threads=2_000)
+TINY = Scale(
+    long=40,
+    short_threads=1,
+    turns=4,
+    disk_turns=(5, 10),
+    long_threads=1,
+    runs=1,
+    concurrent=2,
+    prune=(5, 20),
+    threads=50,
+)

@@ -69,6 +69,13 @@ def renew_thread(session: Session, thread_id: str) -> None:
     session.execute(changed.values(epoch=new_number(), head=head.scalar_subquery()))
 
 
+def epoch_of(session: Session, thread_id: str) -> int | None:
+    """The epoch of a thread, which changes when anything of it is deleted; None when it was never written to."""
+    threads = session.tables.threads
+    epoch: int | None = session.execute(select(threads.c.epoch).where(threads.c.thread_id == thread_id)).scalar()
+    return epoch
+
+
 def load_elements(session: Session | None, thread_id: str, documents: Iterable[bytes], cache: Cache) -> Elements | None:
     """All elements below some documents: remembered ones, and the others in one statement for each level.
 

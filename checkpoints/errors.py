@@ -38,6 +38,10 @@ class NotASourceError(CheckpointError, ValueError):
     """This is no database of langgraph-checkpoint-sqlite or langgraph-checkpoint-postgres."""
 
 
+class NotAnArchiveError(CheckpointError, ValueError):
+    """This is no whole file that `threadloom export` wrote."""
+
+
 class ThreadExistsError(CheckpointError):
     """The target thread already has checkpoints; choose a new id or delete it first."""
 

@@ -72,11 +72,11 @@ def import_threads(
         if _is_present(target, thread_id):
             result = Imported(thread_id, "present")
         else:
-            name = None if dry_run else f"{_name_of(thread_id)}{uuid4().hex}"
+            name = None if dry_run else temporary_name(thread_id)
             result = _import(source, target, thread_id, name, progress)
         if result.status != "failed":
             for leftover in leftovers:
-                if leftover.startswith(_name_of(thread_id)):
+                if leftover.startswith(beginning_of(thread_id)):
                     target.delete_thread(leftover)
         yield result
 
@@ -100,7 +100,13 @@ def _import(
     return Imported(thread_id, "failed" if problems else "imported", transfer.checkpoints, transfer.writes, problems)
 
 
-def _name_of(thread_id: str) -> str:
+def temporary_name(thread_id: str) -> str:
+    """What a thread is called until all of it is there; another one at each call."""
+    return f"{beginning_of(thread_id)}{uuid4().hex}"
+
+
+def beginning_of(thread_id: str) -> str:
+    """How all temporary names of a thread begin."""
     return f"{PREFIX}{blake2b(thread_id.encode(errors='surrogatepass'), digest_size=8).hexdigest()}-"
 
 

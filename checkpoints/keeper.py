@@ -3,20 +3,26 @@
 import builtins
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from sqlalchemy import or_
 
-from threadloom.checkpoints import copying, pruning, records, rekeying, sizes, summaries, verify
+from threadloom.checkpoints import copying, exporting, pruning, records, rekeying, sizes, summaries, verify
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.codec import StrictSerializer
 from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.exporting import Exported
+from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.pruning import Pruned
 from threadloom.checkpoints.records import Place, ThreadSummary
 from threadloom.checkpoints.rekeying import Rekeyed
+from threadloom.checkpoints.restoring import Restoring
+from threadloom.checkpoints.retention import Policy
 from threadloom.checkpoints.sizes import Overview, ThreadSize
 from threadloom.checkpoints.tables import Tables
-from threadloom.checkpoints.timeline import Moment, Timeline
+from threadloom.checkpoints.timeline import Moment, Timeline, load_namespaces, load_paths
 from threadloom.checkpoints.values import Codec
 from threadloom.checkpoints.verify import Problem
 
@@ -90,6 +96,17 @@ class Keeper(BaseCheckpointSaver[str]):
             progress(pruned)
         return done
 
+    def cut_back(self, thread_id: str, until: str, *, keep: str) -> None:
+        """Delete, as `prune` does, the checkpoints of a thread that are younger than one.
+
+        Args:
+            thread_id: which thread.
+            until: the id of the youngest checkpoint to stay, of any namespace.
+            keep: the id of another one that stays.
+        """
+        policy = Policy(keep=0, spares=lambda table: or_(table.c.checkpoint_id <= until, table.c.checkpoint_id == keep))
+        pruning.prune_thread(self._database, str(thread_id), policy)
+
     def compact(self) -> None:
         """Give room that is not used any more back to the disk, as far as the database can beside others at work.
 
@@ -99,16 +116,22 @@ class Keeper(BaseCheckpointSaver[str]):
         """
         self._database.compact()
 
-    def threads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
+    def threads(
+        self, *, limit: int = 20, before: ThreadSummary | tuple[str, str] | None = None
+    ) -> builtins.list[ThreadSummary]:
         """Threads by their latest root checkpoint, newest first.
 
         Args:
             limit: at most so many.
-            before: the last summary of the page before this one.
+            before: the last summary of the page before this one, or its checkpoint id and thread id.
         """
-        after = (before.checkpoint_id, before.thread_id) if before else None
+        after = (before.checkpoint_id, before.thread_id) if isinstance(before, ThreadSummary) else before
         rows = self._database.read(summaries.load_threads, max(limit, 0), after)
         return [records.summary_of(self._codec, row) for row in rows]
+
+    def names(self, beginning: str, *, limit: int = 20) -> builtins.list[str]:
+        """The ids of threads that begin so, in order, at most so many."""
+        return self._database.read(summaries.load_names, beginning, max(limit, 0))
 
     def timeline(
         self, thread_id: str, ns: str = "", *, limit: int | None = None, before: str | None = None
@@ -124,6 +147,14 @@ class Keeper(BaseCheckpointSaver[str]):
         timeline = Timeline(self._database, Place(str(thread_id), ns), before, limit)
         while page := timeline.next_page():
             yield from page
+
+    def namespaces(self, thread_id: str) -> builtins.list[str]:
+        """The namespaces of a thread in order, that of the root graph, "", first."""
+        return self._database.read(load_namespaces, str(thread_id))
+
+    def task_paths(self, thread_id: str, ns: str, checkpoint_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """By checkpoint, the tasks that wrote after it, by id: the path says what started each; empty: by hand."""
+        return self._database.read(load_paths, Place(str(thread_id), ns), checkpoint_ids)
 
     def sizes(self, thread_id: str | None = None, *, limit: int = 20) -> builtins.list[ThreadSize]:
         """How many bytes threads take, the largest first.
@@ -147,6 +178,39 @@ class Keeper(BaseCheckpointSaver[str]):
     def overview(self) -> Overview:
         """What kind of database this is, its schema, and how many threads and checkpoints it has."""
         return self._database.read(sizes.overview)
+
+    def export_thread(self, thread_id: str, path: Path) -> Exported:
+        """Write all of a thread into a new file that any database can import; what was encrypted is plain text in it.
+
+        The file's format is told in `archive`. Only its owner may read it.
+
+        Args:
+            thread_id: which thread.
+            path: a file that is not there yet; it is there when it is whole.
+
+        Raises:
+            InvalidRequestError: there is no such thread, or there is such a file.
+            OSError: it cannot be written.
+        """
+        return exporting.export(self._database, str(thread_id), path)
+
+    def import_thread(self, path: Path, thread_id: str | None = None) -> Imported:
+        """Bring in a thread that was exported, whole or not at all.
+
+        Every value is read with this saver's allow-list before the thread is there.
+
+        Args:
+            path: the file.
+            thread_id: another name than it had.
+
+        Returns what became of it: "imported", or "failed" with the problems.
+
+        Raises:
+            NotAnArchiveError: it is another file, or was cut or edited. Nothing was stored.
+            ThreadExistsError: there is a thread of that name.
+        """
+        saver: Any = self  # checkers know this class by two names, with the house's folders and without
+        return Restoring(self._database, saver, path, thread_id).run()
 
     def rekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
         """Encrypt with the current key all that is plain text or has another key, which nobody needs afterwards.
@@ -186,7 +250,9 @@ class Keeper(BaseCheckpointSaver[str]):
         """`compact` for event loops."""
         await self._database.offload(self.compact)
 
-    async def athreads(self, *, limit: int = 20, before: ThreadSummary | None = None) -> builtins.list[ThreadSummary]:
+    async def athreads(
+        self, *, limit: int = 20, before: ThreadSummary | tuple[str, str] | None = None
+    ) -> builtins.list[ThreadSummary]:
         """`threads` for event loops."""
         return await self._database.offload(self.threads, limit=limit, before=before)
 
@@ -198,6 +264,18 @@ class Keeper(BaseCheckpointSaver[str]):
         while page := await self._database.offload(timeline.next_page):
             for moment in page:
                 yield moment
+
+    async def anames(self, beginning: str, *, limit: int = 20) -> builtins.list[str]:
+        """`names` for event loops."""
+        return await self._database.offload(self.names, beginning, limit=limit)
+
+    async def aexport_thread(self, thread_id: str, path: Path) -> Exported:
+        """`export_thread` for event loops."""
+        return await self._database.offload(self.export_thread, thread_id, path)
+
+    async def aimport_thread(self, path: Path, thread_id: str | None = None) -> Imported:
+        """`import_thread` for event loops."""
+        return await self._database.offload(self.import_thread, path, thread_id)
 
     async def arekey(self, progress: Callable[[Rekeyed], None] | None = None) -> Rekeyed:
         """`rekey` for event loops; `progress` is called in another thread."""

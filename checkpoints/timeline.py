@@ -81,16 +81,38 @@ def _moment(row: Row[Any], nodes: Iterable[str]) -> Moment:
 
 def _nodes(session: Session, place: Place, parent_ids: Iterable[str]) -> dict[str, dict[str, None]]:
     """The nodes that ran after each of these checkpoints, by the writes stored with it, in LangGraph's order."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for checkpoint_id, paths in load_paths(session, place, parent_ids).items():
+        found[checkpoint_id] = {name: None for path in paths.values() if (name := pulled_node(path))}
+    return found
+
+
+def load_namespaces(session: Session, thread_id: str) -> list[str]:
+    """The namespaces of a thread that have checkpoints, in order."""
+    column = session.tables.checkpoints.c
+    query = select(column.ns).where(column.thread_id == thread_id).distinct().order_by(column.ns)
+    return [*session.execute(query).scalars()]
+
+
+def load_paths(session: Session, place: Place, checkpoint_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The paths of the tasks whose writes are stored with each of these checkpoints, by task id, in LangGraph's order.
+
+    What was written by hand has an empty path.
+    """
     column = session.tables.writes.c
     query = (
-        select(column.checkpoint_id, column.task_path)
+        select(column.checkpoint_id, column.task_path, column.task_id)
         .where(column.thread_id == place.thread_id, column.ns == place.ns)
         .distinct()
-        .order_by(column.checkpoint_id, column.task_path)
+        .order_by(column.checkpoint_id, column.task_path, column.task_id)
     )
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for chunk in chunks(dict.fromkeys(parent_ids)):
-        for checkpoint_id, path in session.execute(query.where(column.checkpoint_id.in_(chunk))):
-            if path.startswith(_PULLED):
-                found[checkpoint_id][path.removeprefix(_PULLED)] = None
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for chunk in chunks(dict.fromkeys(checkpoint_ids)):
+        for checkpoint_id, path, task_id in session.execute(query.where(column.checkpoint_id.in_(chunk))):
+            found[checkpoint_id][task_id] = path
     return found
+
+
+def pulled_node(path: str) -> str:
+    """The node of a task that an edge started; empty for others."""
+    return path.removeprefix(_PULLED) if path.startswith(_PULLED) else ""

@@ -101,7 +101,7 @@ class Transfer:
         self.checkpoints += 1
         at = item.ns, item.checkpoint_id
         rest = self._read(item.rest, *at)
-        if fault := _fault_of(item, rest):
+        if fault := fault_of(item.checkpoint_id, rest, item.metadata):
             self._note("damaged", fault, *at)
             return
         ours, new = numbering.versions(rest, item.values)
@@ -182,12 +182,12 @@ class Transfer:
 _REST, _METADATA = TypeAdapter(_Rest), TypeAdapter(_Metadata)
 
 
-def _fault_of(item: StoredCheckpoint, rest: Any) -> str:
-    """What is wrong with a checkpoint; empty when nothing is."""
+def fault_of(checkpoint_id: str, rest: Any, metadata: Any) -> str:
+    """What is wrong with a checkpoint that is stored under this id; empty when nothing is."""
     try:
         _REST.validate_python(rest)
-        _METADATA.validate_python(item.metadata)
+        _METADATA.validate_python(metadata)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         return f"it is no checkpoint ({'.'.join(map(str, first['loc']))}: {first['msg']})"
-    return "" if rest["id"] == item.checkpoint_id else f"it is stored under another id than its own, {rest['id']}"
+    return "" if rest["id"] == checkpoint_id else f"it is stored under another id than its own, {rest['id']}"

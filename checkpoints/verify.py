@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 from sqlalchemy import Row, Select, Table, func, select, tuple_
 
 from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
+from threadloom.checkpoints.elements import epoch_of
 from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.errors import EncryptionError, MissingKeyError, NotEncryptedError, UnrestorableValueError
 from threadloom.checkpoints.records import Place, body_of, keys_of
@@ -80,7 +81,7 @@ class _Thread:
         self._incomplete = False
 
     def problems(self) -> Iterator[Problem]:
-        epoch = self._database.read(_epoch, self._thread_id)
+        epoch = self._database.read(epoch_of, self._thread_id)
         elements = self._tables.elements
         query = _elements(self._tables, self._thread_id)
         for row in _walk(self._database, query, [elements.c.digest]):
@@ -88,11 +89,11 @@ class _Thread:
         ns = None
         while (ns := self._database.read(next_name, "ns", self._thread_id, ns)) is not None:
             for problem in self._in_namespace(Place(self._thread_id, ns)):
-                if problem.kind != "missing" or self._database.read(_epoch, self._thread_id) == epoch:
+                if problem.kind != "missing" or self._database.read(epoch_of, self._thread_id) == epoch:
                     yield problem
         unused = self._sizes.keys() - self._verdicts.keys()
         # What is below an element that cannot be read is not known to be of no use.
-        if unused and not self._incomplete and self._database.read(_epoch, self._thread_id) == epoch:
+        if unused and not self._incomplete and self._database.read(epoch_of, self._thread_id) == epoch:
             size = sum(self._sizes[digest] for digest in unused)
             reason = f"{len(unused)} elements, {size} bytes, to which nothing refers; pruning the thread deletes them"
             yield Problem(self._thread_id, "unreferenced", reason)
@@ -254,13 +255,6 @@ def next_name(session: Session, name: str, thread_id: str | None, after: str | N
             query = query if thread_id is None else query.where(table.c.thread_id == thread_id)
             found.append(session.execute(query if after is None else query.where(table.c[name] > after)).scalar())
     return min((item for item in found if item is not None), default=None)
-
-
-def _epoch(session: Session, thread_id: str) -> int | None:
-    """Changes when elements are deleted."""
-    threads = session.tables.threads
-    epoch: int | None = session.execute(select(threads.c.epoch).where(threads.c.thread_id == thread_id)).scalar()
-    return epoch
 
 
 def _elements(tables: Tables, thread_id: str) -> Select[Any]:

@@ -1,5 +1,6 @@
 """A graph drawn without network or browser: as text, and as a PNG, laid out by grandalf (Sugiyama's layered method)."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from io import BytesIO
 from itertools import pairwise
@@ -10,28 +11,45 @@ from langchain_core.runnables.graph import Graph
 
 from threadloom.errors import UsageError
 
-INK, PAPER, FILL, SOFT = "#1f2937", "#ffffff", "#e0e7ff", "#6b7280"
+INK, PAPER, FILL, SOFT, VISITED = "#1f2937", "#ffffff", "#e0e7ff", "#6b7280", "#fde68a"
 SCALE, MARGIN, GAP, BOX_HEIGHT = 2, 40, 60, 36
 
 Point = tuple[float, float]
 
 
-def ascii_picture(graph: Graph) -> str:
-    """The graph as text. Raises UsageError when the extra `draw` is not installed."""
+Visits = Mapping[str, int]
+"""How often a path came through each node."""
+
+
+def mermaid_picture(graph: Graph, visits: Visits | None = None) -> str:
+    """The graph as Mermaid text; nodes on a path have its count and a colour of their own."""
+    text = str(_counted(graph, visits).draw_mermaid())
+    on_path = ",".join(key for key in graph.nodes if _count(key, visits))
+    return f"{text.rstrip()}\n\tclassDef visited fill:{VISITED}\n\tclass {on_path} visited\n" if on_path else text
+
+
+def ascii_picture(graph: Graph, visits: Visits | None = None) -> str:
+    """The graph as text, nodes on a path with its count.
+
+    Raises UsageError when the extra `draw` is not installed.
+    """
     try:
-        return str(_without_loops(graph).draw_ascii())
+        return str(_without_loops(_counted(graph, visits)).draw_ascii())
     except ImportError:
         raise _missing() from None
 
 
-def png_picture(graph: Graph) -> bytes:
-    """The graph as a PNG; conditional edges are dashed. Raises UsageError when the extra `draw` is not installed."""
+def png_picture(graph: Graph, visits: Visits | None = None) -> bytes:
+    """The graph as a PNG; conditional edges are dashed, nodes on a path have its count and a colour of their own.
+
+    Raises UsageError when the extra `draw` is not installed.
+    """
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError:
         raise _missing() from None
     font = ImageFont.load_default(15 * SCALE)
-    names = {key: node.name.strip("_") for key, node in graph.nodes.items()}
+    names = {key: node.name.strip("_") for key, node in _counted(graph, visits).nodes.items()}
     boxes, paths = _layout(graph, {key: font.getlength(name) / SCALE + 32 for key, name in names.items()})
     width, height = _shift(boxes, paths)
     image = Image.new("RGB", (int(width * SCALE), int(height * SCALE)), PAPER)
@@ -40,11 +58,27 @@ def png_picture(graph: Graph) -> bytes:
         _arrow(draw, path, conditional)
     for key, (x, y, w) in boxes.items():
         corners = [(x - w / 2) * SCALE, (y - BOX_HEIGHT / 2) * SCALE, (x + w / 2) * SCALE, (y + BOX_HEIGHT / 2) * SCALE]
-        draw.rounded_rectangle(corners, radius=9 * SCALE, fill=FILL, outline=INK, width=SCALE)
+        fill = VISITED if _count(key, visits) else FILL
+        draw.rounded_rectangle(corners, radius=9 * SCALE, fill=fill, outline=INK, width=SCALE)
         draw.text((x * SCALE, y * SCALE), names[key], fill=INK, font=font, anchor="mm")
     buffer = BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _count(node: str, visits: Visits | None) -> int:
+    return visits.get(node, 0) if visits else 0
+
+
+def _counted(graph: Graph, visits: Visits | None) -> Graph:
+    """The graph with the counts in the names of nodes."""
+    if not visits:
+        return graph
+    nodes = {
+        key: node._replace(name=f"{node.name} × {count}") if (count := _count(key, visits)) else node
+        for key, node in graph.nodes.items()
+    }
+    return Graph(nodes=nodes, edges=graph.edges)
 
 
 def _without_loops(graph: Graph) -> Graph:

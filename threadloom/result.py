@@ -5,9 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from langchain_core.messages import BaseMessage
-
 from threadloom.nodes.synthesise import findings_of
+from threadloom.runs.plain import plain
 from threadloom.state.papers import Paper
 from threadloom.state.reducers import total_usage
 from threadloom.state.research import ResearchState
@@ -33,17 +32,6 @@ def run_result(thread: Thread, files: Sequence[Path | str]) -> dict[str, Any]:
         "seconds": _seconds(state),
         "files": [str(file) for file in files],
     }
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON has it; of a message what is not empty, in the form that an input takes."""
-    if isinstance(value, BaseMessage):
-        return {key: plain(part) for key, part in value.model_dump().items() if part or key == "content"}
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(part) for part in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def _whole(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,26 @@
 """What a thread is and where it stands, told from its checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple
 from langgraph.types import StateSnapshot
 
 from threadloom.catalogue import GRAPHS, load
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.importing import is_unfinished
+from threadloom.checkpoints.records import ThreadSummary
 from threadloom.errors import UsageError
 from threadloom.runs.pending import look
 from threadloom.runs.record import ENDED, Record, Records
 from threadloom.state.answers import ANSWERS
+
+PAGE = 50  # threads that a listing looks at together
+DUE = ("branch:to:", "join:", "__")  # how channels begin in which LangGraph keeps what is to run next
 
 Status = Literal["done", "waiting", "failed", "unfinished", "foreign", "running", "lost", "paused", "cancelled"]
 """`lost` was running, and its process is gone; `unfinished`, of a thread that no Runner has made, is one or the other;
@@ -72,7 +77,7 @@ def find(saver: SQLSaver, text: str) -> str:
     """The id of the one thread that is, or begins with, `text`. Raises UsageError when none or several do."""
     if text and saver.get_tuple(config_for(text)):
         return text
-    matches = [thread.thread_id for thread in saver.threads(limit=10_000) if text and thread.thread_id.startswith(text)]
+    matches = saver.names(text, limit=100) if text else []
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -80,19 +85,19 @@ def find(saver: SQLSaver, text: str) -> str:
     raise UsageError(f"no thread {text!r} in this database; `threadloom threads` lists those there are")
 
 
-def describe(saver: SQLSaver, thread_id: str) -> Thread:
-    """Where the thread stands now.
+def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], Any] = compiled) -> Thread:
+    """Where the thread stands now; `graph` gives the compiled graph of a name.
 
     An empty `next` does not mean finished: a process killed between two writes leaves it empty with work to do, and
     those writes pending. A graph of ours says `finished_at` in its state when it has come to its end.
     """
     latest = saver.get_tuple(config_for(thread_id))
     metadata: dict[str, Any] = {**latest.metadata} if latest else {}
-    name = str(metadata.get("graph") or metadata.get("graph_id", ""))  # the latter from a LangGraph server
+    name = _graph_of(metadata)
     if name not in GRAPHS or is_unfinished(thread_id):  # half of an import is no thread of ours yet
         updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
         return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)
-    flow = compiled(name, saver)
+    flow = graph(name, saver)
     snapshot: StateSnapshot = flow.get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
     pending = [_asked(item.id, item.value) for item in snapshot.interrupts]
@@ -133,11 +138,74 @@ def _asked(handle: str, prompt: Any) -> dict[str, Any]:
     return {"id": handle, "kind": "", "prompt": prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which threads to list; None and empty mean any.
+
+    Args:
+        status, graph: of these only.
+        since, until: last written to between these moments.
+        text: in the id or in what was asked, whatever the case of its letters.
+    """
+
+    status: Status | None = None
+    graph: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+
+    def may_be(self, summary: ThreadSummary) -> bool:
+        """Whether a thread can be one of them, by what is known without its state."""
+        in_time = self.until is None or summary.created < self.until
+        return in_time and self.graph in (None, _graph_of(summary.metadata))
+
+    def has(self, thread: Thread) -> bool:
+        """Whether a thread is one of them."""
+        text = self.text.casefold()
+        says = text in thread.id.casefold() or text in thread.question.casefold()
+        return says and self.status in (None, thread.status)
+
+
+def listing(saver: SQLSaver, wanted: Wanted, before: tuple[str, str] | None = None) -> Iterator[tuple[Thread, str]]:
+    """Threads, those that were written to last first, each with the cursor from which a listing goes on after it.
+
+    Only of those that can be wanted the state is read, as the caller goes on. `since` trusts that ids of checkpoints
+    grow with time, as LangGraph's do.
+    """
+    graph = cache(compiled)  # for this listing only: settings may be others in the next
+    while page := saver.threads(limit=PAGE, before=before):
+        for summary in page:
+            if wanted.since and summary.created < wanted.since:
+                return
+            if wanted.may_be(summary) and wanted.has(thread := _glimpse(saver, summary.thread_id, graph)):
+                yield thread, f"{summary.checkpoint_id}/{summary.thread_id}"
+        before = page[-1].checkpoint_id, page[-1].thread_id
+
+
+def _glimpse(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], Any]) -> Thread:
+    """`describe` without the graph where nothing is left to do: building one takes longer than reading 20 threads."""
+    latest = saver.get_tuple(config_for(thread_id))
+    name = _graph_of(latest.metadata) if latest else ""
+    if not latest or name not in GRAPHS or latest.pending_writes or is_unfinished(thread_id):
+        return describe(saver, thread_id, graph)
+    values = latest.checkpoint["channel_values"]
+    if not values.get("finished_at") or any(channel.startswith(DUE) for channel in values):
+        return describe(saver, thread_id, graph)
+    if (record := latest_run(saver, thread_id)) and record.status != "done":
+        return describe(saver, thread_id, graph)
+    created = datetime.fromisoformat(latest.checkpoint["ts"])
+    return Thread(thread_id, name, GRAPHS[name].asked(values), "done", created, values=values)
+
+
 def history(saver: SQLSaver, thread: Thread) -> list[Step]:
     """The thread's checkpoints, newest first."""
     if thread.status == "foreign":
         return [_stored(stored) for stored in saver.list(_root(thread.id))]
     return [_snapped(snapshot) for snapshot in compiled(thread.graph, saver).get_state_history(config_for(thread.id))]
+
+
+def _graph_of(metadata: Mapping[str, Any] | CheckpointMetadata) -> str:
+    return str(metadata.get("graph") or metadata.get("graph_id", ""))  # the latter from a LangGraph server
 
 
 def _root(thread_id: str) -> RunnableConfig:

@@ -1,9 +1,11 @@
 """What is stored is what is read: writes, versions, ids, filters, listings, copies and deletions."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from tests.checkpoints.chain import config, put
-from threadloom.checkpoints import SQLSaver, elements
+from threadloom.checkpoints import SQLSaver, elements, summaries
 from threadloom.checkpoints.errors import InvalidRequestError, ThreadExistsError, UnsupportedDatabaseError
 from threadloom.checkpoints.versions import next_version
 
@@ -244,3 +246,25 @@ def test_an_engine_that_begins_by_itself_still_writes_without_deadlock(url: str)
         list(pool.map(lambda n: put(saver, config(f"{n}"), {"a": n}), range(20)))
         assert len(saver.threads(limit=100)) == 20
     engine.dispose()
+
+
+def test_threads_are_listed_by_their_latest_root_checkpoint_in_pages_of_any_size(
+    saver: SQLSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summaries, "FIRST", 2)  # how far the first look goes
+    chance, latest, count = Random(7), dict[str, str](), Counter[str]()
+    for number in range(40):
+        thread, ns = f"t{chance.randrange(9)}", chance.choice(["", "", "sub:1"])
+        put(saver, config(thread, ns, checkpoint_id=latest.get(thread) if not ns else None), {}, f"{number:03}")
+        count[thread] += 1
+        if not ns:
+            latest[thread] = f"{number:03}"
+    expected = sorted(((checkpoint, thread) for thread, checkpoint in latest.items()), reverse=True)
+    for size in (1, 2, 5, 100):
+        found, page = list[Any](), saver.threads(limit=size)
+        while page:
+            found += page
+            page = saver.threads(limit=size, before=(page[-1].checkpoint_id, page[-1].thread_id))
+        assert [(one.checkpoint_id, one.thread_id) for one in found] == expected
+        assert all(one.checkpoints == count[one.thread_id] for one in found)
+    assert saver.names("t1", limit=1) == ["t1"]

@@ -1,1 +1,1 @@
-"""Graphs that change while their runs wait."""
+"""Runs of graphs of the user's: what is told of them, going on from any point, and graphs that change meanwhile."""

@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 from threadloom.cli import (
     check,
     db,
+    diff,
     doctor,
+    fork,
     graph,
     graphs,
     importing,
@@ -22,6 +24,8 @@ from threadloom.cli import (
     runs,
     show,
     threads,
+    timeline,
+    transport,
     usage,
 )
 from threadloom.cli.console import report_error
@@ -31,8 +35,21 @@ class InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them, not groups last."""
 
     order = (
-        *("run", "graphs", "resume", "runs", "pause", "cancel", "recover", "threads", "show", "usage", "graph"),
-        *("check", "library", "db", "doctor"),
+        *(
+            "run",
+            "graphs",
+            "resume",
+            "runs",
+            "pause",
+            "cancel",
+            "recover",
+            "threads",
+            "show",
+            "timeline",
+            "diff",
+            "fork",
+        ),
+        *("export", "import", "usage", "graph", "check", "library", "db", "doctor"),
     )
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context
@@ -60,6 +77,11 @@ app.command("recover", epilog="Example: threadloom recover --watch 5 --graph my_
 app.command("threads", epilog="Example: threadloom threads --limit 5")(threads.threads)
 app.command("show", epilog="Example: threadloom show 3f2a --json")(show.show)
 app.command("usage", epilog="Example: threadloom usage --by day")(usage.usage)
+app.command("timeline", epilog="Example: threadloom timeline 3f2a --limit 10")(timeline.timeline)
+app.command("diff", epilog="Example: threadloom diff 3f2a --from a1b2 --to c3d4")(diff.diff)
+app.command("fork", epilog="""Example: threadloom fork 3f2a --at c3d4 --set 'question="Another?"' --run""")(fork.fork)
+app.command("export", epilog="Example: threadloom export 3f2a run.thread")(transport.export)
+app.command("import", epilog="Example: threadloom import run.thread --thread copy")(transport.import_file)
 app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)
 app.command("check", epilog="Example: threadloom check my_graphs.py:graph")(check.check)
 app.add_typer(library.app, name="library")

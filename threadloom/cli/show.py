@@ -19,9 +19,9 @@ from threadloom.cli.console import (
     print_json,
     printable,
 )
-from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
+    from threadloom.runs.snapshot import Snapshot
     from threadloom.threads import Step, Thread
 
 
@@ -34,16 +34,18 @@ def show(
 ) -> None:
     """Show a thread: where it stands, its checkpoints, its report or its question; --out writes the report again."""
     from threadloom.files import check_folder, write_report
-    from threadloom.threads import describe, find, history
+    from threadloom.runs.snapshot import find_checkpoint, snapshot
+    from threadloom.threads import compiled, describe, find, history
 
     if folder:
         check_folder(folder)
     with opened(db) as saver:
         found = describe(saver, find(saver, thread))
+        if at is not None:
+            graph = None if found.status == "foreign" else compiled(found.graph, saver)
+            _state(snapshot(saver, found.id, find_checkpoint(saver, found.id, at), graph=graph), as_json=json)
+            return
         steps = history(saver, found)
-    if at is not None:
-        _state(_checkpoint(steps, at), as_json=json)
-        return
     files = write_report(folder, found) if folder and found.status == "done" else []
     if json:
         print_json(_as_json(found, steps, [str(file) for file in files]))
@@ -53,23 +55,15 @@ def show(
         err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _checkpoint(steps: list["Step"], text: str) -> "Step":
-    matches = [step for step in steps if step.id.endswith(text) or step.id.startswith(text)]
-    if len(matches) == 1:
-        return matches[0]
-    problem = f"{text!r} fits {len(matches)} checkpoints" if matches else f"no checkpoint of this thread is {text!r}"
-    raise UsageError(f"{problem}; `threadloom show THREAD` lists them")
-
-
-def _state(step: "Step", *, as_json: bool) -> None:
-    from threadloom.result import plain
+def _state(found: "Snapshot", *, as_json: bool) -> None:
+    from threadloom.runs.plain import plain
 
     if as_json:
-        print_json({"checkpoint": step.id, "next": step.next, "values": plain(step.values)})
+        print_json({"checkpoint": found.checkpoint_id, "next": found.next, "values": plain(found.values)})
         return
-    out.print(f"checkpoint {step.id}, next: {_next(step)}", style="bold", markup=False)
+    out.print(f"checkpoint {found.checkpoint_id}, next: {_next(found.next)}", style="bold", markup=False)
     table = Table(box=None, pad_edge=False, show_header=False)
-    for key, value in step.values.items():
+    for key, value in found.values.items():
         table.add_row(escape(key), escape(printable(_brief(value))))
     out.print(table)
 
@@ -107,7 +101,7 @@ def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
     for heading in ("step", "checkpoint", "next"):
         table.add_column(heading, no_wrap=heading != "next", overflow="fold")
     for step in reversed(steps):
-        table.add_row(str(step.step), step.id, _next(step))
+        table.add_row(str(step.step), step.id, _next(step.next))
     out.print(table)
     if thread.pending:
         questions.show(thread.pending, answer_with=command("resume", thread.id, db=db))
@@ -130,9 +124,9 @@ def _advice(thread: "Thread", db: str | None) -> str:
     return told.get(thread.status, error)
 
 
-def _next(step: "Step") -> str:
+def _next(nodes: tuple[str, ...] | None) -> str:
     """Node names, each once, with how many branches of it there are."""
-    if step.next is None:
+    if nodes is None:
         return ""
-    counts = {name: step.next.count(name) for name in step.next}
+    counts = {name: nodes.count(name) for name in nodes}
     return ", ".join(f"{name} × {n}" if n > 1 else name for name, n in counts.items()) or "nothing: the end"

@@ -95,14 +95,19 @@ class Meter(BaseCallbackHandler):
         self._nodes[run_id] = str((metadata or {}).get("langgraph_node", ""))
 
     def _count(self, node: str, name: str, read: int, written: int) -> None:
-        price = self._prices.get(name)
-        cost = None if price is None else (read * price[0] + written * price[1]) / 1_000_000
-        usage = Usage(calls=1, input_tokens=read, output_tokens=written, cost_usd=cost)
+        usage = one_call(name, read, written, self._prices)
         day = datetime.now(UTC).date().isoformat()
         with self._lock:
             of = self._spent.setdefault(day, {}).setdefault(node, {})
             of[name] = add_usage(of[name], usage) if name in of else usage
             self._told = False
+
+
+def one_call(name: str, read: int, written: int, prices: Prices) -> Usage:
+    """What one call of a model took; its cost is unknown where the price is."""
+    price = prices.get(name)
+    cost = None if price is None else (read * price[0] + written * price[1]) / 1_000_000
+    return Usage(calls=1, input_tokens=read, output_tokens=written, cost_usd=cost)
 
 
 def usage_of(records: Iterable[Record], by: str) -> dict[str, Usage]:

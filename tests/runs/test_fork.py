@@ -1,0 +1,96 @@
+"""A fork stands where the original stood, goes on by itself, and is there whole or not at all."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.checkpoints.chain import KEYS, config
+from tests.checkpoints.officials import deltas
+from tests.runs.chats import compiled
+from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints.errors import ThreadExistsError
+from threadloom.errors import UsageError
+from threadloom.runs.fork import fork
+from threadloom.runs.snapshot import find_checkpoint, snapshot
+from threadloom.runs.trail import trail
+
+
+@pytest.fixture(params=[None, KEYS], ids=["plain", "encrypted"])
+def saver(request: pytest.FixtureRequest) -> Iterator[SQLSaver]:
+    with SQLSaver("sqlite://", encryption=request.param) as saver:
+        yield saver
+
+
+def _ran(saver: SQLSaver, **metadata: Any) -> Any:
+    chat = compiled(saver)
+    chat.invoke({"messages": [("user", "hi")], "topic": "tea"}, config() | {"metadata": metadata})
+    return chat
+
+
+def test_a_fork_without_an_edit_is_the_original_at_every_checkpoint(saver: SQLSaver) -> None:
+    chat = _ran(saver, graph="mine")
+    before = list(chat.get_state_history(config()))
+    for number, old in enumerate(before):
+        at = old.config["configurable"]["checkpoint_id"]
+        place = fork(chat, "t", at, to=f"f{number}")
+        new = chat.get_state(place)
+        assert (new.values, new.next) == (old.values, old.next)
+        assert new.metadata["graph"] == "mine"
+        assert trail(saver, f"f{number}").nodes == trail(saver, "t", at).nodes
+        chat.invoke(None, config(f"f{number}"))
+        assert chat.get_state(config(f"f{number}")).values["notes"] == before[0].values["notes"]
+        younger = {step.checkpoint_id for step in trail(saver, "t").steps if (step.checkpoint_id or "") > at}
+        assert not younger & {moment.checkpoint_id for moment in saver.timeline(f"f{number}")}
+    assert list(chat.get_state_history(config())) == before
+    assert list(saver.verify()) == []
+
+
+def test_an_edit_takes_another_way_in_a_new_thread_and_in_place(saver: SQLSaver) -> None:
+    chat = _ran(saver)
+    at = next(s for s in chat.get_state_history(config()) if s.next == ("check",)).config["configurable"][
+        "checkpoint_id"
+    ]
+    for place in (fork(chat, "t", at, {"topic": "milk"}, to="new"), fork(chat, "t", at, {"topic": "milk"})):
+        chat.invoke(None, place)
+        end = chat.get_state(config(place["configurable"]["thread_id"])).values
+        assert [message.text for message in end["messages"]] == [
+            "hi",
+            "draft of tea",
+            "looked",
+            "looked",
+            "thought about milk",
+        ]
+    elsewhere = fork(chat, "t", at, {"notes": ["by hand"]}, as_node="look", to="elsewhere")
+    assert chat.get_state(elsewhere).next == ("deeper",)
+
+
+def test_what_cannot_be_forked_is_one_clear_line_and_leaves_nothing(saver: SQLSaver) -> None:
+    chat = _ran(saver)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"checkpoint_id": "gone"}, "no checkpoint 'gone'"),
+        ({"values": {"nope": 1}}, "has no nope; it has: messages"),
+        ({"values": {"topic": "x"}, "as_node": "nobody"}, "no node 'nobody'; it has: draft"),
+        ({"as_node": "draft"}, "nothing is to be written"),
+    ]
+    for given, words in wrong:
+        with pytest.raises(UsageError, match=words):
+            fork(chat, "t", to="new", **given)
+    with pytest.raises(ThreadExistsError):
+        fork(chat, "t", to="t")
+    with pytest.raises(UsageError, match="no checkpoint of this thread is 'gone'"):
+        find_checkpoint(saver, "t", "gone")
+    deltas(saver).invoke({"last": "", "seldom": []}, config("two"))
+    with pytest.raises(UsageError, match="as which one: left, right"):
+        fork(deltas(saver), "two", None, {"last": "x"}, to="new")
+    assert saver.names("") == ["t", "two"]
+
+
+def test_delta_channels_are_rebuilt_in_a_fork(saver: SQLSaver) -> None:
+    graph = deltas(saver)
+    for turn in range(5):
+        graph.invoke({"last": str(turn), "seldom": [f"in{turn}"]}, config())
+    for number, old in enumerate(list(graph.get_state_history(config()))[::3]):
+        at = old.config["configurable"]["checkpoint_id"]
+        assert graph.get_state(fork(graph, "t", at, to=f"{number}")).values == old.values
+        assert snapshot(saver, "t", at, graph=graph).values == old.values

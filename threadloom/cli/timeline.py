@@ -1,0 +1,130 @@
+"""`threadloom timeline`: what a thread did, step by step."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from threadloom.cli.console import (
+    DbOption,
+    JsonOption,
+    ThreadArgument,
+    command,
+    err,
+    opened,
+    out,
+    print_json,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from threadloom.runs.timeline import Step, Task
+    from threadloom.state.usage import Usage
+
+
+def timeline(
+    thread: ThreadArgument,
+    limit: Annotated[int, typer.Option(help="How many steps of the root graph, the newest.", min=1)] = 50,
+    before: Annotated[
+        str | None, typer.Option(help="Only steps before this checkpoint (its id, or the beginning or end).")
+    ] = None,
+    db: DbOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the steps of a thread: which nodes ran, how long, tokens and dollars, what they wrote, errors, questions."""
+    from threadloom.models.roles import load_models
+    from threadloom.runs.snapshot import find_checkpoint
+    from threadloom.runs.timeline import timeline as steps_of
+    from threadloom.threads import find
+
+    with opened(db) as saver:
+        name = find(saver, thread)
+        until = find_checkpoint(saver, name, before) if before is not None else None
+        steps = list(islice(steps_of(saver, name, prices=load_models().prices(), before=until), limit + 1))
+    more, steps = len(steps) > limit, steps[:limit]
+    if json:
+        print_json({"thread_id": name, "more": more, "steps": [step_json(step) for step in reversed(steps)]})
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("step", "node", "s", "tokens", "USD", "wrote"):
+        table.add_column(heading, no_wrap=heading not in ("node", "wrote"), overflow="fold")
+    for row in _rows(reversed(steps), ""):
+        table.add_row(*map(escape, map(printable, row)))
+    out.print(table)
+    if more:
+        oldest = next((step.checkpoint_id for step in reversed(steps) if step.checkpoint_id), "")
+        line = command("timeline", name, "--limit", str(limit), "--before", oldest, db=db)
+        err.print(f"\nThere are older ones: {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def step_json(step: "Step") -> dict[str, Any]:
+    """A step as scripts read it."""
+    return {
+        "step": step.number,
+        "source": step.source,
+        "status": step.status,
+        "checkpoint_id": step.checkpoint_id,
+        "parent_id": step.parent_id,
+        "ns": step.ns,
+        "began": step.began,
+        "ended": step.ended,
+        "seconds": step.seconds,
+        "channels": step.channels,
+        **_usage(step.usage),
+        "tasks": [_task_json(task) for task in step.tasks],
+    }
+
+
+def _task_json(task: "Task") -> dict[str, Any]:
+    from threadloom.runs.plain import plain
+
+    return {
+        "id": task.id,
+        "node": task.node,
+        "ended": task.ended,
+        "retried": task.retried,
+        "error": task.error,
+        "interrupts": plain(task.interrupts),
+        "channels": task.channels,
+        **_usage(task.usage),
+        "steps": [step_json(step) for step in task.steps],
+    }
+
+
+def _usage(usage: "Usage") -> dict[str, Any]:
+    tokens = {"input": usage["input_tokens"], "output": usage["output_tokens"]}
+    return {"calls": usage["calls"], "tokens": tokens, "cost_usd": usage["cost_usd"]}
+
+
+def _rows(steps: Iterable["Step"], indent: str) -> Iterable[tuple[str, ...]]:
+    for step in steps:
+        seconds = "" if step.seconds is None else f"{step.seconds:.2f}"
+        state = "" if step.status == "done" else step.status
+        number = f"{indent}{step.number}"
+        if not step.tasks:
+            yield number, f"({step.source})", "", "", "", ", ".join(step.channels)
+        for task in step.tasks:
+            node = task.node.strip("_") or f"({step.source})"
+            yield number, f"{node} {state}".strip(), seconds, *_spent(task.usage), _wrote(task)
+            number = seconds = ""
+            yield from _rows(task.steps, indent + "  ")
+
+
+def _spent(usage: "Usage") -> tuple[str, str]:
+    if not usage["calls"]:
+        return "", ""
+    cost = "?" if usage["cost_usd"] is None else f"{usage['cost_usd']:.4f}"
+    return f"{usage['input_tokens'] + usage['output_tokens']:,}", cost
+
+
+def _wrote(task: "Task") -> str:
+    error = f"{'retried after' if task.retried else 'failed'}: {_cut(task.error)}" if task.error else ""
+    asked = "asked" if task.interrupts else ""
+    return "; ".join(part for part in (", ".join(task.channels), asked, error) if part)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "…"

@@ -9,11 +9,18 @@ from sqlalchemy import exists, select
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
+from threadloom.runs.adapting import adapted
 from threadloom.runs.answering import Reply
-from threadloom.runs.errors import AnswerRefusedError, NotResumableError, ThreadBusyError
+from threadloom.runs.errors import (
+    AnswerRefusedError,
+    GraphChangedError,
+    MigrationError,
+    NotResumableError,
+    ThreadBusyError,
+)
 from threadloom.runs.pending import Pending, inquiries_of, look
 from threadloom.runs.question import Question
-from threadloom.runs.record import ENDED, Record
+from threadloom.runs.record import ENDED, Record, Status
 from threadloom.runs.run import NOTHING
 from threadloom.runs.settling import Settled, settle
 
@@ -56,13 +63,14 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
 def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
     """Take the lease of a run that stands still, and make of an answer what its graph goes on with.
 
-    Raises NotResumableError, ThreadBusyError, AnswerRefusedError.
+    Raises NotResumableError, ThreadBusyError, AnswerRefusedError, GraphChangedError.
     """
     _check_resumable(record)
     fence = _take(runner, record)
     try:
         record = runner.record(record.run_id)  # what somebody else has made of it until now
         _check_resumable(record)
+        record, reply = adapted(runner, record, fence, reply)
         settled = runner.saver.database.write(settle, runner, record, fence, _look(runner, record), reply)
         if settled.refused:
             raise AnswerRefusedError(settled.refused)
@@ -87,6 +95,14 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
         return None
     if record.wanted and record.wanted != "pause":
         runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
+        return None
+    try:
+        record, _ = adapted(runner, record, fence, Reply(NOTHING))
+    except (GraphChangedError, MigrationError) as error:
+        # It can be resumed once there are migrations, or the graph is as it was.
+        status: Status = "failed" if record.status == "running" else record.status
+        resting = replace(record, status=status, error=str(error))
+        runner.saver.database.write(ending.rest, runner.records, resting, fence)
         return None
     found = _look(runner, record)
     if record.status == "running" and (found.has_unknown_effects or record.wanted):

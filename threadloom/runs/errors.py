@@ -1,5 +1,7 @@
 """What can go wrong with runs, beside what goes wrong in the store: one root, the docstring is the default message."""
 
+from collections.abc import Sequence
+
 
 class RunError(Exception):
     """The run cannot do that."""
@@ -37,6 +39,22 @@ class ThreadBusyError(RunError):
 
 class NotResumableError(RunError):
     """The run is not in a state from which it can go on."""
+
+
+class GraphChangedError(RunError):
+    """The graph has changed since the run stopped, so that it would not go on as it was meant to.
+
+    Attributes:
+        run_id: which run.
+        problems: why, each in a line.
+    """
+
+    def __init__(self, run_id: str, graph: str, problems: Sequence[str]) -> None:
+        self.run_id, self.problems = run_id, tuple(problems)
+        super().__init__(
+            f"run {run_id}: graph {graph!r} has changed, and it would not go on as it was meant to: "
+            f"{'; '.join(problems)}. Give the Runner migrations for it (docs/graph-changes.md), or the graph as it was"
+        )
 
 
 class AnswerRefusedError(RunError, ValueError):

@@ -104,6 +104,12 @@ class Inquiries:
             if policy and policy.expires_after is not None:
                 self.note(question.handle, "expires", at=self.now + int(policy.expires_after * 1000))
 
+    def move(self, handles: Mapping[str, str]) -> None:
+        """Note what became of questions under the handles that they have now, by the ones that they had."""
+        for old, new in handles.items():
+            for event in self.of(old) if not self._events.get(new) else ():
+                self.note(new, event.event, at=event.at, by=event.by, why=event.why, **event.body)
+
     def give_back(self, questions: Iterable[Question], why: str) -> None:
         """Note that the graph would not have the answers to these, so that they are asked again."""
         for question in questions:

@@ -16,12 +16,15 @@ from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import SQLSaver
 from threadloom.runs import entering, lease
+from threadloom.runs.adapting import KEY
 from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
 from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
+from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.heartbeat import Heartbeat
 from threadloom.runs.inquiry import Event, overdue, trail
+from threadloom.runs.lineage import Migrations
 from threadloom.runs.loop import Loop
 from threadloom.runs.metering import FIELDS, Prices, usage_of
 from threadloom.runs.question import Question
@@ -40,6 +43,8 @@ class Runner:
     Args:
         store: the URL of a database, an SQLAlchemy engine, or a SQLSaver with options of its own, which is left open.
         graphs: by name: each a StateGraph, a compiled graph, or a function that returns one.
+        migrations: by the name of a graph that has changed, what became of its versions: a run that was stopped on an
+            older one is brought to today's when it goes on.
         prices: by model name, USD per million tokens read and written; see `usage`.
         lease: seconds after which another process may take over what this one does not renew, since it is gone.
         owner: what this process is called in errors and listings; host and process id unless told otherwise.
@@ -53,6 +58,7 @@ class Runner:
         store: str | URL | Engine | SQLSaver,
         graphs: Mapping[str, Any],
         *,
+        migrations: Mapping[str, Migrations] | None = None,
         prices: Prices | None = None,
         lease: float = 15.0,
         owner: str = "",
@@ -61,7 +67,7 @@ class Runner:
         self.saver: SQLSaver = store if isinstance(store, SQLSaver) else SQLSaver(store)
         self.records = Records(lambda: self.saver.codec)
         self.owner, self.lease = owner or f"{socket.gethostname()}/{os.getpid()}", int(lease * 1000)
-        self._prices = prices or {}
+        self._prices, self.migrations = prices or {}, migrations or {}
         self._graphs, self._compiled = dict(graphs), dict[str, Any]()
         self._heartbeat = Heartbeat(self.saver.database, self.records, self.lease)
         self._driving = dict[str, tuple[Driving, Any]]()
@@ -298,9 +304,9 @@ class Runner:
         """What starts the run, or makes way for it and returns None: to be called again after a while."""
         if busy not in (choices := ("reject", "wait", "interrupt", "rollback")):
             raise RunError(f"unknown busy={busy!r}; choose one of {', '.join(choices)}")
-        self.graph(graph)
+        details = {KEY: fingerprint(self.graph(graph)).text}
         thread = str(uuid4()) if thread_id is None else str(thread_id)
-        record = Record(str(uuid4()), thread, graph, "running", given, request_key=key)
+        record = Record(str(uuid4()), thread, graph, "running", given, request_key=key, details=details)
 
         def attempt() -> Entered | None:
             try:

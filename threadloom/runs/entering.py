@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langgraph.types import Command
 from sqlalchemy import exists, select
 
+from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.elements import enter_thread
+from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease, ledger
 from threadloom.runs.errors import AnswerRefusedError, NotResumableError, ThreadBusyError
@@ -17,6 +19,10 @@ from threadloom.runs.run import NOTHING
 
 if TYPE_CHECKING:
     from threadloom.runs.runner import Runner
+
+
+RECOVERIES = "recoveries"
+MOST_RECOVERIES = 5  # of a run at one checkpoint: more would do no better, and what kills it may kill others
 
 
 class Entered(NamedTuple):
@@ -38,6 +44,7 @@ def started(runner: "Runner", record: Record) -> Entered:
 def _start(session: Session, runner: "Runner", record: Record) -> Entered:
     if record.request_key is not None and (found := runner.records.find(session, request_key=record.request_key)):
         return Entered(found, None)
+    enter_thread(session, record.thread_id, "lead")  # nobody else starts one while we look
     latest = runner.records.latest(session, record.thread_id)
     if latest and latest.status not in ENDED:
         raise ThreadBusyError(record.thread_id, latest.run_id, latest.status)
@@ -56,10 +63,10 @@ def resumed(runner: "Runner", record: Record, answer: Any) -> Entered:
 
     Raises NotResumableError, ThreadBusyError, AnswerRefusedError.
     """
-    if record.status in ENDED:
-        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
     fence = _take(runner, record)
     try:
+        record = runner.record(record.run_id)  # as it is now that nobody else changes it
+        _check_resumable(record)
         questions = pending(runner, record)
         answers = _answers(questions, answer)
         runner.saver.database.write(_settle, runner, record, fence, answers)
@@ -69,8 +76,20 @@ def resumed(runner: "Runner", record: Record, answer: Any) -> Entered:
     return _entered(runner, record, fence, {k: v for k, v in answers.items() if not k.startswith(EFFECT)})
 
 
+def _check_resumable(record: Record) -> None:
+    if record.status in ENDED:
+        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
+    if record.wanted not in (None, "pause"):
+        raise NotResumableError(
+            f"run {record.run_id} is being ended ({record.wanted}) by a process that is gone; recover() finishes that"
+        )
+
+
 def recovered(runner: "Runner", record: Record) -> Entered | None:
-    """Take over a run whose owner is gone; None if somebody else does, or if it has to wait for a person or to end."""
+    """Take over a run whose owner is gone; None if somebody else does, or if it has to wait for a person or to end.
+
+    One whose process died at the same checkpoint again and again is set to failed.
+    """
     try:
         fence = _take(runner, record)
     except ThreadBusyError:
@@ -82,20 +101,52 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
     if record.wanted and record.wanted != "pause":
         runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
         return None
-    if _unknown(runner, record) or record.wanted:
-        resting = replace(record, status="paused" if record.wanted else "waiting")
+    try:
+        unknown = _unknown(runner, record)
+    except UnrestorableValueError as error:  # it keeps no others from being recovered
+        resting = replace(record, status="failed", error=first_line(error))
+    else:
+        resting = replace(record, status="paused" if record.wanted else "waiting" if unknown else "running")
+    if resting.status != "running":
         runner.saver.database.write(ending.rest, runner.records, resting, fence)
         return None
-    return _entered(runner, record, fence, {})
+    record = runner.saver.database.write(_counted, runner, record, fence)
+    return _entered(runner, record, fence, {}) if record.status == "running" else None
+
+
+def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> Record:
+    """Count its recoveries at the checkpoint where it is; after so many it is failed, and its lease given back."""
+    _, head = enter_thread(session, record.thread_id, "lead", fence=fence)
+    before = record.details.get(RECOVERIES, {})
+    count = before.get("count", 0) + 1 if before.get("checkpoint") == head else 1
+    if count > MOST_RECOVERIES:
+        error = (
+            f"recovered {MOST_RECOVERIES} times at checkpoint {head}, and the process died each time before the next "
+            "one; see what kills it there, and resume the run to try again"
+        )
+        failed = replace(record, status="failed", error=error)
+        ending.rest(session, runner.records, failed, fence)
+        return failed
+    record = replace(record, details={**record.details, RECOVERIES: {"checkpoint": head, "count": count}})
+    runner.records.change(session, record)
+    return record
 
 
 def ended(runner: "Runner", record: Record, wanted: str) -> None:
     """Do to a run that stands still what somebody wants of it. Raises NotResumableError, ThreadBusyError."""
+    _check_endable(record, wanted)
+    fence = _take(runner, record)
+    try:
+        _check_endable(runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
+    except BaseException:
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+        raise
+    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+
+
+def _check_endable(record: Record, wanted: str) -> None:
     if record.status in ENDED or wanted == "pause":
         raise NotResumableError(f"run {record.run_id} is {record.status}; there is nothing to {wanted}")
-    fence = _take(runner, record)
-    runner.saver.database.write(_mark, runner, record, fence, wanted)
-    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
 
 
 def pending(runner: "Runner", record: Record) -> list[Question]:
@@ -126,14 +177,17 @@ def _answers(questions: list[Question], answer: Any) -> dict[str, Any]:
 
 
 def _settle(session: Session, runner: "Runner", record: Record, fence: int, answers: Mapping[str, Any]) -> None:
-    """Note that it is running, and of unknown effects what is said of them."""
+    """Note that it is running, and of unknown effects what is said of them; recoveries are counted anew."""
     codec = runner.saver.codec
     enter_thread(session, record.thread_id, "lead", fence=fence)
     for handle, answer in answers.items():
         if handle.startswith(EFFECT):
             [entry] = ledger.load(session, codec, record.thread_id, record.run_id, handle.removeprefix(EFFECT))
             ledger.store(session, codec, _settled(entry, answer), fence=fence)
-    runner.records.change(session, replace(record, status="running", error=""))
+    details = {name: value for name, value in record.details.items() if name != RECOVERIES}
+    runner.records.change(session, replace(record, status="running", error="", details=details))
+    if record.wanted == "pause":
+        runner.records.want(session, record.run_id, None)
 
 
 def _settled(entry: ledger.Effect, answer: Any) -> ledger.Effect:
@@ -141,13 +195,6 @@ def _settled(entry: ledger.Effect, answer: Any) -> ledger.Effect:
     if outcome == HAPPENED:
         return replace(entry, state="done", value=value, error="")
     return replace(entry, state="abandoned" if outcome == GIVE_UP else "failed")
-
-
-def _mark(session: Session, runner: "Runner", record: Record, fence: int, wanted: str) -> None:
-    """Note what is being done to it, so that whoever recovers it does it if this process dies."""
-    enter_thread(session, record.thread_id, "lead", fence=fence)
-    runner.records.change(session, replace(record, status="running"))
-    runner.records.want(session, record.run_id, wanted)
 
 
 def _entered(runner: "Runner", record: Record, fence: int, answers: Mapping[str, Any]) -> Entered:

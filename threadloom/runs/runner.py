@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -18,7 +20,7 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.runs import entering
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
-from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
+from threadloom.runs.errors import NotResumableError, RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
 from threadloom.runs.heartbeat import Heartbeat
 from threadloom.runs.loop import Loop
 from threadloom.runs.metering import FIELDS, Prices, usage_of
@@ -231,8 +233,7 @@ class Runner:
             driving = list(self._driving.values())
         for run, _ in driving:
             run.hear("hand over")
-        for _, ended in driving:
-            ended.exception()  # which whoever waits for it gets
+        wait([ended for _, ended in driving])
         self._loop.close()
         if self._owned:
             self.saver.close()
@@ -270,7 +271,10 @@ class Runner:
                 if busy == "reject" or error.run_id is None or (busy == "wait" and error.status != "running"):
                     raise
                 if busy != "wait":
-                    self._ask(error.run_id, busy)
+                    with suppress(
+                        NotResumableError, ThreadBusyError, UnknownRunError
+                    ):  # it ended, or went on, meanwhile
+                        self._ask(error.run_id, busy)
                 return None
 
         return attempt
@@ -279,14 +283,13 @@ class Runner:
         return entering.resumed(self, self.record(run_id), answer)
 
     def _ask(self, run_id: str, wanted: str) -> None:
+        if self.record(run_id).status != "running" or not self.saver.database.write(self.records.want, run_id, wanted):
+            entering.ended(self, self.record(run_id), wanted)
+            return
         with self._lock:
             here = self._driving.get(run_id)
-        if here:
+        if here:  # at once; the heartbeat would hear it too
             here[0].hear(wanted)
-        elif self.record(run_id).status != "running" or not self.saver.database.write(
-            self.records.want, run_id, wanted
-        ):
-            entering.ended(self, self.record(run_id), wanted)
 
     def _go(self, entered: Entered, events: "asyncio.Queue[Any] | queue.SimpleQueue[Any]", mode: Modes) -> Run:
         """Have it go on: in the event loop that is running if its events are to come there, else in the own one."""
@@ -314,7 +317,8 @@ class Runner:
 
     def _forget(self, driving: Driving) -> None:
         with self._lock:
-            self._driving.pop(driving.run_id, None)
+            if driving.run_id in self._driving and self._driving[driving.run_id][0] is driving:
+                del self._driving[driving.run_id]  # unless it has been resumed since
 
     def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something asynchronous in the Runner's own event loop, and wait for it."""

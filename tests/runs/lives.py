@@ -91,6 +91,14 @@ class Lives:
         return {"outcome": "happened", "value": f"{what} done"} if happened else "retry"
 
 
+def clock(seconds: int) -> None:
+    """Have the clock of this process go wrong: it shows so many seconds since 1970, and goes on from there."""
+    real = time.time_ns
+    offset = seconds * 10**9 - real()
+    time.time_ns = lambda: real() + offset
+    time.time = lambda: time.time_ns() / 10**9
+
+
 def recover(runner: Runner) -> list[Outcome]:
     """Go on with what is lost, once its lease has run out."""
     outcomes = [run.wait(60) for run in runner.recover()]
@@ -128,14 +136,14 @@ def frozen(lives: Lives) -> Iterator[Facts]:
     """A process that sleeps longer than its lease and wakes up after another has finished its run; clocks disagree."""
 
     def sleeper(runner: Runner) -> None:
-        time.time = lambda: 4e9  # a century ahead
+        clock(4_000_000_000)
         try:
             runner.start("held", {}, thread_id="t").wait(60)
         except LeaseLostError:
             os._exit(7)
 
     def taking_over(runner: Runner) -> Facts:
-        time.time = lambda: 1e9
+        clock(1_000_000_000)
         [record] = runner.runs(graph="held")
         until_lost(runner.run(record.run_id))
         [outcome] = recover(runner)

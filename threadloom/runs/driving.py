@@ -130,8 +130,8 @@ class Driving:
         if self._wanted == "hand over" and status == "paused":
             await self._saver.database.awrite(lease.release, self.thread_id, self.fence)
             return replace(self.record, status="lost"), snapshot.values, pending
-        if pending:
-            status, error = "waiting", ""
+        if pending and (status != "failed" or any(question.kind == "effect" for question in pending)):
+            status, error = "waiting", ""  # of what failed, only an effect's unknown outcome is a question
         elif status == "done" and snapshot.next:
             status = "paused"  # at a breakpoint
         record = replace(self.record, status=status, error=error)

@@ -96,7 +96,7 @@ def report(url: str, ordeal: Ordeal) -> dict[str, Any]:
     ends = json.loads(forked(lambda say: say(json.dumps(_ends(url))))[1])
     everything = {(name, what) for name in ordeal.names for what in EFFECTS}
     return {
-        "wrong ends": [name for name in ordeal.names if ends.get(name) != ["done", expected(name)]],
+        "wrong ends": {name: ends.get(name) for name in ordeal.names if ends.get(name) != ["done", expected(name)]},
         "never happened": sorted(everything - happened.keys()),
         "repeated unasked": sorted(place for place, times in happened.items() if times > 1 and place not in asked),
         "broken": [" ".join(words) for words in told if words[0] in ("broken", "failed")],

@@ -153,6 +153,7 @@ def _plan(drive: Drive, entry: Effect, task: _Task, fn: Callable[..., Any]) -> P
     try:
         value = yield _Call(partial(_called, fn, _idempotency_key(entry.thread_id, entry.scope, entry.key)))
     except EffectUnknownError as error:
+        error.key, error.asks = entry.key, drive.fence is not None
         yield _storing(drive, replace(entry, state="unknown", error=first_line(error)))
         raise
     except Exception as error:
@@ -182,7 +183,8 @@ def _begin(session: Any, drive: Drive, entry: Effect, task: _Task) -> tuple[Effe
         return found, True
     if found.state in ("begun", "unknown"):
         told = f"effect {entry.key!r} was begun before, and whether it happened is not known"
-        raise EffectUnknownError(entry.key, f"{told}; {_UNKNOWN[drive.fence is not None]}")
+        asks = drive.fence is not None
+        raise EffectUnknownError(entry.key, f"{told}; {_UNKNOWN[asks]}", asks=asks)
     raise EffectAbandonedError(f"effect {entry.key!r} was given up or undone")
 
 

@@ -152,7 +152,12 @@ def _invoke(tool: BaseTool, call: ToolCall, most: int) -> ToolMessage:
         message = result if isinstance(result, ToolMessage) else said(call, str(result))
         return message.model_copy(update={"artifact": _small(message.artifact, most)})  # what can be kept
 
-    return effect(f"{tool.name} {call['id']}", invoked) if acts(tool) else invoked()
+    if not acts(tool):
+        return invoked()
+    result: Any = effect(f"{tool.name} {call['id']}", invoked)
+    return (
+        result if isinstance(result, ToolMessage) else said(call, f"A person says: it was done. {result or ''}".strip())
+    )
 
 
 def _result(tool: BaseTool, call: ToolCall) -> Any:

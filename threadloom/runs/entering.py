@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 RECOVERIES = "recoveries"
-MOST_RECOVERIES = 5  # of a run at one checkpoint: more would do no better, and what kills it may kill others
+MOST_RECOVERIES = 5  # of a run at one checkpoint: more would do no better
+SUSPECT = 2  # after so many it may be what killed its processes, or was only beside what did
 
 
 class Entered(NamedTuple):
@@ -112,6 +113,11 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
         return None
     record = runner.saver.database.write(_counted, runner, record, fence)
     return _entered(runner, record, fence, {}) if record.status == "running" else None
+
+
+def is_suspect(record: Record) -> bool:
+    """Whether it may kill its process: no two of them go on in one, so that none is failed for what another does."""
+    return bool(record.details.get(RECOVERIES, {}).get("count", 0) >= SUSPECT)
 
 
 def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> Record:

@@ -1,5 +1,6 @@
 """What a run waits for: questions of its graph and its subgraphs, and effects whose outcome is not known."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from threadloom.runs.errors import AnswerRefusedError
 from threadloom.runs.ledger import Effect
 
 EFFECT = "effect "
+HANDLE = re.compile(f"[0-9a-f]{{32}}|{EFFECT}.*", re.DOTALL)
 RETRY, HAPPENED, GIVE_UP = "retry", "happened", "give up"
 OUTCOMES = {
     "oneOf": [
@@ -64,12 +66,13 @@ def answers_to(questions: list[Question], answer: Any) -> dict[str, Any]:
     if not questions:
         raise AnswerRefusedError("nothing is pending, so there is nothing to answer; resume without an answer")
     handles = {question.handle: question for question in questions}
-    named = isinstance(answer, Mapping) and bool(answer) and all(key in handles for key in answer)
+    # What looks like a handle is one: else an answer to a question that is gone would be taken for one to the next.
+    named = isinstance(answer, Mapping) and answer and all(isinstance(k, str) and HANDLE.fullmatch(k) for k in answer)
+    if named and (unknown := [key for key in answer if key not in handles]):
+        raise AnswerRefusedError(f"no question is pending with handle {', '.join(map(repr, unknown))}")
     if not named and len(questions) > 1:
-        unknown = [str(key) for key in answer if key not in handles] if isinstance(answer, Mapping) else []
-        which = f"; no question has the handle {', '.join(unknown)}" if unknown else ""
         raise AnswerRefusedError(
-            f"{len(questions)} questions are pending{which}: answer with a mapping from handles, which are "
+            f"{len(questions)} questions are pending: answer with a mapping from handles, which are "
             + ", ".join(map(repr, handles))
         )
     answers = dict(answer) if named else {questions[0].handle: answer}

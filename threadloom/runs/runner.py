@@ -151,12 +151,21 @@ class Runner:
     def recover(self) -> list[Run]:
         """Go on with all runs whose owner is gone, from their last checkpoints.
 
-        One of which an effect has an unknown outcome waits for a person instead. Runs of graphs that this Runner does
-        not have are left alone.
+        One of which an effect has an unknown outcome waits for a person instead. One that was recovered five times
+        without coming any further is failed; such runs go on one at a time. Runs of graphs that this Runner does not
+        have are left alone.
         """
-        lost = (record for record in self.runs(status="lost", limit=None) if record.graph in self._graphs)
-        taken = (entered for record in lost if (entered := entering.recovered(self, record)))
-        return [self._go(entered, queue.SimpleQueue(), "updates") for entered in taken]
+        runs = []
+        for record in self.runs(status="lost", limit=None):
+            if record.graph not in self._graphs or (entering.is_suspect(record) and self._has_suspect()):
+                continue
+            if entered := entering.recovered(self, record):
+                runs.append(self._go(entered, queue.SimpleQueue(), "updates"))
+        return runs
+
+    def _has_suspect(self) -> bool:
+        with self._lock:
+            return any(entering.is_suspect(driving.record) for driving, _ in self._driving.values())
 
     def runs(
         self,

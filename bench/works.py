@@ -16,6 +16,7 @@ from bench import (
     patterns,
     prune,
     resume,
+    runs,
     start_up,
     wide,
 )
@@ -36,5 +37,20 @@ def _work(module: ModuleType) -> Work:
     return Work(str(module.__doc__), module.measure)
 
 
-_MODULES = (chat, disk, agent, files, wide, concurrent, resume, history, prune, start_up, encrypted, fan_out, patterns)
+_MODULES = (
+    chat,
+    disk,
+    agent,
+    files,
+    wide,
+    concurrent,
+    resume,
+    history,
+    prune,
+    start_up,
+    encrypted,
+    fan_out,
+    patterns,
+    runs,
+)
 WORKS = {module.__name__.removeprefix("bench."): _work(module) for module in _MODULES}

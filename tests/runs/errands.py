@@ -83,9 +83,13 @@ def trip(witness: Witness) -> Any:
 def held(witness: Witness) -> Any:
     """Is held in its second node, and acts and stores afterwards."""
 
-    def hold(_: State) -> State:
+    def pay() -> str:
+        witness.tell("pay")
+        return "paid"
+
+    def hold(_: State) -> Any:
         witness.hold("node")
-        return {"receipt": effect("pay", lambda: witness.tell("pay") or "paid")}
+        return {"receipt": effect("pay", pay)}
 
     built = StateGraph(State)
     built.add_node("first", lambda _: {"name": "x"})
@@ -100,7 +104,7 @@ def held(witness: Witness) -> Any:
 def poison(witness: Witness) -> Any:
     """Kills its process."""
 
-    def kill(_: State) -> State:
+    def kill(_: State) -> Any:
         witness.tell("killed")
         os.kill(os.getpid(), signal.SIGKILL)
         return {}
@@ -127,7 +131,7 @@ def booked(witness: Witness) -> Any:
     return built
 
 
-def _booking(name: str, compensate: Callable[[Any], Any]) -> Callable[[State], State]:
+def _booking(name: str, compensate: Callable[[Any], Any]) -> Any:
     def book(state: State) -> State:
         effect(name, lambda: [state["name"], name], compensate=compensate)
         return {}

@@ -21,10 +21,12 @@ class Side:
 
     def start(self, *given: Any, **how: Any) -> Run:
         """A run under way; on the asynchronous side it only goes on while something is waited for."""
-        return self._do(self.runner.start, self.runner.astart, *given, **how)
+        run: Run = self._do(self.runner.start, self.runner.astart, *given, **how)
+        return run
 
     def resume(self, run: Run, *answer: Any, **how: Any) -> Run:
-        return self._do(self.runner.resume, self.runner.aresume, run.id, *answer, **how)
+        resumed: Run = self._do(self.runner.resume, self.runner.aresume, run.id, *answer, **how)
+        return resumed
 
     def wait(self, run: Run) -> Outcome:
         if self._loop is None:

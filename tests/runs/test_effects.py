@@ -174,8 +174,8 @@ def _fail(error: Exception) -> None:
 
 
 def _twice(till: Till) -> Node:
-    def node(_: State) -> State:
-        for _ in range(2):
+    def node(_: State) -> Any:
+        for _number in range(2):
             effect("charge", till.charge)
         return {}
 
@@ -216,7 +216,7 @@ def test_an_effect_in_a_thread_whose_branch_was_cancelled_is_waited_for(runner: 
         assert failed.wait(60)
         return "paid"
 
-    def fails(_: State) -> State:
+    def fails(_: State) -> Any:
         if not failed.is_set():
             assert reached.wait(60)
             threading.Timer(0.3, failed.set).start()

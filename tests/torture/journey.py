@@ -1,7 +1,6 @@
 """The graph that is tortured: ten steps with effects, branches abreast, a subgraph, and two questions."""
 
 import operator
-from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -35,13 +34,13 @@ def expected(name: str) -> dict[str, Any]:
 def journey(witness: Witness) -> Any:
     """The graph; its effects are told to the witness with their idempotency keys."""
 
-    def act(what: str) -> Callable[[State], State]:
+    def act(what: str) -> Any:
         def node(state: State) -> State:
             return {"log": [effect(what, lambda key: _told(witness, what, state, key))]}
 
         return node
 
-    def act_async(what: str) -> Callable[[State], Coroutine[Any, Any, State]]:
+    def act_async(what: str) -> Any:
         async def node(state: State) -> State:
             async def fn(key: str) -> str:
                 return _told(witness, what, state, key)
@@ -50,7 +49,7 @@ def journey(witness: Witness) -> Any:
 
         return node
 
-    def ask(question: str) -> Callable[[State], State]:
+    def ask(question: str) -> Any:
         return lambda _: {"log": [done("answered", interrupt(question))]}
 
     inner = StateGraph(State, output_schema=Log)

@@ -1,7 +1,7 @@
 """The row of a run: written before its first node, and changed by whoever has the thread's lease."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
@@ -73,6 +73,8 @@ class Records:
             "body": self._body(record),
         }
         session.insert_new(session.tables.runs, [row])
+        if record.request_key is None:  # there is nobody else
+            return replace(record, created=int(now), updated=int(now))
         found = self.find(session, record.run_id) or self.find(session, request_key=record.request_key)
         return found or record
 

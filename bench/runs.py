@@ -106,7 +106,7 @@ def _taken_over(peer: OpenPeer) -> float:
 def _held(make: Callable[[], Any]) -> Any:
     """A graph that waits for what it is given."""
     built = StateGraph(State)
-    built.add_node("hold", lambda _: make() and {})
+    built.add_node("hold", lambda state: make() and {})
     built.add_edge(START, "hold")
     return built
 

@@ -61,18 +61,27 @@ Graph = Callable[[Witness], Any]
 def trip(witness: Witness) -> Any:
     """Pays, then asks a person beside noting it, then ends."""
 
-    def done(what: str, state: State) -> str:
-        def fn(key: str) -> str:
-            witness.tell(f"{what} {state['name']} {key}")
-            return f"{what} done"
+    def act(what: str, channel: str) -> Any:
+        def node(state: State) -> dict[str, str]:
+            def fn(key: str) -> str:
+                witness.tell(f"{what} {state['name']} {key}")
+                return f"{what} done"
 
-        return effect(what, fn)
+            return {channel: effect(what, fn)}
+
+        return node
+
+    def ask(state: State) -> State:
+        return {"answer": interrupt(f"{state['receipt']}, go on?")}
+
+    def end(state: State) -> State:
+        return {"end": f"{state['answer']} {state['note']}"}
 
     built = StateGraph(State)
-    built.add_node("pay", lambda state: {"receipt": done("pay", state)})
-    built.add_node("ask", lambda state: {"answer": interrupt(f"{state['receipt']}, go on?")})
-    built.add_node("note", lambda state: {"note": done("note", state)})
-    built.add_node("end", lambda state: {"end": f"{state['answer']} {state['note']}"})
+    built.add_node("pay", act("pay", "receipt"))
+    built.add_node("ask", ask)
+    built.add_node("note", act("note", "note"))
+    built.add_node("end", end)
     built.add_edge(START, "pay")
     built.add_edge("pay", "ask")
     built.add_edge("pay", "note")
@@ -87,14 +96,14 @@ def held(witness: Witness) -> Any:
         witness.tell("pay")
         return "paid"
 
-    def hold(_: State) -> Any:
+    def hold(state: State) -> State:
         witness.hold("node")
         return {"receipt": effect("pay", pay)}
 
     built = StateGraph(State)
-    built.add_node("first", lambda _: {"name": "x"})
+    built.add_node("first", lambda state: {"name": "x"})
     built.add_node("hold", hold)
-    built.add_node("end", lambda _: {"end": "end"})
+    built.add_node("end", lambda state: {"end": "end"})
     built.add_edge(START, "first")
     built.add_edge("first", "hold")
     built.add_edge("hold", "end")
@@ -104,13 +113,13 @@ def held(witness: Witness) -> Any:
 def poison(witness: Witness) -> Any:
     """Kills its process."""
 
-    def kill(_: State) -> Any:
+    def kill(state: State) -> State:
         witness.tell("killed")
         os.kill(os.getpid(), signal.SIGKILL)
         return {}
 
     built = StateGraph(State)
-    built.add_node("first", lambda _: {"name": "x"})
+    built.add_node("first", lambda state: {"name": "x"})
     built.add_node("kill", kill)
     built.add_edge(START, "first")
     built.add_edge("first", "kill")
@@ -126,7 +135,7 @@ def booked(witness: Witness) -> Any:
         built.add_node(name, _booking(name, compensate))
         built.add_edge(before, name)
         before = name
-    built.add_node("ask", lambda _: {"answer": interrupt("Keep all?")})
+    built.add_node("ask", lambda state: {"answer": interrupt("Keep all?")})
     built.add_edge(before, "ask")
     return built
 

@@ -160,8 +160,10 @@ def frozen(lives: Lives) -> Iterator[Facts]:
     lives.witness.reached("node")
     os.kill(pid, signal.SIGSTOP)
     lives.witness.let_go("node")
-    facts, before = lives.alone(taking_over), lives.alone(stored)
-    os.kill(pid, signal.SIGCONT)
+    try:
+        facts, before = lives.alone(taking_over), lives.alone(stored)
+    finally:
+        os.kill(pid, signal.SIGCONT)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     yield {**facts, "woken": code, "told": lives.witness.told(), "unchanged": before == lives.alone(stored)}
 
@@ -169,12 +171,10 @@ def frozen(lives: Lives) -> Iterator[Facts]:
 def poisoned(lives: Lives) -> Iterator[Facts]:
     """A run that kills each process that goes on with it."""
     pid = lives.beside(lambda runner: runner.start("poison", {}).wait(60))
-    for _ in range(10):
-        os.waitpid(pid, 0)
-        status, error = lives.alone(_status)
-        if status != "lost":
-            break
-        pid = lives.beside(recover)
+    os.waitpid(pid, 0)
+    while (facts := lives.alone(_status))[0] == "lost":
+        os.waitpid(lives.beside(recover), 0)
+    status, error = facts
     yield {"status": status, "error": error, "killed": len(lives.witness.told())}
 
 

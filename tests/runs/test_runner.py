@@ -40,7 +40,7 @@ class World:
         built = StateGraph(State)
         built.add_node("ask", self._ask)
         built.add_node("work", self._work)
-        built.add_node("end", lambda _: {"log": ["end"]})
+        built.add_node("end", lambda state: {"log": ["end"]})
         built.add_conditional_edges(START, lambda state: "ask" if state["log"][-1] == "ask" else "work")
         built.add_edge("ask", "work")
         built.add_edge("work", "end")

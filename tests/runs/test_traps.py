@@ -24,7 +24,7 @@ class State(TypedDict, total=False):
 
 
 def asking(name: str) -> Any:
-    return lambda _: {"log": [f"{name}: {interrupt(f'{name}?')}"]}
+    return lambda state: {"log": [f"{name}: {interrupt(f'{name}?')}"]}
 
 
 def note(state: State) -> State:
@@ -35,7 +35,7 @@ def nested() -> Any:
     """Three questions in one super-step, one of them in a subgraph of a subgraph, and a sibling that fails once."""
     failed = threading.Event()
 
-    def fail(_: State) -> Any:
+    def fail(state: State) -> State:
         if not failed.is_set():
             failed.set()
             raise ConnectionError("later")
@@ -110,7 +110,7 @@ def test_an_answer_to_a_question_that_is_gone_is_not_taken_for_one_to_the_next(u
 def test_a_store_is_looked_after_with_its_runs(saver: SQLSaver) -> None:
     """What belongs to a run goes with its thread, is encrypted like it, and stays out of copies."""
     built = StateGraph(State)
-    built.add_node("pay", lambda _: {"log": [effect("pay", lambda: "paid")]})
+    built.add_node("pay", lambda state: {"log": [effect("pay", lambda: "paid")]})
     built.add_node("ask", asking("one"))
     built.add_edge(START, "pay")
     built.add_edge("pay", "ask")
@@ -128,7 +128,7 @@ def test_a_store_is_looked_after_with_its_runs(saver: SQLSaver) -> None:
 
 def test_a_store_with_runs_is_given_another_key(url: str) -> None:
     built = StateGraph(State)
-    built.add_node("pay", lambda _: {"log": [effect("pay", lambda: "paid")]})
+    built.add_node("pay", lambda state: {"log": [effect("pay", lambda: "paid")]})
     built.add_node("ask", asking("one"))
     built.add_edge(START, "pay")
     built.add_edge("pay", "ask")

@@ -50,7 +50,7 @@ def journey(witness: Witness) -> Any:
         return node
 
     def ask(question: str) -> Any:
-        return lambda _: {"log": [done("answered", interrupt(question))]}
+        return lambda state: {"log": [done("answered", interrupt(question))]}
 
     inner = StateGraph(State, output_schema=Log)
     inner.add_node("ask", ask(QUESTIONS[1]))
@@ -63,17 +63,17 @@ def journey(witness: Witness) -> Any:
         return await inside.ainvoke({"name": state["name"], "log": []})
 
     built = StateGraph(State)
-    built.add_node("begin", lambda _: {"log": [done("begin")]})
+    built.add_node("begin", lambda state: {"log": [done("begin")]})
     built.add_node("reserve", act("reserve"))
     built.add_node("left", act("left"))
     built.add_node("middle", act_async("middle"))
     built.add_node("right", act("right"))
-    built.add_node("join", lambda _: {"log": [done("join")]})
+    built.add_node("join", lambda state: {"log": [done("join")]})
     built.add_node("ask", ask(QUESTIONS[0]))
     built.add_node("charge", act("charge"))
     built.add_node("inner", go_inside)
     built.add_node("ship", act_async("ship"))
-    built.add_node("end", lambda _: {"log": [done("end")]})
+    built.add_node("end", lambda state: {"log": [done("end")]})
     path = [START, "begin", "reserve", "left", "join", "ask", "charge", "inner", "ship", "end"]
     for before, after in pairwise(path):
         built.add_edge(before, after)

@@ -105,8 +105,13 @@ def _taken_over(peer: OpenPeer) -> float:
 
 def _held(make: Callable[[], Any]) -> Any:
     """A graph that waits for what it is given."""
+
+    def hold(state: State) -> Any:  # noqa: ARG001  # LangGraph looks at the name
+        make()
+        return {}
+
     built = StateGraph(State)
-    built.add_node("hold", lambda state: make() and {})
+    built.add_node("hold", hold)
     built.add_edge(START, "hold")
     return built
 

@@ -26,6 +26,7 @@ from threadloom.runs.run import NOTHING, Outcome, Run
 from threadloom.runs.runner import Runner
 
 LEASE = 0.5  # seconds: nobody but the next process waits for it
+LONGER = 3.0  # and renewed after a second only: who is frozen before that holds no lock in the database
 Facts = dict[str, Any]
 
 
@@ -36,9 +37,9 @@ class Lives:
         self.url, self.folder = url, folder
         self.witness = Witness(folder)
 
-    def runner(self) -> Runner:
+    def runner(self, lease: float = LEASE) -> Runner:
         """As every process has one of its own."""
-        return Runner(self.url, {name: partial(made, self.witness) for name, made in GRAPHS.items()}, lease=LEASE)
+        return Runner(self.url, {name: partial(made, self.witness) for name, made in GRAPHS.items()}, lease=lease)
 
     def alone(self, act: Callable[[Runner], Any]) -> Any:
         """What this comes to in a process of its own."""
@@ -49,12 +50,12 @@ class Lives:
 
         return json.loads(forked(task)[1])
 
-    def beside(self, act: Callable[[Runner], Any]) -> int:
+    def beside(self, act: Callable[[Runner], Any], lease: float = LEASE) -> int:
         """Begin it in a process of its own; its id."""
         pid = os.fork()
         if pid == 0:
             try:
-                act(self.runner())
+                act(self.runner(lease))
             finally:
                 os._exit(1)
         return pid
@@ -156,7 +157,7 @@ def frozen(lives: Lives) -> Iterator[Facts]:
             runner.runs(graph="held")[0].status
         ]
 
-    pid = lives.beside(sleeper)
+    pid = lives.beside(sleeper, LONGER)
     lives.witness.reached("node")
     os.kill(pid, signal.SIGSTOP)
     lives.witness.let_go("node")

@@ -42,6 +42,9 @@ class Ordeal:
     def pass_by(self) -> None:
         """Until all journeys have ended."""
         until = time.monotonic() + LONGEST
+        while not self.witness.told():  # the first blow comes when there is something to hit
+            time.sleep(0.01)
+        self._strike(self._awake.pop())
         while not self._home.exists() and time.monotonic() < until:
             time.sleep(self.chance.expovariate(1 / BETWEEN))
             self._wake()

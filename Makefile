@@ -5,7 +5,7 @@ QUESTION ?= How effective are mRNA vaccines against Covid-19?
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash langgraph-tests lint format bench bench-quick studio clean
+.PHONY: help run test crash torture langgraph-tests lint format bench bench-quick studio clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: $(VENV)/.dev ## Run all tests
 
 crash: $(VENV)/.dev ## Kill runs at every boundary of what they write: ten minutes
 	$(BIN)/pytest -n auto -m crash $(ARGS)
+
+torture: $(VENV)/.dev ## Kill the workers of 200 runs on each database: make torture SEED=1
+	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 langgraph-tests: $(VENV)/.dev ## Run LangGraph's own tests with SQLSaver in the place of its savers
 	$(BIN)/python -m tests.langgraph_suite -n auto $(ARGS)

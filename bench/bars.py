@@ -12,6 +12,7 @@ from bench.measure import Figure
 from bench.patterns import BY_HAND, OURS, PATTERNS, STEP
 from bench.prune import MEMORY, TIME
 from bench.resume import WARM
+from bench.runs import BARE, MANAGED, RUN
 
 
 @dataclass(frozen=True)
@@ -64,4 +65,5 @@ BARS = (
     *(Bar(MEMORY.format(10_000), ours, ours, 1.25, base=MEMORY.format(2_500)) for ours in (LITE, POSTGRES, MARIA)),
     *(Bar(FAN_OUT.format(branches), ours, ALLOWED, 1.0) for branches in MAY_ADD for ours in (SYNC, ASYNC)),
     *(Bar(STEP.format(name), OURS, BY_HAND, 1.1) for name in PATTERNS),
+    *(Bar(RUN.format(ours), MANAGED, BARE, 1.1) for ours in (LITE, POSTGRES, MARIA)),
 )

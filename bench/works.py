@@ -16,6 +16,7 @@ from bench import (
     patterns,
     prune,
     resume,
+    runs,
     start_up,
     threads,
     wide,
@@ -52,5 +53,6 @@ _MODULES = (
     fan_out,
     patterns,
     threads,
+    runs,
 )
 WORKS = {module.__name__.removeprefix("bench."): _work(module) for module in _MODULES}

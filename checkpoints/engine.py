@@ -131,13 +131,15 @@ class Database:
         result = None
         try:
             while True:
-                step = plan.send(result)
-                if step.mode == "write" and self.dialect.one_writer:
-                    result = await self._awrite(step)
-                else:
-                    result = await self.offload(self._do, step)
+                result = await self._ado(plan.send(result))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+
+    async def awrite(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for event loops."""
+        if not self._ready:
+            await self.offload(self.open)
+        return await self._ado(Step("write", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
     async def offload(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a synchronous method in a worker thread, from any event loop."""
@@ -213,7 +215,9 @@ class Database:
             with self._lock if self._shared else nullcontext():
                 return self._attempt(step.mode, step.work)
 
-    async def _awrite(self, step: Step) -> Any:
+    async def _ado(self, step: Step) -> Any:
+        if step.mode != "write" or not self.dialect.one_writer:
+            return await self.offload(self._do, step)
         if self._closed:
             raise ClosedError
         with self._translated():

@@ -18,7 +18,7 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import deltas, importing, records, storage
+from threadloom.checkpoints import clock, deltas, importing, records, storage
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import TypeName
 from threadloom.checkpoints.encryption import Encryption
@@ -109,6 +109,8 @@ class SQLSaver(Keeper):
         if not whole:
             stored = yield Step("read", lambda session: storage.load_checkpoint(session, *which))
         self._guard.loaded(config)
+        if stored and not checkpoint_id:
+            clock.pass_over(stored.row.checkpoint_id)
         return records.tuple_of(self._codec, stored) if stored else None
 
     def list(

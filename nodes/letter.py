@@ -16,6 +16,7 @@ from langchain_core.tools import ToolException
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, ValidationError
 
+from threadloom import effect
 from threadloom.models.answers import complaint
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.prompts import element, prompt
@@ -23,6 +24,7 @@ from threadloom.models.reply import reply
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
 from threadloom.nodes.approve import approve_draft
+from threadloom.runs.errors import EffectAbandonedError, EffectUnknownError
 from threadloom.state.letter import (
     Approved,
     Documents,
@@ -145,7 +147,8 @@ def send(
 ) -> Callable[[ToSend], Sent]:
     """Step factory: sends what was approved, as it was approved, and says what became of it.
 
-    A process that dies between sending and recording sends again on resume, under the same Message-ID.
+    Under a Runner or a SQLSaver it is an effect: what was sent is not sent again, and if the process dies meanwhile a
+    Runner asks a person. Otherwise it is sent again on resume, under the same Message-ID.
     """
 
     def deliver(state: ToSend) -> Sent:
@@ -165,8 +168,12 @@ def _delivered(letter: Letter, sender: str, server: MailServer | None, key: str)
         return "Not sent: there is no mail server any more."
     origin, recipients = sender_address(sender), list(dict.fromkeys(letter.to + letter.cc))
     try:
-        server.send(message(letter, origin, key), origin.addr_spec, recipients)
-    except ToolException as error:
+        effect(f"mail {key}", lambda: server.send(message(letter, origin, key), origin.addr_spec, recipients))
+    except (ToolException, EffectAbandonedError) as error:
+        return str(error)
+    except EffectUnknownError as error:
+        if error.asks:
+            raise
         return str(error)
     return f"Sent to {', '.join(recipients)}."
 

@@ -17,12 +17,14 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypedDict
 
+from threadloom import effect
 from threadloom.models.answers import complaint
 from threadloom.models.redaction import redact
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
 from threadloom.nodes.stall import UNKNOWN
 from threadloom.nodes.within import TooSlowError, within
+from threadloom.runs.errors import EffectUnknownError
 from threadloom.state.agent import Act, Decision
 from threadloom.state.budget import Stopwatch
 from threadloom.tools.acting import acts
@@ -58,7 +60,7 @@ def run_tool(
         tool = known.get(call["name"])
         emit("tool_started", tool=call["name"], id=call["id"], args=call["args"])
         refusal = unable(state, tool, known)
-        message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout), call, most)
+        message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout, most), call, most)
         emit("tool_ended", tool=call["name"], id=call["id"], status=message.status, seconds=round(watch.seconds(), 3))
         acted = tool is not None and acts(tool) and refusal is None
         return {"messages": [message], "work": watch.work(1), **({"acts": [_act(state, message)]} if acted else {})}
@@ -121,26 +123,45 @@ def unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]
     return None
 
 
-def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, float]) -> ToolMessage:
+def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, float], most: int) -> ToolMessage:
     call = ToolCall({**state["call"], "args": _args(state), "type": "tool_call"})
     seconds = timeout if isinstance(timeout, int | float) else timeout.get(tool.name, SECONDS)
     left = state["seconds"]
     try:
-        result = within(seconds if left is None else min(seconds, left), lambda: _invoke(tool, call))
+        result = within(seconds if left is None else min(seconds, left), lambda: _invoke(tool, call, most))
     except GraphBubbleUp:
         raise
     except TooSlowError as error:
         doubt = "; whether it was carried out is not known" if acts(tool) else ""
         return said(call, f"{tool.name} gave {error}{doubt}.", bad=True)
+    except EffectUnknownError as error:
+        if error.asks:
+            raise  # a Runner asks a person, not the model
+        return said(call, str(error), bad=True)
     except Exception as error:
         log.warning("tool %s failed", tool.name, exc_info=True)
         return said(call, redact(f"{tool.name} failed: {type(error).__name__}: {error}"[: 4 * BRIEF]), bad=True)
-    message = result if isinstance(result, ToolMessage) else said(call, str(result))
-    return _edited(message, state["decision"])
+    return _edited(result, state["decision"])
 
 
-def _invoke(tool: BaseTool, call: ToolCall) -> Any:
-    """The tool's result; one that is asynchronous only gets an event loop of its own."""
+def _invoke(tool: BaseTool, call: ToolCall, most: int) -> ToolMessage:
+    """The tool's result; one that acts does so once in a run, whatever is repeated after a crash."""
+
+    def invoked() -> ToolMessage:
+        result = _result(tool, call)
+        message = result if isinstance(result, ToolMessage) else said(call, str(result))
+        return message.model_copy(update={"artifact": _small(message.artifact, most)})  # what can be kept
+
+    if not acts(tool):
+        return invoked()
+    result: Any = effect(f"{tool.name} {call['id']}", invoked)
+    return (
+        result if isinstance(result, ToolMessage) else said(call, f"A person says: it was done. {result or ''}".strip())
+    )
+
+
+def _result(tool: BaseTool, call: ToolCall) -> Any:
+    """What the tool gives; one that is asynchronous only gets an event loop of its own."""
     if isinstance(tool, StructuredTool) and tool.func is None:
         return run_async(tool.ainvoke(call))
     return tool.invoke(call)

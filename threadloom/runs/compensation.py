@@ -39,7 +39,8 @@ async def undo(saver: "SQLSaver", thread_id: str, scope: str, fence: int) -> lis
     """Undo the effects of a run that can be undone, the last one first; returns what became of each.
 
     One that cannot be undone is `not undone`, with the reason, and stops nothing. One whose undoing was begun by a
-    process that is gone is not undone again: whether it was is not known.
+    process that is gone is not undone again: whether it was is not known. Those of which it is not known whether they
+    happened are returned as they are.
     """
     codec, database = saver.codec, saver.database
     found = await database.offload(database.read, ledger.load, codec, thread_id, scope)
@@ -47,18 +48,22 @@ async def undo(saver: "SQLSaver", thread_id: str, scope: str, fence: int) -> lis
     for entry in reversed(found):
         if entry.state in ("done", "undoing") and entry.compensation:
             ended = await _undo(saver, entry, fence)
-            await database.offload(database.write, ledger.store, codec, ended, fence=fence)
+            await database.awrite(ledger.store, codec, ended, fence=fence)
             told.append(ended)
+        else:
+            told.append(entry)
     return told
 
 
 async def _undo(saver: "SQLSaver", entry: Effect, fence: int) -> Effect:
     if entry.state == "undoing":
         return replace(entry, state="not undone", error="undoing it was begun before; whether it was undone is unknown")
+    if entry.error:
+        return replace(entry, state="not undone", error=entry.error)
     if (fn := _KNOWN.get(entry.compensation)) is None:
         return replace(entry, state="not undone", error=f"{entry.compensation} is not registered in this process")
     begun = replace(entry, state="undoing")
-    await saver.database.offload(saver.database.write, ledger.store, saver.codec, begun, fence=fence)
+    await saver.database.awrite(ledger.store, saver.codec, begun, fence=fence)
     try:
         if inspect.isawaitable(answer := await saver.database.offload(fn, entry.value)):
             await answer

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from langgraph.errors import GraphDrained, is_invalid_resume
 from langgraph.runtime import RunControl
 
 from threadloom.checkpoints.dialects.generic import first_line
-from threadloom.checkpoints.errors import LeaseLostError
+from threadloom.checkpoints.errors import CheckpointError, DatabaseError, LeaseLostError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
 from threadloom.runs.effects import CONTEXT, Drive
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Emit = Callable[[Any], None]
 DRAINING = ("pause", "hand over")
+SETTLING = 15.0
+"""Seconds that an effect may go on in its thread after its node was cancelled; then its outcome is unknown."""
 
 
 class Driving:
@@ -85,6 +88,8 @@ class Driving:
 
     def hear(self, wanted: str) -> None:
         """Pause, or hand over to whoever recovers it, after the super-step; anything else ends it now."""
+        if self._wanted not in (None, *DRAINING):
+            return  # it is being ended already
         self._wanted = wanted
         if wanted in DRAINING:
             self._control.request_drain(wanted)
@@ -93,7 +98,8 @@ class Driving:
 
     def _stop(self) -> None:
         if self._loop and self._task:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            with suppress(RuntimeError):  # the loop is closed, and with it the task
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def carry_on(self, given: Any) -> tuple[Record, dict[str, Any], list[Question]]:
         """Run the graph with an input, a Command, or None to go on; store what became of it and give the lease back.
@@ -108,6 +114,10 @@ class Driving:
         try:
             record, state, pending = await self._concluded(given)
             told = record.status, record.error
+        except CheckpointError:
+            with suppress(CheckpointError):  # whoever recovers the run need not wait until the lease is over
+                await self._saver.database.awrite(lease.release, self.thread_id, self.fence)
+            raise
         finally:
             for spans in self._spans:
                 spans.end(*told)
@@ -115,33 +125,39 @@ class Driving:
 
     async def _concluded(self, given: Any) -> tuple[Record, dict[str, Any], list[Question]]:
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._execute(given))
+        drive = Drive(self._saver, self.thread_id, self.run_id, self.fence)
+        self._task = self._loop.create_task(self._execute(given, drive))
         status, error = await self._ended(self._task)
+        if drive.under_way:  # in threads, of nodes that were cancelled
+            await self._saver.database.offload(drive.settle, SETTLING)
         self.record = self._counted(self._meter.spent)
-        database = self._saver.database
         if status == "cancelled":
-            ended = await ending.end(self._saver, self._records, self.record, self.fence, str(self._wanted))
-            return ended, (await self._look()).snapshot.values, []
+            return await self._end(str(self._wanted))
         found = await self._look()
         pending = [*found.questions, *(found.answered if self._returned else ())]
+        if self._wanted == "hand over" and status == "paused":
+            await self._saver.database.awrite(lease.release, self.thread_id, self.fence)
+            return replace(self.record, status="lost"), found.snapshot.values, pending
         if status in ("done", "failed") and pending:
             status, error = "waiting", self._returned or ("" if found.has_unknown_effects else error)
         elif status == "done" and found.snapshot.next:
             status = "paused"  # at a breakpoint
-        if status == "paused" and self._wanted == "hand over":
-            await database.offload(database.write, lease.release, self.thread_id, self.fence)
-            return replace(self.record, status="lost"), found.snapshot.values, pending
         record = replace(self.record, status=status, error=error)
-        await database.offload(database.write, self._rest, record, found)
+        if wanted := await self._saver.database.awrite(self._rest, record, found):
+            return await self._end(wanted)
         return replace(record, wanted=None, owner=None), found.snapshot.values, pending
 
-    def _rest(self, session: Session, record: Record, found: Pending) -> None:
+    async def _end(self, wanted: str) -> tuple[Record, dict[str, Any], list[Question]]:
+        ended = await ending.end(self._saver, self._records, self.record, self.fence, wanted)
+        return ended, (await self._look()).snapshot.values, []
+
+    def _rest(self, session: Session, record: Record, found: Pending) -> str | None:
         if found.every:
             inquiries = inquiries_of(session, self._saver, record)
             inquiries.ask(found.questions)
             if self._returned:
                 inquiries.give_back(found.answered, self._returned)
-        ending.rest(session, self._records, record, self.fence)
+        return ending.rest(session, self._records, record, self.fence)
 
     async def _ended(self, task: asyncio.Task[None]) -> tuple[Status, str]:
         """How it ended, and why it failed."""
@@ -150,21 +166,24 @@ class Driving:
         except GraphDrained:
             return "paused", ""
         except asyncio.CancelledError:
-            if self._wanted and not self._lost:
+            if self._lost:
+                raise LeaseLostError(self.thread_id) from None
+            if self._wanted not in (None, *DRAINING):
                 return "cancelled", ""
-            raise LeaseLostError(self.thread_id) from None
+            if (current := asyncio.current_task()) and current.cancelling():
+                raise  # the program that runs this loop ends
+            return "failed", "CancelledError: a node was cancelled by something in it"
         except Exception as error:  # whatever a node raises is how the run ended
             if self._lost or isinstance(error, LeaseLostError):
                 raise LeaseLostError(self.thread_id) from error
+            if isinstance(error, DatabaseError):
+                raise  # nobody can say how it ended
             if is_invalid_resume(error):
                 self._returned = f"an answer does not fit: {_misfit(error)}"
             return "failed", f"{type(error).__name__}: {first_line(error)}"
         return "done", ""
 
-    async def _execute(self, given: Any) -> None:
-        latest = await self._saver.aget_tuple(self._config)
-        step = latest.metadata.get("step", -1) if latest else -1
-        drive = Drive(self._saver, self.thread_id, self.run_id, self.fence, step + 1)
+    async def _execute(self, given: Any, drive: Drive) -> None:
         config = {**self._config, "configurable": {"thread_id": self.thread_id, CONTEXT: drive}}
         config["callbacks"] = [self._meter, *self._spans]
         how: Any = {"stream_mode": self._mode, "durability": "sync", "control": self._control, "subgraphs": True}

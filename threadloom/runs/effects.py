@@ -10,11 +10,14 @@ that it did happen, or to give it up.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
+from threading import Condition
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from uuid import uuid4
 
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -43,22 +46,50 @@ class Drive:
         saver, thread_id: where the ledger is.
         scope: whose effects have one ledger: the run's id, or that of a task.
         fence: of the lease under which it happens; None without a Runner.
-        first_step: the super-step of the root graph that it begins with, which may have been begun before.
+        done: by task and key of an effect, which execution of the task has had its result.
+        under_way: the keys of effects that are being carried out.
     """
 
     saver: "SQLSaver"
     thread_id: str
     scope: str
     fence: int | None = None
-    first_step: int = 0
+    done: dict[tuple[str, str], object] = field(default_factory=dict)
+    under_way: list[str] = field(default_factory=list)
+    _changed: Condition = field(default_factory=Condition)
+
+    @contextmanager
+    def carrying_out(self, key: str) -> Iterator[None]:
+        """As long as this lasts an effect is under way."""
+        with self._changed:
+            self.under_way.append(key)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.under_way.remove(key)
+                self._changed.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Wait until no effect is under way, for so many seconds at most: threads outlive the tasks they work for."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.under_way, seconds)
 
 
 @dataclass(frozen=True)
 class _Task:
-    """Where in a graph an effect is asked for: a task by its id, and its super-step if it is one of the root graph."""
+    """Where in a graph an effect is asked for.
+
+    Attributes:
+        id: the task.
+        place: the names of the nodes from the root, and the super-step: alike whenever the task is repeated, also if
+            its id is not, since the checkpoint from which that is made had not been stored.
+        execution: something that no two executions of a task have in common.
+    """
 
     id: str
-    step: int | None
+    place: str
+    execution: object
 
 
 class _Call:
@@ -67,6 +98,11 @@ class _Call:
     def __init__(self, fn: Callable[[], Any]) -> None:
         self.fn = fn
 
+
+_UNKNOWN = {
+    True: "resume the run with an answer: retry, happened or give up",
+    False: "a Runner would ask what is to be done; without one the thread has to be started anew",
+}
 
 Plan = Generator[Any, Any, Any]
 
@@ -93,26 +129,31 @@ def effect(key: str, fn: Callable[..., Any], *, compensate: Callable[[Any], Any]
         EffectUnknownError: it was begun before, and whether it happened is not known.
         EffectAbandonedError: a person gave it up.
         EffectKeyError: another effect of this run has the key.
+        TypeError: `fn` is no coroutine function, but what it returned is to be awaited; nothing was done.
         UnsavableValueError: it was done, but its result cannot be kept; it will not be done again.
         LeaseLostError: another process has taken the run over; nothing was done.
     """
     undo = name_of(compensate) if compensate else ""
     drive, task = _place()
     if drive is None:
-        return _called(fn, _idempotency_key("", "", key))
-    entry = Effect(drive.thread_id, drive.scope, key, "begun", drive.fence, task.id, compensation=undo)
+        return _called(fn, uuid4().hex)
+    entry = Effect(drive.thread_id, drive.scope, key, "begun", drive.fence, task.id, task.place, compensation=undo)
     plan = _plan(drive, entry, task, fn)
-    return _awaited(drive, plan) if inspect.iscoroutinefunction(fn) else _done(drive, plan)
+    return (_awaited if inspect.iscoroutinefunction(fn) else _done)(drive, key, plan)
 
 
 def _plan(drive: Drive, entry: Effect, task: _Task, fn: Callable[..., Any]) -> Plan:
     """What there is to do, for both sides."""
     entry, is_known = yield partial(_begin, drive=drive, entry=entry, task=task)
+    if drive.done.get((task.id, entry.key), drive) is task.execution:
+        raise EffectKeyError(_TWICE.format(key=entry.key))
     if is_known:
+        drive.done[task.id, entry.key] = task.execution
         return entry.value
     try:
         value = yield _Call(partial(_called, fn, _idempotency_key(entry.thread_id, entry.scope, entry.key)))
     except EffectUnknownError as error:
+        error.key, error.asks = entry.key, drive.fence is not None
         yield _storing(drive, replace(entry, state="unknown", error=first_line(error)))
         raise
     except Exception as error:
@@ -123,6 +164,7 @@ def _plan(drive: Drive, entry: Effect, task: _Task, fn: Callable[..., Any]) -> P
     except UnsavableValueError as error:
         yield _storing(drive, replace(entry, state="done", error=first_line(error)))
         raise
+    drive.done[task.id, entry.key] = task.execution
     return value
 
 
@@ -140,32 +182,34 @@ def _begin(session: Any, drive: Drive, entry: Effect, task: _Task) -> tuple[Effe
             raise UnsavableValueError(found.error)
         return found, True
     if found.state in ("begun", "unknown"):
-        raise EffectUnknownError(
-            entry.key,
-            f"effect {entry.key!r} was begun before, and whether it happened is not known; "
-            "resume the run with an answer: retry, happened or give up",
-        )
+        told = f"effect {entry.key!r} was begun before, and whether it happened is not known"
+        asks = drive.fence is not None
+        raise EffectUnknownError(entry.key, f"{told}; {_UNKNOWN[asks]}", asks=asks)
     raise EffectAbandonedError(f"effect {entry.key!r} was given up or undone")
 
 
 def _check_key(found: Effect, drive: Drive, task: _Task) -> None:
-    """A key that is found again is the same effect only if the step that asked for it is being repeated."""
+    """A key that is found again is the same effect only if the task that asked for it is being repeated."""
     if drive.fence is None or found.task == task.id:
         return
-    repeated = task.step is None or task.step <= drive.first_step
-    if found.fence == drive.fence or not repeated:
-        raise EffectKeyError(
-            f"effect {found.key!r}: another step of this run has done something under this key already; give each "
-            "effect a key of its own, for example with the step's number or the tool call's id in it"
-        )
+    if found.fence == drive.fence or found.place != task.place:
+        raise EffectKeyError(_TWICE.format(key=found.key))
+
+
+_TWICE = (
+    "effect {key!r}: something else was done in this run under this key already; give each effect a key of its own, "
+    "for example with the number of the step or the id of the tool call in it"
+)
 
 
 def _place() -> tuple[Drive | None, _Task]:
     """What the node or tool that is running belongs to."""
     config: Any = var_child_runnable_config.get() or {}
     known, metadata = config.get("configurable", {}), config.get("metadata", {})
-    namespace, task_id = known.get("checkpoint_ns", ""), known.get("__pregel_task_id", "")
-    task = _Task(task_id, None if "|" in namespace else metadata.get("langgraph_step"))
+    nodes = "|".join(part.partition(":")[0] for part in known.get("checkpoint_ns", "").split("|"))
+    task_id, scratchpad = known.get("__pregel_task_id", ""), known.get("__pregel_scratchpad")
+    execution = getattr(scratchpad, "interrupt_counter", object())  # LangGraph makes one for each
+    task = _Task(task_id, f"{nodes} {metadata.get('langgraph_step')}", execution)
     if (drive := known.get(CONTEXT)) is not None:
         return drive, task
     saver: Any = known.get("__pregel_checkpointer")
@@ -178,9 +222,14 @@ def _called(fn: Callable[..., Any], key: str) -> Any:
     """Call it with the idempotency key, if it takes one."""
     try:
         inspect.signature(fn).bind()
+        call = fn
     except TypeError:
-        return fn(key)
-    return fn()
+        call = partial(fn, key)
+    result = call()
+    if inspect.iscoroutine(result) and not inspect.iscoroutinefunction(fn):
+        result.close()  # nothing of it has happened
+        raise TypeError("effect: a coroutine is done by a coroutine function: pass one made with `async def`")
+    return result
 
 
 def _idempotency_key(*parts: str) -> str:
@@ -191,32 +240,31 @@ def _storing(drive: Drive, entry: Effect) -> Callable[[Any], None]:
     return partial(ledger.store, codec=drive.saver.codec, effect=entry, fence=drive.fence)
 
 
-def _done(drive: Drive, plan: Plan) -> Any:
-    database = drive.saver.database
-    try:
-        step = next(plan)
-        while True:
-            try:
-                result = step.fn() if isinstance(step, _Call) else database.write(step)
-            except Exception as error:  # noqa: BLE001  # the plan knows what to do about it
-                step = plan.throw(error)
-            else:
-                step = plan.send(result)
-    except StopIteration as end:
-        return end.value
+def _done(drive: Drive, key: str, plan: Plan) -> Any:
+    with drive.carrying_out(key):
+        try:
+            step = next(plan)
+            while True:
+                try:
+                    result = step.fn() if isinstance(step, _Call) else drive.saver.database.write(step)
+                except Exception as error:  # noqa: BLE001  # the plan knows what to do about it
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(result)
+        except StopIteration as end:
+            return end.value
 
 
-async def _awaited(drive: Drive, plan: Plan) -> Any:
-    database = drive.saver.database
-    try:
-        step = next(plan)
-        while True:
-            try:
-                call = step.fn() if isinstance(step, _Call) else database.offload(database.write, step)
-                result = await call
-            except Exception as error:  # noqa: BLE001  # the plan knows what to do about it
-                step = plan.throw(error)
-            else:
-                step = plan.send(result)
-    except StopIteration as end:
-        return end.value
+async def _awaited(drive: Drive, key: str, plan: Plan) -> Any:
+    with drive.carrying_out(key):
+        try:
+            step = next(plan)
+            while True:
+                try:
+                    result = await (step.fn() if isinstance(step, _Call) else drive.saver.database.awrite(step))
+                except Exception as error:  # noqa: BLE001  # the plan knows what to do about it
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(result)
+        except StopIteration as end:
+            return end.value

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
 from threadloom.runs import compensation, lease
+from threadloom.runs.ledger import UNKNOWN, Effect
 from threadloom.runs.record import ENDED, Record, Records
 
 if TYPE_CHECKING:
@@ -20,21 +21,41 @@ async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, w
         wanted: "cancel" undoes its effects, "rollback" also deletes its checkpoints, "interrupt" leaves all as it is.
         why: for the error of its record.
     """
+    await saver.database.awrite(_mark, records, record, fence, wanted)
     told = [why] if why else []
     if wanted != "interrupt":
         undone = await compensation.undo(saver, record.thread_id, record.run_id, fence)
-        told += [
-            f"effect {entry.key!r} was not undone: {entry.error}" for entry in undone if entry.state == "not undone"
-        ]
+        told += [line for entry in undone if (line := _told(entry))]
     if wanted == "rollback":
         await saver.adelete_for_runs([record.run_id])
     record = replace(record, status="cancelled", error="; ".join(told))
-    await saver.database.offload(saver.database.write, rest, records, record, fence)
+    await saver.database.awrite(rest, records, record, fence)
     return replace(record, wanted=None, owner=None)
 
 
-def rest(session: Session, records: Records, record: Record, fence: int) -> None:
-    """Store where a run has come to, and give its lease back; raises LeaseLostError if it is another's."""
+def rest(session: Session, records: Records, record: Record, fence: int) -> str | None:
+    """Store where a run has come to, and give its lease back.
+
+    If somebody wants meanwhile that a run which rests comes to its end, nothing is stored, and that is returned.
+    Raises LeaseLostError if the lease is another's.
+    """
     enter_thread(session, record.thread_id, "lead", fence=fence)
+    wanted = None if record.status in ENDED else records.wanted(session, record.run_id)
+    if wanted not in (None, "pause"):
+        return wanted
     records.change(session, record, ended=record.status in ENDED)
     lease.release(session, record.thread_id, fence)
+    return None
+
+
+def _mark(session: Session, records: Records, record: Record, fence: int, wanted: str) -> None:
+    """Note what is being done to it, so that whoever recovers it goes on with that if this process dies."""
+    enter_thread(session, record.thread_id, "lead", fence=fence)
+    records.change(session, replace(record, status="running"))
+    records.want(session, record.run_id, wanted)
+
+
+def _told(entry: Effect) -> str:
+    if entry.state in UNKNOWN:
+        return f"whether effect {entry.key!r} happened is not known, so it was not undone"
+    return f"effect {entry.key!r} was not undone: {entry.error}" if entry.state == "not undone" else ""

@@ -1,12 +1,15 @@
 """How a run comes under a lease: started anew, resumed, recovered, or only to be ended."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.types import Command
 from sqlalchemy import exists, select
 
+from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.elements import enter_thread
+from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
 from threadloom.runs.adapting import adapted
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from threadloom.runs.runner import Runner
 
 
+RECOVERIES = "recoveries"
+MOST_RECOVERIES = 5  # of a run at one checkpoint: more would do no better
+SUSPECT = 2  # after so many it may be what killed its processes, or was only beside what did
+
+
 class Entered(NamedTuple):
     """A run, the fence of its lease (None: it is not for us to drive), and what to give to its graph."""
 
@@ -47,6 +55,7 @@ def started(runner: "Runner", record: Record) -> Entered:
 def _start(session: Session, runner: "Runner", record: Record) -> Entered:
     if record.request_key is not None and (found := runner.records.find(session, request_key=record.request_key)):
         return Entered(found, None)
+    enter_thread(session, record.thread_id, "lead")  # nobody else starts one while we look
     latest = runner.records.latest(session, record.thread_id)
     if latest and latest.status not in ENDED:
         raise ThreadBusyError(record.thread_id, latest.run_id, latest.status)
@@ -68,7 +77,7 @@ def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
     _check_resumable(record)
     fence = _take(runner, record)
     try:
-        record = runner.record(record.run_id)  # what somebody else has made of it until now
+        record = _afresh(runner.record(record.run_id))  # as it is now that nobody else changes it
         _check_resumable(record)
         record, reply = adapted(runner, record, fence, reply)
         settled = runner.saver.database.write(settle, runner, record, fence, _look(runner, record), reply)
@@ -80,10 +89,25 @@ def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
     return _entered(runner, record, fence, settled)
 
 
+def _check_resumable(record: Record) -> None:
+    if record.status in ENDED:
+        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
+    if record.wanted not in (None, "pause"):
+        raise NotResumableError(
+            f"run {record.run_id} is being ended ({record.wanted}) by a process that is gone; recover() finishes that"
+        )
+
+
+def _afresh(record: Record) -> Record:
+    """Somebody wants it to go on, so that its recoveries are counted anew."""
+    return replace(record, details={name: value for name, value in record.details.items() if name != RECOVERIES})
+
+
 def recovered(runner: "Runner", record: Record) -> Entered | None:
     """Take over a run whose owner is gone, or which has waited too long.
 
-    None if somebody else does, or if it has to wait for a person or to end.
+    None if somebody else does, or if it has to wait for a person or to end. One whose process died at the same
+    checkpoint again and again is set to failed.
     """
     try:
         fence = _take(runner, record)
@@ -96,42 +120,73 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
     if record.wanted and record.wanted != "pause":
         runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
         return None
+    return _taken_over(runner, record, fence)
+
+
+def _taken_over(runner: "Runner", record: Record, fence: int) -> Entered | None:
     try:
         record, _ = adapted(runner, record, fence, Reply(NOTHING))
-    except (GraphChangedError, MigrationError) as error:
-        # It can be resumed once there are migrations, or the graph is as it was.
+        found = _look(runner, record)
+    except (GraphChangedError, MigrationError, UnrestorableValueError) as error:
+        # It can be resumed once that is mended, and keeps no others from being recovered.
         status: Status = "failed" if record.status == "running" else record.status
-        resting = replace(record, status=status, error=str(error))
-        runner.saver.database.write(ending.rest, runner.records, resting, fence)
+        _rest(runner, replace(record, status=status, error=first_line(error)), fence)
         return None
-    found = _look(runner, record)
     if record.status == "running" and (found.has_unknown_effects or record.wanted):
-        resting = replace(record, status="paused" if record.wanted else "waiting")
-        runner.saver.database.write(_rest, runner, resting, fence, found)
+        _rest(runner, replace(record, status="paused" if record.wanted else "waiting"), fence, found.questions)
         return None
-    entered = _entered(
-        runner, record, fence, runner.saver.database.write(settle, runner, record, fence, found, Reply(NOTHING))
-    )
+    if record.status == "running":
+        record = runner.saver.database.write(_counted, runner, record, fence)
+        if record.status != "running":
+            return None
+    settled = runner.saver.database.write(settle, runner, record, fence, found, Reply(NOTHING))
+    entered = _entered(runner, record, fence, settled)
     return None if entered.fence is None else entered
+
+
+def is_suspect(record: Record) -> bool:
+    """Whether it may kill its process: no two of them go on in one, so that none is failed for what another does."""
+    return bool(record.details.get(RECOVERIES, {}).get("count", 0) >= SUSPECT)
+
+
+def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> Record:
+    """Count its recoveries at the checkpoint where it is; after so many it is failed, and its lease given back."""
+    _, head = enter_thread(session, record.thread_id, "lead", fence=fence)
+    before = record.details.get(RECOVERIES, {})
+    count = before.get("count", 0) + 1 if before.get("checkpoint") == head else 1
+    if count > MOST_RECOVERIES:
+        error = (
+            f"recovered {MOST_RECOVERIES} times at checkpoint {head}, and the process died each time before the next "
+            "one; see what kills it there, and resume the run to try again"
+        )
+        failed = replace(record, status="failed", error=error)
+        ending.rest(session, runner.records, failed, fence)
+        return failed
+    record = replace(record, details={**record.details, RECOVERIES: {"checkpoint": head, "count": count}})
+    runner.records.change(session, record)
+    return record
 
 
 def ended(runner: "Runner", record: Record, wanted: str) -> None:
     """Do to a run that stands still what somebody wants of it. Raises NotResumableError, ThreadBusyError."""
+    _check_endable(record, wanted)
+    fence = _take(runner, record)
+    try:
+        _check_endable(runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
+    except BaseException:
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+        raise
+    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+
+
+def _check_endable(record: Record, wanted: str) -> None:
     if record.status in ENDED or wanted == "pause":
         raise NotResumableError(f"run {record.run_id} is {record.status}; there is nothing to {wanted}")
-    fence = _take(runner, record)
-    runner.saver.database.write(_mark, runner, record, fence, wanted)
-    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
 
 
 def pending(runner: "Runner", record: Record) -> list[Question]:
     """What a run that stands still waits for."""
     return _look(runner, record).questions
-
-
-def _check_resumable(record: Record) -> None:
-    if record.status in ENDED:
-        raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
 
 
 def _look(runner: "Runner", record: Record) -> Pending:
@@ -145,17 +200,15 @@ def _take(runner: "Runner", record: Record) -> int:
     return fence
 
 
-def _rest(session: Session, runner: "Runner", record: Record, fence: int, found: Pending) -> None:
-    """Note where a run has come to, and what it waits for."""
-    inquiries_of(session, runner.saver, record).ask(found.questions)
-    ending.rest(session, runner.records, record, fence)
+def _rest(runner: "Runner", record: Record, fence: int, asked: Sequence[Question] = ()) -> None:
+    """Note where a run has come to, and what it waits for, unless somebody wants meanwhile that it ends."""
 
+    def rest(session: Session) -> str | None:
+        inquiries_of(session, runner.saver, record).ask(asked)
+        return ending.rest(session, runner.records, record, fence)
 
-def _mark(session: Session, runner: "Runner", record: Record, fence: int, wanted: str) -> None:
-    """Note what is being done to it, so that whoever recovers it does it if this process dies."""
-    enter_thread(session, record.thread_id, "lead", fence=fence)
-    runner.records.change(session, replace(record, status="running"))
-    runner.records.want(session, record.run_id, wanted)
+    if wanted := runner.saver.database.write(rest):
+        runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
 
 
 def _entered(runner: "Runner", record: Record, fence: int, settled: Settled) -> Entered:

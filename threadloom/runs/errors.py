@@ -72,10 +72,11 @@ class EffectUnknownError(EffectError):
 
     Attributes:
         key: of the effect.
+        asks: whether a Runner asks a person, if this comes to it: what catches this error lets it pass then.
     """
 
-    def __init__(self, key: str = "", message: str | None = None) -> None:
-        self.key = key
+    def __init__(self, key: str = "", message: str | None = None, *, asks: bool = False) -> None:
+        self.key, self.asks = key, asks
         super().__init__(message)
 
 

@@ -67,7 +67,8 @@ class Heartbeat:
     def remove(self, run: Beating) -> None:
         """It has ended; the thread ends with the last one."""
         with self._changed:
-            self._runs.pop(run.run_id, None)
+            if run.run_id in self._runs and self._runs[run.run_id][0] is run:  # or it has been resumed since
+                del self._runs[run.run_id]
             self._changed.notify()
 
     def _beat(self) -> None:
@@ -89,10 +90,10 @@ class Heartbeat:
         except ClosedError:
             kept, wanted = False, None
         except CheckpointError:  # the database is away: as long as the lease lasts it may come back
-            kept, wanted = began - renewed < self._length / 1000, None
+            kept, wanted = time.monotonic() - renewed < self._length / 1000, None
         else:
             with self._changed:
-                if run.run_id in self._runs:
+                if run.run_id in self._runs and self._runs[run.run_id][0] is run:
                     self._runs[run.run_id] = run, began
         if not kept:
             run.lose()

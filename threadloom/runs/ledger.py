@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
@@ -32,7 +32,8 @@ class Effect:
         value: its result.
         error: what went wrong, in a line.
         compensation: the name of what undoes it.
-        at: when it came to be in this state, in ms since 1970 by the database's clock.
+        place: where in the graph that task is: the names of the nodes, and the super-step.
+        at: when it came to be in this state, in ms since 1970 by the database's clock; later than what came before.
     """
 
     thread_id: str
@@ -41,6 +42,7 @@ class Effect:
     state: State
     fence: int | None = None
     task: str = ""
+    place: str = ""
     value: Any = None
     error: str = ""
     compensation: str = ""
@@ -64,17 +66,26 @@ def load(
 def store(session: Session, codec: Codec, effect: Effect, *, fence: int | None = None) -> None:
     """Store an entry, under the lease with this fence if there is one; raises LeaseLostError when that is lost."""
     enter_thread(session, effect.thread_id, "share", fence=fence)
-    body = {"task": effect.task, "value": effect.value, "error": effect.error, "compensation": effect.compensation}
+    kept = ("task", "place", "value", "error", "compensation")
     row = {
         "thread_id": effect.thread_id,
         "scope": effect.scope,
         "key": effect.key,
         "state": effect.state,
         "fence": effect.fence,
-        "at": session.execute(select(session.dialect.now())).scalar(),
-        "body": codec.pack(f"effect {effect.key!r}", body),
+        "at": _at(session, effect),
+        "body": codec.pack(f"effect {effect.key!r}", {name: getattr(effect, name) for name in kept}),
     }
     session.insert_or_replace(session.tables.effects, [row])
+
+
+def _at(session: Session, effect: Effect) -> int:
+    """Now, and after what came before in the same ms, or before the clock was set back: undoing needs the order."""
+    table = session.tables.effects.c
+    own = table.thread_id == effect.thread_id, table.scope == effect.scope
+    latest = select(func.coalesce(func.max(table.at), 0)).where(*own).scalar_subquery()
+    now, before = session.execute(select(session.dialect.now(), latest)).one()
+    return max(int(now), int(before) + 1)
 
 
 def _entries(session: Session, codec: Codec, rows: Any) -> Iterator[Effect]:

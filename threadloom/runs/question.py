@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["EFFECT", "GIVE_UP", "HAPPENED", "RETRY", "Policy", "Question", "answers_to", "check", "questions_of"]
 
 EFFECT = "effect "
+HANDLE = re.compile(f"[0-9a-f]{{32}}|{EFFECT}.*", re.DOTALL)
 RETRY, HAPPENED, GIVE_UP = "retry", "happened", "give up"
 OUTCOMES = {
     "oneOf": [

@@ -1,7 +1,7 @@
 """The row of a run: written before its first node, and changed by whoever has the thread's lease."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
@@ -73,13 +73,17 @@ class Records:
             "body": self._body(record),
         }
         session.insert_new(session.tables.runs, [row])
+        if record.request_key is None:  # there is nobody else
+            return replace(record, created=int(now), updated=int(now))
         found = self.find(session, record.run_id) or self.find(session, request_key=record.request_key)
         return found or record
 
     def change(self, session: Session, record: Record, *, ended: bool = False) -> None:
-        """Store its status, error and details, and that nothing is wanted of it any more."""
-        now = session.dialect.now()
-        self._update(session, record, status=record.status, wanted=None, ended=now if ended else None)
+        """Store its status, error and details; and, unless it is running, that nothing is wanted of it any more."""
+        values = {"status": record.status, "ended": session.dialect.now() if ended else None}
+        if record.status != "running":
+            values["wanted"] = None
+        self._update(session, record, **values)
 
     def note(self, session: Session, record: Record) -> None:
         """Store its details, while it is running."""
@@ -93,8 +97,8 @@ class Records:
         changed = update(runs).where(runs.c.thread_id == record.thread_id, runs.c.run_id == record.run_id)
         session.execute(changed.values(**values, updated=session.dialect.now(), body=row["body"]))
 
-    def want(self, session: Session, run_id: str, wanted: str) -> bool:
-        """Ask the owner of a running run for something; False: it is not running."""
+    def want(self, session: Session, run_id: str, wanted: str | None) -> bool:
+        """Ask the owner of a running run for something, or for nothing any more; False: it is not running."""
         runs = session.tables.runs
         asked = update(runs).where(runs.c.run_id == run_id, runs.c.status == "running").values(wanted=wanted)
         return bool(session.execute(asked).rowcount)

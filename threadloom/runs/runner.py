@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -20,7 +22,7 @@ from threadloom.runs.adapting import KEY
 from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
-from threadloom.runs.errors import RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
+from threadloom.runs.errors import NotResumableError, RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
 from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.heartbeat import Heartbeat
 from threadloom.runs.inquiry import Event, overdue, trail
@@ -169,13 +171,22 @@ class Runner:
     def recover(self) -> list[Run]:
         """Go on with all runs whose owner is gone, from their last checkpoints, and see to questions that expired.
 
-        One of which an effect has an unknown outcome waits for a person instead. Runs of graphs that this Runner does
-        not have are left alone.
+        One of which an effect has an unknown outcome waits for a person instead. One that was recovered five times
+        without coming any further is failed; such runs go on one at a time. Runs of graphs that this Runner does not
+        have are left alone.
         """
         found = [*self.runs(status="lost", limit=None), *map(self.record, self.saver.database.read(overdue))]
-        ours = (record for record in found if record.graph in self._graphs)
-        taken = (entered for record in ours if (entered := entering.recovered(self, record)))
-        return [self._go(entered, queue.SimpleQueue(), "updates") for entered in taken]
+        runs = []
+        for record in found:
+            if record.graph not in self._graphs or (entering.is_suspect(record) and self._has_suspect()):
+                continue
+            if entered := entering.recovered(self, record):
+                runs.append(self._go(entered, queue.SimpleQueue(), "updates"))
+        return runs
+
+    def _has_suspect(self) -> bool:
+        with self._lock:
+            return any(entering.is_suspect(driving.record) for driving, _ in self._driving.values())
 
     def runs(
         self,
@@ -276,8 +287,7 @@ class Runner:
             driving = list(self._driving.values())
         for run, _ in driving:
             run.hear("hand over")
-        for _, ended in driving:
-            ended.exception()  # which whoever waits for it gets
+        wait([ended for _, ended in driving])
         self._loop.close()
         if self._owned:
             self.saver.close()
@@ -315,7 +325,10 @@ class Runner:
                 if busy == "reject" or error.run_id is None or (busy == "wait" and error.status != "running"):
                     raise
                 if busy != "wait":
-                    self._ask(error.run_id, busy)
+                    with suppress(
+                        NotResumableError, ThreadBusyError, UnknownRunError
+                    ):  # it ended, or went on, meanwhile
+                        self._ask(error.run_id, busy)
                 return None
 
         return attempt
@@ -324,14 +337,13 @@ class Runner:
         return entering.resumed(self, self.record(run_id), reply)
 
     def _ask(self, run_id: str, wanted: str) -> None:
+        if self.record(run_id).status != "running" or not self.saver.database.write(self.records.want, run_id, wanted):
+            entering.ended(self, self.record(run_id), wanted)
+            return
         with self._lock:
             here = self._driving.get(run_id)
-        if here:
+        if here:  # at once; the heartbeat would hear it too
             here[0].hear(wanted)
-        elif self.record(run_id).status != "running" or not self.saver.database.write(
-            self.records.want, run_id, wanted
-        ):
-            entering.ended(self, self.record(run_id), wanted)
 
     def _go(self, entered: Entered, events: "asyncio.Queue[Any] | queue.SimpleQueue[Any]", mode: Modes) -> Run:
         """Have it go on: in the event loop that is running if its events are to come there, else in the own one."""
@@ -359,7 +371,8 @@ class Runner:
 
     def _forget(self, driving: Driving) -> None:
         with self._lock:
-            self._driving.pop(driving.run_id, None)
+            if driving.run_id in self._driving and self._driving[driving.run_id][0] is driving:
+                del self._driving[driving.run_id]  # unless it has been resumed since
 
     def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something asynchronous in the Runner's own event loop, and wait for it."""

@@ -50,6 +50,8 @@ def settle(session: Session, runner: "Runner", record: Record, fence: int, found
         told = "" if not silent else f"the run waits for an answer to: {', '.join(map(repr, asked))}"
         return Settled(refused=told, waits=True)
     runner.records.change(session, replace(record, status="running", error=""))
+    if record.wanted == "pause":
+        runner.records.want(session, record.run_id, None)
     return Settled(answers=known)
 
 

@@ -1,7 +1,8 @@
 """Sending mail by SMTP: the one tool here that cannot be taken back, marked so, for after a person has agreed.
 
 What went wrong is told apart by what the model or the person may do next: nothing was sent, so it may be tried again;
-or the server had the message when the connection was lost, so nobody knows, and trying again may send it twice.
+or the server had the message when the connection was lost, so nobody knows, and trying again may send it twice. The
+latter is an effect of unknown outcome, of which a Runner asks a person.
 """
 
 import smtplib
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from langchain_core.tools import BaseTool, ToolException
 
+from threadloom.runs.errors import EffectUnknownError
 from threadloom.tools.acting import acting
 from threadloom.tools.answer import tool_of
 from threadloom.tools.mail.letter import Letter, message, sender_address
@@ -25,10 +27,6 @@ SECONDS = 20.0
 
 class NotSentError(ToolException):
     """Nothing was sent; the message says why in one line."""
-
-
-class UnknownOutcomeError(ToolException):
-    """The mail may have been sent: the server had all of it, and did not answer."""
 
 
 class MailServer:
@@ -47,7 +45,7 @@ class MailServer:
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
 
     def send(self, mail: EmailMessage, sender: str, recipients: list[str]) -> None:
-        """Hand over a message for all recipients or none. Raises NotSentError, UnknownOutcomeError."""
+        """Hand over a message for all recipients or none. Raises NotSentError, EffectUnknownError."""
         with _translated(self.host), self._connected() as smtp:
             _expect(smtp.mail(sender))
             for recipient in recipients:
@@ -100,8 +98,8 @@ def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage) -> None:
     except (smtplib.SMTPServerDisconnected, OSError) as error:
         if isinstance(error, smtplib.SMTPResponseException):
             raise
-        raise UnknownOutcomeError(
-            "the connection was lost while the mail was handed over: it may have been sent. "
+        raise EffectUnknownError(
+            message="the connection was lost while the mail was handed over: it may have been sent. "
             "Do not send it again before a person has looked"
         ) from error
 

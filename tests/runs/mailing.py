@@ -1,0 +1,51 @@
+"""A graph with a tool that sends a mail, and a process that runs it: python -m tests.runs.mailing URL PORT."""
+
+import sys
+from typing import Any
+
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+from threadloom.nodes.tool import run_tool
+from threadloom.runs.runner import Runner
+from threadloom.tools.mail.send import MailServer, send_tool
+
+LETTER = {"to": ["bob@example.org"], "subject": "Hello", "body": "From me"}
+GIVEN: Any = {
+    "call": {"name": "send_mail", "args": LETTER, "id": "call-1", "type": "tool_call"},
+    "complaint": "",
+    "decision": None,
+    "seconds": None,
+}
+
+
+class State(TypedDict, total=False):
+    call: Any
+    complaint: str
+    decision: Any
+    seconds: Any
+    messages: list[Any]
+    acts: list[Any]
+
+
+def mailing(port: int) -> Any:
+    """The tool's task alone, with its call as the input."""
+    sends = run_tool([send_tool(MailServer(f"smtp://127.0.0.1:{port}"), "ann@example.org")])
+
+    def send(state: Any) -> State:
+        update = sends(state)
+        return {"messages": update["messages"], "acts": update["acts"]}
+
+    built = StateGraph(State)
+    built.add_node("send", send)
+    built.add_edge(START, "send")
+    return built
+
+
+def main(url: str, port: str) -> None:
+    """Send, if one lives to."""
+    Runner(url, {"mailing": mailing(int(port))}, lease=1).start("mailing", GIVEN).wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

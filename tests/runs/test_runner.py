@@ -1,0 +1,236 @@
+"""A run from its start to its end, on both sides and every kind of database."""
+
+import asyncio
+import operator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from typing_extensions import TypedDict
+
+from tests.runs.side import Side
+from threadloom.checkpoints.errors import LeaseLostError, UnsavableValueError
+from threadloom.runs.errors import (
+    AnswerRefusedError,
+    NotResumableError,
+    RunError,
+    ThreadBusyError,
+    UnknownGraphError,
+    UnknownRunError,
+)
+from threadloom.runs.runner import Runner
+
+
+class State(TypedDict, total=False):
+    log: Annotated[list[str], operator.add]
+
+
+class World:
+    """What the nodes of these tests have to do with each other: where one waits, and what it does then."""
+
+    def __init__(self) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.before: Callable[[], object] = lambda: None
+
+    def graph(self) -> Any:
+        """Three nodes: the first asks, the second waits until it may go on, the third is the end."""
+        built = StateGraph(State)
+        built.add_node("ask", self._ask)
+        built.add_node("work", self._work)
+        built.add_node("end", lambda state: {"log": ["end"]})
+        built.add_conditional_edges(START, lambda state: "ask" if state["log"][-1] == "ask" else "work")
+        built.add_edge("ask", "work")
+        built.add_edge("work", "end")
+        return built
+
+    def _ask(self, state: State) -> State:
+        self.before()
+        return {"log": [f"told {interrupt('What?')}"]}
+
+    def _work(self, state: State) -> State:
+        self.before()
+        self.reached.set()
+        assert self.go.wait(60)
+        return {"log": ["worked"]}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    made.go.set()
+    yield made
+    made.go.set()  # no thread stays behind
+
+
+@pytest.fixture(params=["sync", "async"])
+def side(request: pytest.FixtureRequest, empty_url: Callable[[], str], world: World) -> Iterator[Side]:
+    with Runner(empty_url(), {"g": world.graph}, owner="here") as runner:
+        if request.param == "sync":
+            yield Side(runner, None)
+        else:
+            with asyncio.Runner() as loop:
+                yield Side(runner, loop)
+
+
+@pytest.fixture
+def runner(empty_url: Callable[[], str], world: World) -> Iterator[Runner]:
+    with Runner(empty_url(), {"g": world.graph}) as runner:
+        yield runner
+
+
+def test_a_run_is_started_streamed_asked_answered_and_ends(side: Side, world: World) -> None:
+    seen = []
+    run, outcome = side.ran("g", {"log": ["ask"]}, thread_id="t")
+    assert (outcome.status, outcome.state, [q.prompt for q in outcome.pending]) == (
+        "waiting",
+        {"log": ["ask"]},
+        ["What?"],
+    )
+    assert side.runner.runs() == [run.record()]
+    assert run.record().owner is None
+    with pytest.raises(AnswerRefusedError, match="waits for an answer"):
+        side.resume(run)
+    assert run.status == "waiting"
+
+    world.before = lambda: seen.append(run.record())
+    side.resume(run, "that", stream_mode="updates")
+    assert side.wait(side.runner.run(run.id)).state == {"log": ["ask", "told that", "worked", "end"]}
+    assert {(record.status, record.owner) for record in seen} == {("running", "here")}  # while it ran
+    ended = run.record()
+    assert (ended.status, ended.owner, ended.error) == ("done", None, "")
+    assert ended.created <= ended.updated == ended.ended
+    with pytest.raises(NotResumableError, match="is done"):
+        side.resume(run)
+    with pytest.raises(NotResumableError, match="nothing to cancel"):
+        run.cancel()
+
+    again = side.start("g", {"log": ["now"]}, thread_id="t", stream_mode=["updates", "values"])
+    events = side.events(again)
+    assert [data for _, mode, data in events if mode == "updates"] == [
+        {"work": {"log": ["worked"]}},
+        {"end": {"log": ["end"]}},
+    ]
+    assert side.wait(again).state["log"][-3:] == ["now", "worked", "end"]
+    assert [record.run_id for record in side.runner.runs(thread_id="t")] == [again.id, run.id]
+
+
+def test_the_row_is_there_before_the_first_node_and_a_start_is_known_by_its_key(side: Side, world: World) -> None:
+    seen = []
+    world.before = lambda: seen.append(side.runner.runs()[0])
+    run, _ = side.ran("g", {"log": ["x"]}, key="order-1")
+    assert [(record.run_id, record.status, record.input) for record in seen] == [(run.id, "running", {"log": ["x"]})]
+    same, outcome = side.ran("g", {"log": ["y"]}, key="order-1")
+    assert (same.id, outcome.state) == (run.id, {"log": ["x", "worked", "end"]})
+    assert len(seen) == 1
+
+
+def test_what_cannot_be_started_leaves_nothing(runner: Runner) -> None:
+    with pytest.raises(UnknownGraphError, match="there are: g"):
+        runner.start("h", {})
+    with pytest.raises(RunError, match="unknown busy='no'"):
+        runner.start("g", {}, busy="no")  # type: ignore[arg-type]
+    with pytest.raises(UnsavableValueError, match="object"):
+        runner.start("g", {"log": [object()]})
+    with pytest.raises(UnknownRunError, match="'nobody'"):
+        runner.resume("nobody")
+    assert runner.runs() == []
+
+
+def test_a_pause_comes_after_the_step_and_the_run_goes_on_from_there(runner: Runner, world: World) -> None:
+    world.go.clear()
+    run = runner.start("g", {"log": ["x"]})
+    assert world.reached.wait(60)
+    run.pause()
+    world.go.set()
+    assert (run.wait(60).status, run.wait().state) == ("paused", {"log": ["x", "worked"]})
+    assert run.resume().wait(60).state == {"log": ["x", "worked", "end"]}
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["here", "elsewhere"])
+def test_a_cancel_ends_a_run_in_the_middle_of_a_node(runner: Runner, world: World, here: bool) -> None:
+    world.go.clear()
+    run = runner.start("g", {"log": ["x"]}, thread_id="t")
+    assert world.reached.wait(60)
+    if here:
+        run.cancel()
+    else:
+        with Runner(runner.saver, {"g": world.graph}) as other:
+            other.cancel(run.id)
+    assert run.wait(60).status == "cancelled"
+    with pytest.raises(NotResumableError, match="is cancelled"):
+        run.resume()
+    world.go.set()
+    assert runner.start("g", {"log": ["y"]}, thread_id="t").wait(60).state == {"log": ["x", "y", "worked", "end"]}
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [
+        ("interrupt", ["ask", "x", "worked", "end"]),
+        ("rollback", ["x", "worked", "end"]),
+    ],
+)
+@pytest.mark.parametrize("busy", ["waiting", "running"])
+def test_a_start_on_a_busy_thread_makes_way(side: Side, world: World, policy: Any, state: list[str], busy: str) -> None:
+    first = side.start("g", {"log": ["ask"]}, thread_id="t")
+    assert side.wait(first).status == "waiting"
+    if busy == "running":
+        world.go.clear()
+        first = side.runner.resume(first.id, "this")
+        assert world.reached.wait(60)
+        state = [state[0], "told this", *state[1:]] if policy == "interrupt" else state
+    with pytest.raises(ThreadBusyError, match=f"run {first.id} is {busy}"):
+        side.start("g", {"log": ["x"]}, thread_id="t")
+    if busy == "running":
+        threading.Timer(0.5, world.go.set).start()
+    run = side.start("g", {"log": ["x"]}, thread_id="t", busy=policy)
+    assert side.wait(run).state == {"log": state}
+    assert first.status == "cancelled"
+
+
+def test_a_start_waits_for_a_run_but_not_for_a_person(side: Side, world: World) -> None:
+    world.go.clear()
+    first = side.runner.start("g", {"log": ["x"]}, thread_id="t")
+    assert world.reached.wait(60)
+    threading.Timer(0.3, world.go.set).start()
+    second = side.start("g", {"log": ["ask"]}, thread_id="t", busy="wait")
+    assert side.wait(second).state == {"log": ["x", "worked", "end", "ask"]}
+    assert first.status == "done"
+    with pytest.raises(ThreadBusyError, match="is waiting; resume it or cancel it"):
+        side.start("g", {"log": ["y"]}, thread_id="t", busy="wait")
+
+
+def test_a_cancel_that_comes_as_a_run_stops_is_heard(runner: Runner, world: World) -> None:
+    world.before = lambda: runner.saver.database.write(runner.records.want, runner.runs()[0].run_id, "cancel")
+    assert runner.start("g", {"log": ["ask"]}).wait(60).status == "cancelled"
+
+
+def test_a_deleted_thread_ends_the_run_in_it(runner: Runner, world: World) -> None:
+    world.go.clear()
+    run = runner.start("g", {"log": ["x"]}, thread_id="t")
+    assert world.reached.wait(60)
+    runner.saver.delete_thread("t")
+    world.go.set()
+    with pytest.raises(LeaseLostError, match="somebody deleted it"):
+        run.wait(60)
+    with pytest.raises(UnknownRunError):
+        run.record()
+    assert runner.saver.get_tuple({"configurable": {"thread_id": "t"}}) is None
+    assert runner.start("g", {"log": ["y"]}, thread_id="t").wait(60).state == {"log": ["y", "worked", "end"]}
+
+
+def test_what_runs_when_its_program_closes_is_handed_over(empty_url: Callable[[], str], world: World) -> None:
+    url = empty_url()
+    if url == "sqlite://":
+        pytest.skip("ends with the Runner")
+    world.go.clear()
+    with Runner(url, {"g": world.graph}) as first:
+        run = first.start("g", {"log": ["x"]})
+        assert world.reached.wait(60)
+        threading.Timer(0.3, world.go.set).start()
+    with Runner(url, {"g": world.graph}) as second:
+        assert second.record(run.id).status == "lost"
+        assert [r.wait(60).state for r in second.recover()] == [{"log": ["x", "worked", "end"]}]

@@ -16,6 +16,8 @@ from threadloom.checkpoints.dialects.protocols import Put, Rows, Session, Writes
 
 POOL_SIZE = 16  # connections: more threads than that gain nothing, Python runs one at a time
 CONNECT_TIMEOUT = 10  # seconds
+# Seconds after which a server undoes the transaction of who says nothing: a frozen process would keep threads locked.
+IDLE_TIMEOUT = 10
 
 
 class Dialect:

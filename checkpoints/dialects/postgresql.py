@@ -53,13 +53,20 @@ class PostgreSQL(ServerDialect):
     rolled_back: ClassVar[frozenset[Any]] = frozenset({"40001", "40P01"})
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
-        """A limit on the time to connect; nothing prepared behind pgbouncer, where connections change hands."""
-        pgbouncer = generic.is_behind_pgbouncer(url)
+        """Limits on the time to connect, and to be idle within a transaction.
+
+        Behind pgbouncer, where connections change hands, nothing is prepared, and its own settings count.
+        """
+        pgbouncer, idle = generic.is_behind_pgbouncer(url), f"{generic.IDLE_TIMEOUT}s"
         if url.get_driver_name() == "asyncpg":
             nameless = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"__threadloom_{uuid4()}__"}
-            return {"timeout": generic.CONNECT_TIMEOUT} | (nameless if pgbouncer else {})
+            patient: dict[str, Any] = {"server_settings": {"idle_in_transaction_session_timeout": idle}}
+            return {"timeout": generic.CONNECT_TIMEOUT} | (nameless if pgbouncer else patient)
         if url.get_driver_name() == "psycopg":
-            return {"connect_timeout": generic.CONNECT_TIMEOUT} | ({"prepare_threshold": None} if pgbouncer else {})
+            settings = {} if "options" in url.query else {"options": f"-c idle_in_transaction_session_timeout={idle}"}
+            return {"connect_timeout": generic.CONNECT_TIMEOUT} | (
+                {"prepare_threshold": None} if pgbouncer else settings
+            )
         return {}
 
     def lone_statements(self, url: URL) -> bool:

@@ -17,6 +17,8 @@ from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.counting import graph
 from tests.checkpoints.test_concurrency import END
 from threadloom.checkpoints import SQLSaver, dialects, errors
+from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
 
 DRIVERS = {
@@ -322,3 +324,28 @@ def test_any_other_database_works_by_plain_sql(server_url: str, monkeypatch: pyt
         assert found
         assert found.pending_writes == [("task", "__interrupt__", 2), ("task", "a", 1)]
     engine.dispose()
+
+
+async def test_who_is_frozen_in_a_transaction_keeps_no_thread_locked(
+    new_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if new_url.startswith("sqlite"):
+        pytest.skip("the lock of SQLite is the process's, frozen or not")
+    monkeypatch.setattr(generic, "IDLE_TIMEOUT", 1)
+    held, woken = threading.Event(), threading.Event()
+
+    def frozen(session: Session) -> None:
+        enter_thread(session, "t", "own")
+        held.set()
+        woken.wait()
+
+    with SQLSaver(new_url) as saver:
+        put(saver, config(), {"a": 1})
+        first = asyncio.create_task(asyncio.to_thread(saver._database.write, frozen))
+        try:
+            await asyncio.to_thread(held.wait)
+            await asyncio.wait_for(asyncio.to_thread(saver.delete_thread, "t"), 30)
+        finally:
+            woken.set()
+        with pytest.raises(errors.DatabaseUnavailableError, match="the connection was lost while storing"):
+            await first

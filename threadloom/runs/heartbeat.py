@@ -11,6 +11,7 @@ from threadloom.runs import lease
 from threadloom.runs.record import Record, Records
 
 LONGEST = 1.0  # seconds between two beats: that long others wait until they are heard
+IDLE = 10  # beats without a run after which the thread ends: starting one takes as long as three super-steps
 
 
 class Beating(Protocol):
@@ -55,6 +56,7 @@ class Heartbeat:
         self._runs: dict[str, tuple[Beating, float]] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def add(self, run: Beating) -> None:
         """Renew its lease from now on."""
@@ -65,21 +67,27 @@ class Heartbeat:
                 self._thread.start()
 
     def remove(self, run: Beating) -> None:
-        """It has ended; the thread ends with the last one."""
+        """It has ended."""
         with self._changed:
             if run.run_id in self._runs and self._runs[run.run_id][0] is run:  # or it has been resumed since
                 del self._runs[run.run_id]
+
+    def close(self) -> None:
+        """End the thread; the runs have ended."""
+        with self._changed:
+            self._closed = True
             self._changed.notify()
 
     def _beat(self) -> None:
-        pause = min(LONGEST, self._length / 3000)
+        pause, idle = min(LONGEST, self._length / 3000), 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._runs, pause)
-                if not self._runs:
+                self._changed.wait_for(lambda: self._closed, pause)
+                runs = list(self._runs.values())
+                idle = 0 if runs else idle + 1
+                if self._closed or idle > IDLE:
                     self._thread = None
                     return
-                runs = list(self._runs.values())
             for run, renewed in runs:
                 self._renew(run, renewed)
 

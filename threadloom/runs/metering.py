@@ -37,11 +37,18 @@ class Meter(BaseCallbackHandler):
         prices: of models; the cost of others is not known.
     """
 
+    run_inline = True  # else LangChain sends every event of an event loop, each token even, through a thread
+
     def __init__(self, spent: Spent, prices: Prices) -> None:
         self._spent, self._prices = {day: dict(nodes) for day, nodes in spent.items()}, prices
         self._nodes: dict[UUID, str] = {}
         self._lock = threading.Lock()
         self._told = True
+
+    @property
+    def ignore_chain(self) -> bool:
+        """Nodes and other chains call no model by themselves."""
+        return True
 
     @property
     def spent(self) -> Spent:

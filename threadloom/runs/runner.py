@@ -289,6 +289,7 @@ class Runner:
             run.hear("hand over")
         wait([ended for _, ended in driving])
         self._loop.close()
+        self._heartbeat.close()
         if self._owned:
             self.saver.close()
 

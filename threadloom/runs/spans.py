@@ -34,6 +34,8 @@ class Spans(BaseCallbackHandler):
         record: the run.
     """
 
+    run_inline = True  # else LangChain sends every event of an event loop, each token even, through a thread
+
     def __init__(self, trace: Any, record: Record) -> None:
         self._trace, self._tracer = trace, trace.get_tracer("threadloom")
         self._open: dict[UUID, Any] = {}

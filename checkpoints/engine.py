@@ -318,7 +318,9 @@ def _pool(url: URL, dialect: Dialect) -> Connections:
     options: dict[str, Any] = dialect.engine_options(url)
     url = url.difference_update_query(["pgbouncer"])
     if url.get_dialect().is_async:
-        return LoopPool(create_async_engine(url, **options))
+        loop_engine = create_async_engine(url, **options)
+        event.listen(loop_engine.sync_engine, "connect", lambda connection, _: dialect.on_connect(connection))
+        return LoopPool(loop_engine)
     engine = create_engine(url, **options)
     event.listen(engine, "connect", lambda connection, _: dialect.on_connect(connection))
     return Pool(engine, owned=True)

@@ -50,9 +50,14 @@ class MySQL(ServerDialect):
         return super().with_driver(url)
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:  # noqa: ARG002  # alike for all drivers
-        """All of Unicode, and limits on the time to connect and, where MariaDB has one, to be idle in a transaction."""
-        idle = f"SET @threadloom = 1 /*M! , @@SESSION.idle_transaction_timeout = {generic.IDLE_TIMEOUT} */"
-        return {"charset": "utf8mb4", "connect_timeout": generic.CONNECT_TIMEOUT, "init_command": idle}
+        """All of Unicode, and a limit on the time to connect."""
+        return {"charset": "utf8mb4", "connect_timeout": generic.CONNECT_TIMEOUT}
+
+    def on_connect(self, connection: Any) -> None:
+        """A limit on the time to be idle within a transaction, which MariaDB has; to MySQL it is a comment."""
+        cursor = connection.cursor()
+        cursor.execute(f"SET @threadloom = 1 /*M! , @@SESSION.idle_transaction_timeout = {generic.IDLE_TIMEOUT} */")
+        cursor.close()
 
     @contextmanager
     def alone(self, session: Session) -> Iterator[None]:

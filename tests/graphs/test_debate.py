@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.graphs.agents import THREAD, Run, models
+from tests.graphs.dying import Killed, when_stored
 from tests.servers.openai_server import Answer, Hang, OpenAIServer, Reply, error
 from tests.servers.openai_server import structured as fitting
 from threadloom.checkpoints import SQLSaver
@@ -146,30 +146,10 @@ def test_every_limit_holds(server: OpenAIServer, debate: Run, limit: Limits) -> 
     assert state["resolution"]["choice"]
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
 def test_after_a_crash_who_had_proposed_is_not_asked_again(
     server: OpenAIServer, debate: Run, saver: SQLSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorded, dying = threading.Event(), [True]
-    put_writes, aput_writes = saver.put_writes, saver.aput_writes
-
-    def note(writes: Any) -> None:
-        if "'author': 'ann'" in repr(writes):
-            recorded.set()
-
-    def put(config: Any, writes: Any, *rest: Any) -> None:
-        put_writes(config, writes, *rest)
-        note(writes)
-
-    async def aput(config: Any, writes: Any, *rest: Any) -> None:
-        await aput_writes(config, writes, *rest)
-        note(writes)
-
-    monkeypatch.setattr(saver, "put_writes", put)
-    monkeypatch.setattr(saver, "aput_writes", aput)
+    recorded, dying = when_stored("'author': 'ann'", saver, monkeypatch), [True]
 
     def dies(models_: Any, role: str, *rest: Any) -> Any:
         if "You are bob" in rest[1][0].text and dying:

@@ -1,7 +1,6 @@
 """The pursuit of a goal end to end: failed steps, plans that make no sense, judges that are never content, crashes."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from tests.graphs.agents import THREAD, Run, entry, models, pause, sending, weather
+from tests.graphs.dying import Killed, when_stored
 from tests.servers.openai_server import Answer, Hang, OpenAIServer, Raw, Reply, error, structured
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.goal import build
@@ -282,37 +282,17 @@ def test_every_limit_holds(server: OpenAIServer, pursuit: Run, limit: Limits) ->
     assert state["finished_at"]
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
 def test_after_a_crash_in_a_step_nothing_that_had_ended_is_repeated(
     server: OpenAIServer, pursuit: Run, saver: SQLSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    recorded, dying = threading.Event(), [True]
-    put_writes, aput_writes = saver.put_writes, saver.aput_writes
-
-    def note(writes: Any) -> None:
-        if "Rome: sunny" in repr(writes):
-            recorded.set()
-
-    def put(config: Any, writes: Any, *rest: Any) -> None:
-        put_writes(config, writes, *rest)
-        note(writes)
-
-    async def aput(config: Any, writes: Any, *rest: Any) -> None:
-        await aput_writes(config, writes, *rest)
-        note(writes)
-
-    monkeypatch.setattr(saver, "put_writes", put)
-    monkeypatch.setattr(saver, "aput_writes", aput)
+    recorded, dying = when_stored("Rome: sunny", saver, monkeypatch), [True]
 
     @tool
     def look(city: str) -> str:
         """Look at a city."""
         if city == "Oslo" and dying:
-            recorded.wait(10)
+            assert recorded.wait(10)
             dying.clear()
             raise Killed
         done.append(city)

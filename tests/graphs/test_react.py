@@ -9,6 +9,7 @@ from langchain_core.tools import StructuredTool, tool
 from langgraph.prebuilt import InjectedState
 
 from tests.graphs.agents import ASKED, Run, entry, looks, models, results, sending, sent, weather
+from tests.graphs.dying import Killed, when_stored
 from tests.servers.openai_server import Answer, OpenAIServer, Raw, Reply, error
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.react import build
@@ -167,39 +168,17 @@ def test_an_unreadable_answer_is_asked_for_once_more(server: OpenAIServer, run: 
     assert run()["messages"][-1].text == "Sun."
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
 def test_finished_calls_are_not_repeated_after_a_crash(
     server: OpenAIServer, run: Run, saver: SQLSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    recorded = threading.Event()
-    dying = [True]
-
-    def note(writes: Any) -> None:
-        if "Lima: sunny" in repr(writes):
-            recorded.set()
-
-    put_writes, aput_writes = saver.put_writes, saver.aput_writes
-
-    def put(config: Any, writes: Any, *rest: Any) -> None:
-        put_writes(config, writes, *rest)
-        note(writes)
-
-    async def aput(config: Any, writes: Any, *rest: Any) -> None:
-        await aput_writes(config, writes, *rest)
-        note(writes)
-
-    monkeypatch.setattr(saver, "put_writes", put)
-    monkeypatch.setattr(saver, "aput_writes", aput)
+    recorded, dying = when_stored("Lima: sunny", saver, monkeypatch), [True]
 
     @tool
     def weather(city: str) -> str:
         """Weather of a city."""
         if city == "Oslo" and dying:
-            recorded.wait(10)
+            assert recorded.wait(10)
             dying.clear()
             raise Killed
         done.append(city)

@@ -11,7 +11,6 @@ from threadloom.checkpoints.values import Codec
 
 Status = Literal["running", "waiting", "paused", "done", "failed", "cancelled", "lost"]
 """`waiting` for an answer; `paused` by a person; `lost`: it was running, and its owner is gone."""
-STORED: tuple[Status, ...] = ("running", "waiting", "paused", "done", "failed", "cancelled")
 ENDED: tuple[Status, ...] = ("done", "cancelled")
 """After these a thread is free for the next run."""
 

@@ -1,4 +1,4 @@
-"""Writers that wait for their turn together share one commit."""
+"""Those who wait for their turn together share one transaction."""
 
 import asyncio
 from collections import deque
@@ -10,6 +10,8 @@ from typing import Any
 from threadloom.checkpoints.session import Session
 
 Work = Callable[[Session], Any]
+# Does pieces of work in one transaction and returns their results; calls the function when it has begun.
+Together = Callable[[Sequence[Work], Callable[[], None]], list[Any]]
 
 LARGEST = 64  # pieces of work that share a commit
 
@@ -51,20 +53,24 @@ class _LoopJob(_Job):
 
 
 class SharedCommits:
-    """A queue for the one writer that SQLite takes at a time.
+    """A queue for what takes turns: the one writer that SQLite has, the one pipeline to a server.
 
-    Whoever gets the turn does the work of all who wait, in one transaction, and so with one fsync (2.4 ms). Nobody
-    returns before the commit that holds its work. If any of it fails, nothing of it was stored, and each
-    piece gets a transaction of its own; if there is no getting in at all, all fail.
+    Whoever gets the turn does the work of all who wait, in one transaction, and so with one fsync (2.4 ms) and one
+    journey to the server. Nobody returns before the commit that holds its work. If any of it fails, nothing of it was
+    stored, and each piece gets a transaction of its own; if there is no getting in at all, all fail.
 
     Args:
-        turn: the lock that lets one writer in.
-        commit: does a piece of work in a transaction of its own, commits it and returns its result.
+        turn: the lock that lets one in.
+        together: does the work.
         workers: where what event loops want is done: one of its threads for all that waits.
+        apart: whether work that failed together is tried again in other threads, since it may wait for long.
     """
 
-    def __init__(self, turn: AbstractContextManager[Any], commit: Callable[[Work], Any], workers: Executor) -> None:
-        self._turn, self._commit, self._workers = turn, commit, workers
+    def __init__(
+        self, turn: AbstractContextManager[Any], together: Together, workers: Executor, *, apart: bool = False
+    ) -> None:
+        self._turn, self._together, self._workers = turn, together, workers
+        self._apart = apart
         self._waiting: deque[_Job] = deque()
         self._helping = False
 
@@ -97,25 +103,27 @@ class SharedCommits:
         jobs = [self._waiting.popleft() for _ in range(min(LARGEST, len(self._waiting)))]
         try:
             self._carry_out(jobs)
-        finally:  # an interrupted leader leaves the others in the queue
+        except BaseException:  # an interrupted leader leaves the others in the queue
             self._waiting.extendleft(job for job in reversed(jobs) if not (job.done or job is mine))
+            raise
 
     def _carry_out(self, jobs: Sequence[_Job]) -> None:
-        begun = False
-
-        def work(session: Session) -> list[Any]:
-            nonlocal begun
-            begun = True
-            return [job.work(session) for job in jobs]
-
+        begun: list[bool] = []
         try:
-            results = self._commit(work)
+            results = self._together([job.work for job in jobs], lambda: begun.append(True))
         except Exception as exc:  # noqa: BLE001  # it is raised where the work came from
             for job in jobs:
-                if begun and len(jobs) > 1:
-                    self._carry_out([job])
-                else:
+                if not begun or len(jobs) == 1:
                     job.end(None, exc)
+                else:
+                    self._retry(job)
             return
         for job, result in zip(jobs, results, strict=True):
             job.end(result, None)
+
+    def _retry(self, job: _Job) -> None:
+        if self._apart:
+            with suppress(RuntimeError):  # it is being closed: then here
+                self._workers.submit(self._carry_out, [job])
+                return
+        self._carry_out([job])

@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -32,6 +32,7 @@ from threadloom.checkpoints.errors import (
     MissingDriverError,
     UnsupportedDatabaseError,
 )
+from threadloom.checkpoints.query import Inquiry
 from threadloom.checkpoints.seals import Seals
 from threadloom.checkpoints.session import Session, Statements
 from threadloom.checkpoints.tables import SCHEMA_VERSION, Tables
@@ -46,11 +47,12 @@ class Step(NamedTuple):
     """Something to do with the database.
 
     Args:
-        mode: "read" and "write" are transactions; "alone" is a single statement, which is one by itself.
+        mode: "read" and "write" are transactions; "alone" is a single statement, which is one by itself; "ask" is an
+            inquiry, which may share a transaction with others.
         work: a storage function.
     """
 
-    mode: Literal["alone", "read", "write"]
+    mode: Literal["alone", "ask", "read", "write"]
     work: Callable[[Session], Any]
 
 
@@ -98,7 +100,10 @@ class Database:
         self._lock = threading.Lock()
         # Its own threads: the event loop's default executor may be full of graph nodes that wait for something.
         self._workers = ThreadPoolExecutor(max_workers=POOL_SIZE, thread_name_prefix="threadloom-checkpoints")
-        self._commits = SharedCommits(self._lock, partial(self._attempt, "write"), self._workers)
+        self._commits = SharedCommits(self._lock, self._write_all, self._workers)
+        self._queues = {"write": self._commits} if self.dialect.one_writer else {}  # for event loops, by mode
+        if self.dialect.has_pipeline(self._url):
+            self._queues["ask"] = SharedCommits(threading.Lock(), self._ask_all, self._workers, apart=True)
         self._shared = self.dialect.is_shared(self._url)
         self._creates, self._ready = creates, False
         self._lone = self.dialect.lone_statements(self._url)
@@ -213,15 +218,35 @@ class Database:
                 return self._commits.run(step.work)
             # A database in memory has one connection for all threads.
             with self._lock if self._shared else nullcontext():
-                return self._attempt(step.mode, step.work)
+                return self._ask(step.work) if step.mode == "ask" else self._attempt(step.mode, step.work)
 
     async def _ado(self, step: Step) -> Any:
-        if step.mode != "write" or not self.dialect.one_writer:
+        if (queue := self._queues.get(step.mode)) is None:
             return await self.offload(self._do, step)
         if self._closed:
             raise ClosedError
         with self._translated():
-            return await self._commits.arun(step.work)
+            return await queue.arun(step.work)
+
+    def _write_all(self, works: Sequence[Callable[[Session], Any]], entered: Callable[[], None]) -> list[Any]:
+        def write(session: Session) -> list[Any]:
+            entered()
+            return [work(session) for work in works]
+
+        return self._attempt("write", write)
+
+    def _ask(self, inquire: Callable[[Session], Inquiry[T]]) -> T:
+        return self._attempt("alone", lambda session: session.asked(inquire(session))())
+
+    def _ask_all(self, inquire: Sequence[Callable[[Session], Inquiry[Any]]], entered: Callable[[], None]) -> list[Any]:
+        if len(inquire) == 1:
+            return [self._ask(inquire[0])]
+
+        def ask(session: Session) -> list[Callable[[], Any]]:
+            entered()
+            return [session.asked(each(session)) for each in inquire]
+
+        return [answer() for answer in self._attempt("pipeline", ask)]
 
     def _attempt(self, mode: str, work: Callable[[Session], T]) -> T:
         for attempt in range(1, ATTEMPTS):
@@ -240,6 +265,8 @@ class Database:
         session = Session(connection, self._statements, self.dialect, self.seals)
         if mode == "alone" and self._lone:
             return work(session)
+        if mode == "pipeline":
+            return self._send_all(work, session)
         self.dialect.begin(session, write=mode != "read")
         try:
             result = work(session)
@@ -247,6 +274,15 @@ class Database:
             self._abandon(session, exc)
             raise
         self._commit(session, mode)
+        return result
+
+    def _send_all(self, work: Callable[[Session], T], session: Session) -> T:
+        try:
+            with self.dialect.pipeline(session):
+                result = work(session)
+        except BaseException as exc:
+            self._abandon(session, exc)
+            raise
         return result
 
     def _abandon(self, session: Session, exc: BaseException) -> None:

@@ -105,7 +105,7 @@ class SQLSaver(Keeper):
     def _get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
         which = (place, checkpoint_id, self._cache, self._ledger)
-        stored, whole = yield Step("alone", lambda session: storage.glance(session, *which))
+        stored, whole = yield Step("ask", lambda session: storage.glance(session, *which))
         if not whole:
             stored = yield Step("read", lambda session: storage.load_checkpoint(session, *which))
         self._guard.loaded(config)
@@ -212,8 +212,8 @@ class SQLSaver(Keeper):
     def _stored(self, alone: Any, transaction: Any, put: storage.Put | storage.Writes) -> Plan[storage.Outcome]:
         """Store by a single statement where that is possible and suffices, else in a transaction."""
         outcome = storage.Outcome(None, done=False)
-        if self._database.dialect.single_statements and put.knowledge.epoch is not None:
-            outcome = yield Step("alone", partial(alone, put=put, ledger=self._ledger))
+        if self._database.dialect.single_statements and put.fits:
+            outcome = yield Step("ask", partial(alone, put=put, ledger=self._ledger))
         if not outcome.done:
             outcome = yield Step("write", partial(transaction, put=put, ledger=self._ledger))
         if outcome.epoch is not None:

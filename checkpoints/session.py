@@ -7,17 +7,20 @@ store instead and sent by the driver's own cursor; all else goes the usual way. 
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.query import Inquiry, Query, concluded
 from threadloom.checkpoints.seals import Seals
 from threadloom.checkpoints.tables import Tables
 
 Make = Callable[..., Any]
 Values = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Prepared:
@@ -111,12 +114,25 @@ class Session:
 
     def rows(self, make: Make, values: Values, *arguments: Any) -> list[Any]:
         """The rows of the prepared select that `make(tables, *arguments)` returns."""
-        prepared = self._statements.get((make, *arguments), self.connection.dialect)
-        cursor = self._sent("execute", prepared.text, prepared.parameters(values))
+        return self._queried(Query(make, values, arguments))()
+
+    def asked(self, inquiry: Inquiry[T]) -> Callable[[], T]:
+        """Send what an inquiry wants to know; what is returned waits for the answer and concludes the inquiry."""
         try:
-            return [prepared.row(raw) for raw in self._tried(prepared.text, cursor.fetchall)]
-        finally:
-            cursor.close()
+            rows = self._queried(next(inquiry))
+        except StopIteration as end:  # it knew
+            known: T = end.value
+            return lambda: known
+        return lambda: concluded(inquiry, rows())
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
+        """Send what is sent within it without waiting for answers; the first error is raised at the end, or before."""
+        driver: Any = self.connection.connection.dbapi_connection
+        with ExitStack() as stack:
+            self._tried("", stack.enter_context, driver.pipeline())
+            yield
+            self._tried("", stack.close)
 
     def change(self, make: Make, rows: Sequence[Values], *arguments: Any) -> None:
         """Run the prepared statement that `make(tables, *arguments)` returns once for each of the rows."""
@@ -145,6 +161,18 @@ class Session:
     def opened(self, table: Any, rows: Iterable[Any], **given: Any) -> Iterator[Any]:
         """Rows of contents as they were inserted; see `Seals.opened`."""
         return self.seals.opened(table, rows, **given)
+
+    def _queried(self, query: Query) -> Callable[[], list[Any]]:
+        prepared = self._statements.get((query.make, *query.arguments), self.connection.dialect)
+        cursor = self._sent("execute", prepared.text, prepared.parameters(query.values))
+
+        def rows() -> list[Any]:
+            try:
+                return [prepared.row(raw) for raw in self._tried(prepared.text, cursor.fetchall)]
+            finally:
+                cursor.close()
+
+        return rows
 
     def _sent(self, method: str, text: str, *parameters: Any) -> Any:
         cursor = self._tried(text, self.connection.connection.cursor)

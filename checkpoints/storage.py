@@ -5,15 +5,16 @@ They know rows, not LangGraph's objects: encoding and decoding happen outside th
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Row, Select, bindparam, null, select, tuple_, type_coerce, union_all, update
 
 from threadloom.checkpoints.cache import Cache, Knowledge, Ledger
-from threadloom.checkpoints.elements import chunks, enter_thread, load_elements
+from threadloom.checkpoints.elements import chunks, enter_thread, load_elements, new_number
 from threadloom.checkpoints.errors import MissingParentError, StaleThreadError
+from threadloom.checkpoints.query import Inquiry, Query
 from threadloom.checkpoints.records import Cell, Filter, Place, Stored, body_of, element_rows, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
@@ -34,6 +35,7 @@ class Put:
         follows: it has to follow the latest checkpoint of its namespace.
         carries: it has values that its parent stored, or that are rebuilt from its ancestors.
         fence: that of the lease under which it is stored, if there is one.
+        fresh: the epoch of the thread if it is a new one.
     """
 
     place: Place
@@ -44,6 +46,13 @@ class Put:
     follows: bool = False
     carries: bool = True
     fence: int | None = None
+    fresh: int = field(default_factory=new_number)
+
+    @property
+    def fits(self) -> bool:
+        """Whether a single statement may do: the thread is known, or this may start it."""
+        starts = not self.place.ns and self.row["parent_id"] is None and self.fence is None
+        return starts or self.knowledge.epoch is not None
 
     def element_rows(self) -> list[dict[str, Any]]:
         """The rows of its elements."""
@@ -59,6 +68,12 @@ class Writes:
     elements: Elements
     knowledge: Knowledge
     fence: int | None = None
+    fresh: int = field(default_factory=new_number)
+
+    @property
+    def fits(self) -> bool:
+        """Whether a single statement may do: the thread is known, or these may start it."""
+        return self.fence is None or self.knowledge.epoch is not None
 
     def element_rows(self) -> list[dict[str, Any]]:
         """The rows of their elements."""
@@ -103,14 +118,19 @@ def put_checkpoint(session: Session, put: Put, ledger: Ledger) -> Outcome:
     return Outcome(epoch)
 
 
-def put_checkpoint_alone(session: Session, put: Put, ledger: Ledger) -> Outcome:
+def put_checkpoint_alone(session: Session, put: Put, ledger: Ledger) -> Inquiry[Outcome]:
     """Store a checkpoint by a single statement if what is known is true; else nothing, and `put_checkpoint` may."""
-    return Outcome(put.knowledge.epoch, ledger.holds(put.knowledge) and session.dialect.put_checkpoint(session, put))
+    return (yield from _alone(session.dialect.put_checkpoint(session, put), put, ledger))
 
 
-def put_writes_alone(session: Session, put: Writes, ledger: Ledger) -> Outcome:
+def put_writes_alone(session: Session, put: Writes, ledger: Ledger) -> Inquiry[Outcome]:
     """`put_checkpoint_alone` for writes."""
-    return Outcome(put.knowledge.epoch, ledger.holds(put.knowledge) and session.dialect.put_writes(session, put))
+    return (yield from _alone(session.dialect.put_writes(session, put), put, ledger))
+
+
+def _alone(inquiry: Inquiry[int | None], put: Put | Writes, ledger: Ledger) -> Inquiry[Outcome]:
+    epoch = (yield from inquiry) if ledger.holds(put.knowledge) else None
+    return Outcome(put.knowledge.epoch, done=False) if epoch is None else Outcome(epoch)
 
 
 def put_writes(session: Session, put: Writes, ledger: Ledger) -> Outcome:
@@ -159,9 +179,9 @@ class Glance(NamedTuple):
     whole: bool
 
 
-def glance(session: Session, place: Place, checkpoint_id: str | None, cache: Cache, ledger: Ledger) -> Glance:
+def glance(session: Session, place: Place, checkpoint_id: str | None, cache: Cache, ledger: Ledger) -> Inquiry[Glance]:
     """The checkpoint with this id, or the latest, as far as one statement and what is remembered go."""
-    found = session.rows(_glanced, {**place._asdict(), "checkpoint_id": checkpoint_id}, bool(checkpoint_id))
+    found = yield Query(_glanced, {**place._asdict(), "checkpoint_id": checkpoint_id}, (bool(checkpoint_id),))
     top = next((row for row in found if row.task_path is None), None)
     if top is None:
         if not (place.ns or checkpoint_id):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Connection, Engine, Table, and_, delete, insert, literal, select
@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects.protocols import Put, Rows, Session, Writes
+from threadloom.checkpoints.query import Inquiry
 
 POOL_SIZE = 16  # connections: more threads than that gain nothing, Python runs one at a time
 CONNECT_TIMEOUT = 10  # seconds
@@ -34,7 +35,7 @@ class Dialect:
     extra = ""
     # Whether the database takes one writer at a time, so that they may as well queue here and share a commit.
     one_writer = False
-    # Whether `put_checkpoint` and `put_writes` are worth trying.
+    # Whether there are `put_checkpoint` and `put_writes`.
     single_statements = False
 
     def with_driver(self, url: URL) -> URL:
@@ -48,6 +49,10 @@ class Dialect:
     def lone_statements(self, url: URL) -> bool:  # noqa: ARG002  # for those that need it
         """Whether a statement outside of a transaction reaches the database as one."""
         return True
+
+    def has_pipeline(self, url: URL) -> bool:  # noqa: ARG002  # for those that need it
+        """Whether there is a `pipeline`, and what event loops ask may be sent together."""
+        return False
 
     def engine_options(self, url: URL) -> dict[str, Any]:
         """Keyword arguments for SQLAlchemy's `create_engine`.
@@ -91,6 +96,10 @@ class Dialect:
         """End the transaction; nothing of it is stored."""
         session.connection.rollback()
 
+    def pipeline(self, session: Session) -> AbstractContextManager[None]:
+        """A transaction whose statements are sent before there is an answer to any, and which waits for no lock."""
+        raise NotImplementedError
+
     def compact(self, session: Session, tables: Sequence[Table]) -> None:
         """Give back to the disk what is in no use; outside of a transaction, beside others at work."""
 
@@ -111,13 +120,16 @@ class Dialect:
         """An SQL expression for the time in ms since 1970, by a clock that all who use the database share."""
         return literal(time.time_ns() // 1_000_000, BigInteger)  # of this machine, for want of a common one
 
-    def put_checkpoint(self, session: Session, put: Put) -> bool:  # noqa: ARG002  # for those that can
-        """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""
-        return False
+    def put_checkpoint(self, session: Session, put: Put) -> Inquiry[int | None]:
+        """Store a checkpoint by a single statement; returns the epoch of its thread, None: nothing was stored.
 
-    def put_writes(self, session: Session, put: Writes) -> bool:  # noqa: ARG002  # for those that can
-        """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
-        return False
+        That happens when the thread is not as the checkpoint needs it.
+        """
+        raise NotImplementedError
+
+    def put_writes(self, session: Session, put: Writes) -> Inquiry[int | None]:
+        """Store writes by a single statement; returns the epoch of their thread, None: nothing was stored."""
+        raise NotImplementedError
 
     def is_rolled_back(self, exc: DBAPIError) -> bool:
         """Whether the database undid the whole transaction and asks to repeat it: a deadlock and the like."""

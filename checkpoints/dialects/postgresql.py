@@ -15,10 +15,12 @@ from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic, single
 from threadloom.checkpoints.dialects.protocols import Put, Rows, Session, Writes
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
+from threadloom.checkpoints.query import Inquiry
 
 if TYPE_CHECKING:
     from threadloom.checkpoints.tables import Tables
 
+PATIENCE = 100  # ms that a pipeline waits for a lock
 SETUP_LOCK = 0x7468726561646C6F  # "threadlo": any number that nobody else locks
 
 
@@ -73,6 +75,19 @@ class PostgreSQL(ServerDialect):
         """asyncpg sends a statement in two steps, between which pgbouncer hands out another connection."""
         return not (generic.is_behind_pgbouncer(url) and url.get_driver_name() == "asyncpg")
 
+    def has_pipeline(self, url: URL) -> bool:
+        """psycopg has."""
+        return url.get_driver_name() == "psycopg" and not generic.is_behind_pgbouncer(url)
+
+    @contextmanager
+    def pipeline(self, session: Session) -> Iterator[None]:
+        """One journey to the server and back; whoever has to wait for a lock fails, and keeps nobody waiting."""
+        with session.pipeline():
+            self.begin(session, write=True)
+            session.send(f"SET LOCAL lock_timeout = {PATIENCE}")
+            yield
+            self.commit(session)
+
     @contextmanager
     def alone(self, session: Session) -> Iterator[None]:
         """Wait for the others; the end of the transaction lets the next one in."""
@@ -95,12 +110,15 @@ class PostgreSQL(ServerDialect):
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
 
-    def put_checkpoint(self, session: Session, put: Put) -> bool:
-        """Store a checkpoint by a single statement, in a thread whose epoch is known; False: nothing was stored."""
+    def put_checkpoint(self, session: Session, put: Put) -> Inquiry[int | None]:
+        """Store a checkpoint by a single statement; returns the epoch of its thread, None: nothing was stored.
+
+        That happens when the thread is not as the checkpoint needs it.
+        """
         return single.put_checkpoint(session, put)
 
-    def put_writes(self, session: Session, put: Writes) -> bool:
-        """Store writes by a single statement, in a thread whose epoch is known; False: nothing was stored."""
+    def put_writes(self, session: Session, put: Writes) -> Inquiry[int | None]:
+        """Store writes by a single statement; returns the epoch of their thread, None: nothing was stored."""
         return single.put_writes(session, put)
 
     def now(self) -> Any:

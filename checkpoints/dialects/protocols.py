@@ -1,6 +1,7 @@
 """What the dialects are given: a session to send statements by, and what is to be stored."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection
@@ -25,6 +26,10 @@ class Session(Protocol):
 
     def rows(self, make: Callable[..., Any], values: Mapping[str, Any], *arguments: Any) -> list[Any]:
         """The rows of a prepared select."""
+        ...
+
+    def pipeline(self) -> AbstractContextManager[None]:
+        """Send what is sent within it without waiting for answers."""
         ...
 
     def change(self, make: Callable[..., Any], rows: Rows, *arguments: Any) -> None:
@@ -67,6 +72,11 @@ class Writes(Protocol):
         """That of their lease."""
         ...
 
+    @property
+    def fresh(self) -> int:
+        """The epoch of their thread if it is a new one."""
+        ...
+
     def element_rows(self) -> Rows:
         """The rows of their elements."""
         ...
@@ -93,6 +103,11 @@ class Put(Protocol):
     @property
     def fence(self) -> int | None:
         """That of their lease."""
+        ...
+
+    @property
+    def fresh(self) -> int:
+        """The epoch of their thread if it is a new one."""
         ...
 
     @property

@@ -89,6 +89,7 @@ def test_deleting_a_thread_waits_for_whoever_is_starting_it(server_url: str) -> 
             return outcome
 
         with (
+            mock.patch.object(saver.database.dialect, "single_statements", new=False),
             mock.patch("threadloom.checkpoints.storage.put_checkpoint", put_slowly),
             mock.patch("threadloom.checkpoints.pruning.delete_thread", delete_loudly),
         ):

@@ -75,6 +75,7 @@ class Database:
     Attributes:
         dialect: what differs between databases.
         seals: what is done to what is stored.
+        doubts: how often it became doubtful whether everything is there that was stored; see `lost`.
 
     Raises:
         DatabaseURLError, UnsupportedDatabaseError, MissingDriverError: at once; what the database is shows on first
@@ -91,7 +92,7 @@ class Database:
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._url, self.dialect, self._connections = _opened(target)
-        self._statements, self._lost = Statements(tables), lost
+        self._statements, self._lost, self.doubts = Statements(tables), lost, 0
         self.seals = Seals(tables, encryption)
         if self.dialect.lacks:
             warnings.warn(f"{self._url.get_backend_name()}, by plain SQL only: {self.dialect.lacks}", stacklevel=3)
@@ -202,6 +203,11 @@ class Database:
         self.open()
         self._do(Step("alone", lambda session: self.dialect.compact(session, session.tables.every)))
 
+    def doubt(self) -> None:
+        """Take nothing for stored any more that was stored before."""
+        self.doubts += 1
+        self._lost()
+
     def close(self) -> None:
         """Close the connections that were opened here and end the worker threads."""
         self._closed = True
@@ -254,7 +260,7 @@ class Database:
                 return self._connections.run(partial(self._transact, mode, work))
             except DBAPIError as exc:
                 if exc.connection_invalidated:
-                    self._lost()
+                    self.doubt()
                 # Nothing of it was committed, so it can be done again as a whole: `_transact` sees to that.
                 if not (exc.connection_invalidated or self.dialect.is_rolled_back(exc)):
                     raise
@@ -300,7 +306,7 @@ class Database:
             self.dialect.commit(session)
         except DBAPIError as exc:
             if mode == "write" and exc.connection_invalidated:
-                self._lost()
+                self.doubt()
                 raise DatabaseUnavailableError(
                     f"{self._url.render_as_string()}: the connection was lost while storing; "
                     "whether this step was stored shows when the run is resumed"

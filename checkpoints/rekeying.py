@@ -54,14 +54,14 @@ class _Thread:
     def __init__(self, database: Database, encryption: Encryption, thread_id: str) -> None:
         self._database, self._thread_id = database, thread_id
         self._rewriting = Rewriting(encryption, thread_id, thread_id, lenient=True)
-        self._epoch: int | None = None
+        self._stored_in: tuple[int, int] | None = None  # in which epoch, and before which doubt, elements were stored
 
     def rekey(self) -> int:
         """Encrypt it; returns how many rows that took."""
         rows, done = 0, False
         while not done:
             rows += self._documents()
-            last, done = self._database.write(self._finish)
+            last, done = self._write(self._finish)
             rows += last
         return rows
 
@@ -70,17 +70,27 @@ class _Thread:
         for table in self._database.seals.documents:
             after: Sequence[Any] | None = None
             while True:
-                count, after = self._database.write(self._rewrite, table, after)
+                count, after = self._write(self._rewrite, table, after)
                 rows += count
                 if after is None:
                     break
         return rows
 
+    def _write(self, work: Callable[..., Any], *args: Any) -> Any:
+        """A transaction in the thread that may be undone and done again: then its elements are not stored after all."""
+
+        def enter(session: Session) -> tuple[Any, tuple[int, int]]:
+            epoch, _ = enter_thread(session, self._thread_id, "own")
+            here = epoch, self._database.doubts
+            if self._stored_in != here:
+                self._rewriting.forget()
+            self._stored_in = None
+            return work(session, *args), here
+
+        result, self._stored_in = self._database.write(enter)
+        return result
+
     def _rewrite(self, session: Session, table: Table, after: Sequence[Any] | None) -> tuple[int, Sequence[Any] | None]:
-        epoch, _ = enter_thread(session, self._thread_id, "own")
-        if epoch != self._epoch:
-            self._rewriting.forget()
-            self._epoch = epoch
         rows, last = page(session, table, self._thread_id, after, session.seals.stale(table))
         session.insert_or_replace(table, self._rewriting.rewritten(session, table, rows))
         return len(rows), last

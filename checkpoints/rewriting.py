@@ -36,7 +36,7 @@ class Rewriting:
         self._names: dict[bytes, bytes] = {}
 
     def forget(self) -> None:
-        """Elements were deleted: those that were stored so far may be gone."""
+        """Take no element for stored: some were deleted, or were never committed."""
         self._names.clear()
 
     def rewritten(self, session: Session, table: Table, rows: Iterable[Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Which version of the tables a database has, and bringing it to today's."""
 
-from sqlalchemy import delete, insert, inspect, select
+from sqlalchemy import insert, inspect, select, update
 
 from threadloom.checkpoints.errors import SchemaVersionError
 from threadloom.checkpoints.session import Session
@@ -33,8 +33,9 @@ def upgrade(session: Session) -> int:
 
 
 def _note(session: Session, number: int) -> None:
-    session.execute(delete(session.tables.schema))
-    session.execute(insert(session.tables.schema).values(version=number))
+    # In one statement: MariaDB has committed all before, and who is killed between two would leave no version.
+    if not session.execute(update(session.tables.schema).values(version=number)).rowcount:
+        session.execute(insert(session.tables.schema).values(version=number))
 
 
 def check(found: int, where: str) -> None:

@@ -63,12 +63,17 @@ class MySQL(ServerDialect):
     def alone(self, session: Session) -> Iterator[None]:
         """A named lock, since creating a table commits here; held until the rest is committed too."""
         lock = {"name": SETUP_LOCK, "timeout": SETUP_TIMEOUT}
-        session.execute(text("SELECT GET_LOCK(:name, :timeout)"), lock)
+        if not session.execute(text("SELECT GET_LOCK(:name, :timeout)"), lock).scalar():
+            raise errors.DatabaseBusyError(
+                f"another process has been creating or converting tables on this server for {SETUP_TIMEOUT} seconds "
+                "or more; try again when it has finished"
+            )
         try:
             yield
             session.send("COMMIT")
         finally:
-            session.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
+            if not session.connection.invalidated:  # else it went with the connection
+                session.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
 
     def begin(self, session: Session, *, write: bool) -> None:
         """For the next transaction only: writers that lock no gaps between rows do not deadlock on new ones."""

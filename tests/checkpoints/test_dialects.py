@@ -17,7 +17,7 @@ from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.counting import graph
 from tests.checkpoints.test_concurrency import END
 from threadloom.checkpoints import SQLSaver, dialects, errors
-from threadloom.checkpoints.dialects import generic
+from threadloom.checkpoints.dialects import generic, mysql
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
 
@@ -228,6 +228,18 @@ def test_after_a_lost_connection_nothing_is_taken_for_stored(driven_url: str) ->
         found = saver.get_tuple(config())
         assert found
         assert found.checkpoint["channel_values"] == {"x": ["a" * 100]}
+
+
+def test_whoever_waits_too_long_to_set_up_does_not_join_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Converting a large database takes longer than anybody waits; two at once would undo one another's work."""
+    monkeypatch.setattr(mysql, "SETUP_TIMEOUT", 0)
+    with services.database("mariadb") as url, services.administrator("mariadb").connect() as other:
+        other.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": mysql.SETUP_LOCK})
+        with SQLSaver(url) as saver:
+            with pytest.raises(errors.DatabaseBusyError, match="another process has been creating or converting"):
+                saver.setup()
+            other.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": mysql.SETUP_LOCK})
+            assert saver.setup() == 0
 
 
 def test_tables_are_transactional_whatever_the_server_prefers() -> None:

@@ -1,8 +1,10 @@
 """An encrypted database: nothing readable in it, no row of use in another place, keys that can be changed."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -303,3 +305,60 @@ async def test_rekey_in_an_event_loop(url: str) -> None:
     async with SQLSaver(url) as saver:
         with pytest.raises(CheckpointError, match="no key to encrypt with"):
             await saver.arekey()
+
+
+def test_a_rekey_whose_transactions_are_undone_and_done_again_loses_nothing(
+    empty_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a deadlock, or when a neighbour fails in a commit that is shared."""
+    monkeypatch.setattr("threadloom.checkpoints.rewriting.PAGE", 3)
+    engine = create_engine("sqlite://", poolclass=StaticPool) if (url := empty_url()) == "sqlite://" else url
+    with SQLSaver(engine, encryption=BEFORE) as saver:
+        _fill(saver)
+        expected = _state(saver)
+    with SQLSaver(engine, encryption=KEYS) as saver:
+        monkeypatch.setattr(saver._database, "write", _undone_at_first(saver._database.write))
+        saver.rekey()
+    with SQLSaver(engine, encryption=NOW) as saver:
+        assert _state(saver) == expected
+        assert list(saver.verify()) == []
+
+
+def _undone_at_first(write: Callable[..., Any]) -> Callable[..., Any]:
+    def undone(session: Session, work: Callable[..., Any], *args: Any) -> None:
+        work(session, *args)
+        raise ZeroDivisionError
+
+    def call(work: Callable[..., Any], *args: Any) -> Any:
+        with pytest.raises(ZeroDivisionError):
+            write(undone, work, *args)
+        return write(work, *args)
+
+    return call
+
+
+def test_a_rekey_that_lost_its_server_takes_nothing_for_stored(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that takes over may be a replica that lacks the last pages."""
+    monkeypatch.setattr("threadloom.checkpoints.rewriting.PAGE", 3)
+    with _opened(url, BEFORE) as saver:
+        _fill(saver)
+        expected = _state(saver)
+    with _opened(url, KEYS) as saver, sqlite3.connect(url.removeprefix("sqlite:///")) as other:
+        write, tables = saver._database.write, [table.name for table in saver._tables.contents]
+        pages = count(1)
+
+        def replaced(work: Callable[..., Any], *args: Any) -> Any:
+            result = write(work, *args)
+            if (page := next(pages)) == 1:
+                other.executescript(";".join(f"CREATE TABLE old_{t} AS SELECT * FROM {t}" for t in tables))
+            if page == 3:
+                other.executescript(";".join(f"DELETE FROM {t}; INSERT INTO {t} SELECT * FROM old_{t}" for t in tables))
+                saver._database.doubt()
+            return result
+
+        monkeypatch.setattr(saver._database, "write", replaced)
+        saver.rekey()
+        assert next(pages) > 5
+    with _opened(url, NOW) as saver:
+        assert _state(saver) == expected
+        assert list(saver.verify()) == []

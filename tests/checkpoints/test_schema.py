@@ -1,14 +1,16 @@
 """Databases of other versions: what older releases wrote is converted on demand, what newer ones wrote left alone."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from langgraph.checkpoint.base import CheckpointTuple
-from sqlalchemy import MetaData, create_engine, insert, make_url, update
+from sqlalchemy import MetaData, create_engine, event, insert, make_url, update
 from sqlalchemy.schema import CreateSchema
 
 from tests import services
@@ -100,6 +102,51 @@ def test_a_conversion_that_was_interrupted_is_finished(place: dict[str, Any], mo
 
 def _fail(*_: Any) -> None:
     raise ZeroDivisionError
+
+
+class _KilledError(BaseException):
+    pass
+
+
+def _dies(saver: SQLSaver, at: int, words: str) -> bool:
+    """Convert, and die before the n-th statement with these words; False: it was done before that."""
+    left = count(at, -1)
+
+    def die(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if re.search(words, statement) and next(left) == 1:
+            raise _KilledError
+
+    engine = saver._database._connections._engine  # type: ignore[attr-defined]
+    event.listen(engine, "before_cursor_execute", die)
+    try:
+        saver.setup()
+    except _KilledError:
+        return True
+    finally:
+        event.remove(engine, "before_cursor_execute", die)
+    return False
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["(DELETE FROM|UPDATE|INSERT INTO) threadloom_schema", pytest.param("", marks=pytest.mark.crash)],
+    ids=["noting", "any"],
+)
+def test_a_conversion_that_was_killed_is_finished(words: str) -> None:
+    """MariaDB commits whatever changes a table, and all after it by itself; others undo a whole conversion."""
+    for at in count(1):
+        with services.database("mariadb") as url:
+            with SQLSaver(url) as saver:
+                do(saver, store_first)
+                killed = _dies(saver, at, words)
+            with SQLSaver(url) as saver:
+                saver.setup()
+                assert [_described(found) for found in saver.list(None)] == FIRST["expected"]
+                put(saver, config("long", checkpoint_id="8"), {"more": 1}, checkpoint_id="9")
+                assert [p for p in saver.verify() if p.kind != "unreferenced"] == []
+        if not killed:
+            assert at > 2
+            return
 
 
 @pytest.mark.parametrize("created", [True, False], ids=["created", "migrated"])

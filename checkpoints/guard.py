@@ -77,6 +77,11 @@ class Guard:
             return times > 0
 
 
+def starts_run(config: RunnableConfig) -> bool:
+    """Whether a run asks for the checkpoint that it goes on from, the latest of its thread."""
+    return _runtime_of(config) is not None and not place_of(config).ns and not checkpoint_id_of(config)
+
+
 def _runtime_of(config: RunnableConfig) -> Any:
     return config.get("configurable", {}).get(RUNTIME)
 

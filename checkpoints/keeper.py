@@ -23,6 +23,7 @@ from threadloom.checkpoints.retention import Policy
 from threadloom.checkpoints.sizes import Overview, ThreadSize
 from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.timeline import Moment, Timeline, load_namespaces, load_paths
+from threadloom.checkpoints.underway import Underway
 from threadloom.checkpoints.values import Codec
 from threadloom.checkpoints.verify import Problem
 
@@ -33,6 +34,7 @@ class Keeper(BaseCheckpointSaver[str]):
     _database: Database
     _tables: Tables
     _cache: Cache
+    _underway: Underway
 
     @property
     def database(self) -> Database:
@@ -225,7 +227,8 @@ class Keeper(BaseCheckpointSaver[str]):
         await self._database.offload(self.delete_thread, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """`delete_for_runs` for event loops."""
+        """`delete_for_runs` for event loops, what is on its way included."""
+        await self._underway.settled(lambda passage: passage.run_id in run_ids)
         await self._database.offload(self.delete_for_runs, run_ids)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:

@@ -24,9 +24,10 @@ class Listing:
         self._size = 1
         self._after: Row[Any] | None = None
         self._more = limit is None or limit > 0
+        self._messages: dict[bytes, Any] = {}  # 50 snapshots of 1,000 messages would be 50,000 objects
 
-    def next_batch(self) -> list[CheckpointTuple]:
-        """The next checkpoints; an empty list at the end."""
+    def next_batch(self) -> list[records.Stored]:
+        """The next checkpoints, to be decoded one by one; an empty list at the end."""
         found: list[records.Stored] = []
         while self._more and not found:
             found, self._after = self._database.read(
@@ -41,8 +42,12 @@ class Listing:
             self._size = min(2 * self._size, LARGEST_BATCH)
             self._left = None if self._left is None else self._left - len(found)
             self._more = self._after is not None and self._left != 0
-        messages: dict[bytes, Any] = {}  # 50 snapshots of 1,000 messages would be 50,000 objects
-        return [records.tuple_of(self._codec, stored, messages) for stored in found]
+        self._messages = {}
+        return found
+
+    def decoded(self, stored: records.Stored) -> CheckpointTuple:
+        """A checkpoint of the batch that was read last; not all at once, since each has large values of its own."""
+        return records.tuple_of(self._codec, stored, self._messages)
 
     def _matches(self, row: Row[Any]) -> bool:
         if not self._wanted.metadata:

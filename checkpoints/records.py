@@ -21,6 +21,7 @@ from sqlalchemy import Row
 
 from threadloom.checkpoints.errors import InvalidRequestError, UnrestorableValueError
 from threadloom.checkpoints.tree import Elements
+from threadloom.checkpoints.underway import Passage
 from threadloom.checkpoints.values import Codec
 
 WINDOW = 10  # bits: how far back deflating looks is 2 to the power of this, in bytes
@@ -118,6 +119,12 @@ def place_of(config: RunnableConfig) -> Place:
     if configurable.get("thread_id") is None:
         raise InvalidRequestError('the config names no thread: pass {"configurable": {"thread_id": "…"}}')
     return Place(str(configurable["thread_id"]), configurable.get("checkpoint_ns") or "")
+
+
+def passage_of(config: RunnableConfig, metadata: CheckpointMetadata) -> Passage:
+    """Whose checkpoint it is that is to be stored."""
+    notes: Mapping[str, Any] = get_checkpoint_metadata(config, metadata)
+    return Passage(place_of(config).thread_id, _if(str, notes.get("run_id")))
 
 
 def checkpoint_id_of(config: Mapping[str, Any]) -> str | None:

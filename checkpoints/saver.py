@@ -24,13 +24,14 @@ from threadloom.checkpoints.codec import TypeName
 from threadloom.checkpoints.encryption import Encryption
 from threadloom.checkpoints.engine import Database, Plan, Step
 from threadloom.checkpoints.errors import InvalidRequestError
-from threadloom.checkpoints.guard import Guard
+from threadloom.checkpoints.guard import Guard, starts_run
 from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.keeper import Keeper
 from threadloom.checkpoints.listing import Listing
 from threadloom.checkpoints.serde import serializer_of
 from threadloom.checkpoints.sources.source import Source
 from threadloom.checkpoints.tables import Tables
+from threadloom.checkpoints.underway import Underway
 from threadloom.checkpoints.versions import next_version
 
 
@@ -85,6 +86,7 @@ class SQLSaver(Keeper):
             raise InvalidRequestError(f"unknown on_conflict {on_conflict!r}; choose one of refuse, allow")
         self._guard = Guard(enabled=on_conflict == "refuse")
         self._fence: int | None = None
+        self._underway = Underway()
 
     def setup(self) -> int:
         """Create the tables, or convert those of an older release.
@@ -134,7 +136,7 @@ class SQLSaver(Keeper):
         """
         listing = Listing(self._database, self._codec, records.filter_of(config, filter, before), limit)
         while batch := listing.next_batch():
-            yield from batch
+            yield from map(listing.decoded, batch)
 
     def put(
         self,
@@ -280,7 +282,10 @@ class SQLSaver(Keeper):
         await asyncio.to_thread(self.close)  # it waits for the worker threads
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """`get_tuple` for event loops."""
+        """`get_tuple` for event loops; a run starts when what an earlier one left on its way is stored."""
+        if starts_run(config):
+            thread_id = records.place_of(config).thread_id
+            await self._underway.settled(lambda passage: passage.thread_id == thread_id)
         return await self._database.afollow(self._get_tuple(config))
 
     async def alist(
@@ -294,8 +299,8 @@ class SQLSaver(Keeper):
         """`list` for event loops."""
         listing = Listing(self._database, self._codec, records.filter_of(config, filter, before), limit)
         while batch := await self._database.offload(listing.next_batch):
-            for item in batch:
-                yield item
+            for stored in batch:
+                yield await self._database.offload(listing.decoded, stored)
 
     async def aput(
         self,
@@ -304,8 +309,10 @@ class SQLSaver(Keeper):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """`put` for event loops."""
-        return await self._database.afollow(self._put(config, checkpoint, metadata, new_versions))
+        """`put` for event loops; it is stored also when the caller is cancelled."""
+        passage = records.passage_of(config, metadata)
+        storing = self._database.afollow(self._put(config, checkpoint, metadata, new_versions))
+        return await self._underway.store(passage, storing)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""

@@ -1,6 +1,7 @@
 """What is stored is what is read: writes, versions, ids, filters, listings, copies and deletions."""
 
 import sqlite3
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, get_checkpoint_id
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, empty_checkpoint, get_checkpoint_id
 from langgraph.checkpoint.memory import InMemorySaver
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
@@ -268,3 +269,24 @@ def test_threads_are_listed_by_their_latest_root_checkpoint_in_pages_of_any_size
         assert [(one.checkpoint_id, one.thread_id) for one in found] == expected
         assert all(one.checkpoints == count[one.thread_id] for one in found)
     assert saver.names("t1", limit=1) == ["t1"]
+
+
+async def test_a_history_of_a_large_value_takes_the_room_of_few(url: str) -> None:
+    size, times = 1_000_000, 40
+    with SQLSaver(url) as saver:
+        at = put(saver, config(), {"large": bytes(size)})
+        first = saver.get_tuple(at)
+        assert first
+        for _ in range(times):
+            checkpoint = first.checkpoint.copy()
+            checkpoint["id"] = empty_checkpoint()["id"]
+            at = saver.put(at, checkpoint, {"source": "update"}, {})
+        tracemalloc.start()
+        try:
+            seen = sum(len(one.checkpoint["channel_values"]["large"]) for one in saver.list(config()))
+            async for one in saver.alist(config()):
+                seen += len(one.checkpoint["channel_values"]["large"])
+            assert seen == 2 * size * (times + 1)
+            assert tracemalloc.get_traced_memory()[1] < 10 * size
+        finally:
+            tracemalloc.stop()

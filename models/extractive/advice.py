@@ -15,7 +15,7 @@ TITLE = 0.5
 NEAR_BEST = 0.85
 """Share of the best sentence's score that another needs."""
 FEW = 2
-"""Concepts of a question of which one is enough."""
+"""Concepts of a question all of which an answer and its title must have."""
 
 
 def advice(question: str, documents: Sequence[Element]) -> list[str]:
@@ -39,6 +39,11 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
 
 
 def _on_it(asked: set[str], sentence: str, title: str) -> bool:
-    """Whether a sentence shares more than one word of several with the question, or one that its page is about."""
-    shared = asked & set(concepts(sentence))
-    return len(asked) <= FEW or len(shared) > 1 or bool(shared & set(concepts(title)))
+    """Whether a sentence shares more than one word of several with the question, or one that its page is about.
+
+    Of a few words every one counts: who wants to "free a seat" is not answered by the price of a seat.
+    """
+    shared, titled = asked & set(concepts(sentence)), set(concepts(title))
+    if len(asked) <= FEW:
+        return bool(shared) and asked <= shared | titled
+    return len(shared) > 1 or bool(shared & titled)

@@ -66,3 +66,19 @@ def test_a_page_may_speak_to_its_reader_but_not_to_a_model() -> None:
 
 def test_a_page_that_shares_nothing_with_the_question_says_nothing() -> None:
     assert advice("Do cats fly?", [Element("document", "Invoices are under Account.", {"title": "Invoices"})]) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "page", "title"),
+    [
+        ("Release his ticket", "A ticket costs 7 euros. The release is free.", "Prices"),
+        ("Paint a bicycle", "Bicycles are in the shed.", "Bicycles"),
+    ],
+)
+def test_one_of_two_words_does_not_make_a_sentence_an_answer(question: str, page: str, title: str) -> None:
+    assert advice(question, [Element("document", page, {"title": title})]) == []
+
+
+def test_of_two_words_the_title_may_have_one() -> None:
+    document = Element("document", "They are painted in May.", {"title": "Bicycles"})
+    assert advice("Paint a bicycle", [document]) == ["They are painted in May."]

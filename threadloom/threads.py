@@ -19,6 +19,7 @@ from threadloom.runs.pending import look
 from threadloom.runs.record import ENDED, Record, Records
 from threadloom.state.answers import ANSWERS
 
+MOST = 100  # threads or runs of which a word may be the beginning
 PAGE = 50  # threads that a listing looks at together
 DUE = ("branch:to:", "join:", "__")  # how channels begin in which LangGraph keeps what is to run next
 
@@ -74,10 +75,16 @@ def config_for(thread_id: str, graph: str = "", checkpoint: str = "") -> Runnabl
 
 
 def find(saver: SQLSaver, text: str) -> str:
-    """The id of the one thread that is, or begins with, `text`. Raises UsageError when none or several do."""
+    """The id of the one thread that is, or begins with, `text`, or else has a run that does.
+
+    Raises UsageError when none or several do.
+    """
     if text and saver.get_tuple(config_for(text)):
         return text
-    matches = saver.names(text, limit=100) if text else []
+    matches = saver.names(text, limit=MOST) if text else []
+    if text and not matches:  # `threadloom runs` lists runs by their own ids
+        runs = saver.database.read(Records(lambda: saver.codec).named, text, MOST)
+        matches = list(dict.fromkeys(record.thread_id for record in runs))
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -183,3 +183,32 @@ def test_a_run_whose_thread_somebody_else_has_gone_on_with_is_told_from_there(cl
         graph.invoke(Command(resume=answers), config)
     assert json.loads(cli("threads", "--json").out)[0]["status"] == "done"
     assert cli("show", "t").out.startswith("so, so")
+
+
+def test_whatever_asks_for_a_thread_takes_the_id_of_its_run(cli: Cli, tmp_path: Path) -> None:
+    cli("run", "pair", "x", "--thread", "t", "--json")
+    [run] = listed(cli)
+    for words in (("show",), ("timeline",), ("diff",), ("db", "sizes")):
+        assert cli(*words, run["run_id"][:8]).out == cli(*words, "t").out
+    assert cli("export", run["run_id"], str(tmp_path / "t.thread")).code == 0
+    assert cli("show", "nothing").code == 2
+
+
+def test_lists_cut_ids_that_were_made_up_and_no_others(cli: Cli) -> None:
+    made_up = json.loads(cli("run", "pair", "x", "--json").out)["thread_id"]
+    for name in ("customer-1", "customer-2"):
+        cli("run", "pair", "x", "--thread", name, "--json")
+    for words in (("threads",), ("db", "sizes")):
+        text = cli(*words).out
+        assert ("customer-1" in text, "customer-2" in text) == (True, True)
+        assert (made_up[:8] in text, made_up in text) == (True, False)
+
+
+def test_the_answer_to_copy_is_written_as_people_write(cli: Cli) -> None:
+    ended = cli("run", "routing", "How do I turn on dark mode?")
+    assert (ended.code, '"text": "…"' in ended.err) == (3, True)
+
+
+def test_usage_of_a_graph_without_runs_does_not_say_that_there_are_none(cli: Cli) -> None:
+    cli("run", "pair", "x", "--json")
+    assert "like that" in cli("usage", "--graph", "nope").err

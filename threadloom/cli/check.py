@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json, printable
+from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json, printable, short
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
@@ -109,7 +109,7 @@ def _print(found: list["Verdict"], name: str, digest: str) -> None:
     for verdict in found:
         lines = verdict.problems or tuple(difference.line for difference in verdict.differences)
         table.add_row(
-            escape(printable(verdict.thread_id[:8])),
+            escape(short(verdict.thread_id)),
             "[green]yes[/]" if verdict.resumes else "[red]no[/]",
             escape(printable(", ".join(verdict.nodes))),
             escape("\n".join(map(printable, lines))),

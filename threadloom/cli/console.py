@@ -1,6 +1,7 @@
 """What commands share in talking to a person: consoles, errors, times, the options they have in common."""
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -24,7 +25,9 @@ DbOption = Annotated[
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for reports.", show_default="reports")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-ThreadArgument = Annotated[str, typer.Argument(help="Thread id, or its beginning.", metavar="THREAD")]
+ThreadArgument = Annotated[str, typer.Argument(help="Id of a thread or a run, or its beginning.", metavar="THREAD")]
+
+_MADE_UP = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 INTERRUPTED = 130
 """Exit code of a command that was stopped by Ctrl-C, as shells have it."""
@@ -103,6 +106,11 @@ def missing_file(url: str) -> str:
     path = parsed.database or ""
     is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith((":", "file:"))
     return path if is_file and not Path(path).exists() else ""
+
+
+def short(thread_id: str) -> str:
+    """An id as lists show it: enough of one that was made up, all of one that somebody gave."""
+    return thread_id[:8] if _MADE_UP.fullmatch(thread_id) else printable(thread_id)
 
 
 def ago(moment: datetime | None) -> str:

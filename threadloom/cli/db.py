@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json
+from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json, short
 from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ def sizes(
     else:
         columns = ("checkpoints", "values", "writes", "elements")
         _table(
-            ("thread", "total", *columns), ((s.thread_id, s.total, *(getattr(s, c) for c in columns)) for s in found)
+            ("thread", "total", *columns),
+            (
+                (short(s.thread_id) if thread is None else s.thread_id, s.total, *(getattr(s, c) for c in columns))
+                for s in found
+            ),
         )
         if thread is not None:
             out.print()

@@ -20,7 +20,7 @@ def show(pending: Sequence[dict[str, Any]], *, answer_with: str) -> None:
         if len(pending) > 1:
             out.print(f"question {question['id']}", style="dim", markup=False, highlight=False)
         out.print(_prompt(question), style="bold", markup=False)
-    example = f"--answer {shlex.quote(json.dumps(pending[0].get('example', 'your answer')))}"
+    example = f"--answer {shlex.quote(json.dumps(pending[0].get('example', 'your answer'), ensure_ascii=False))}"
     which = f"--handle {pending[0]['id'][:8]} " if len(pending) > 1 else ""
     which += "--by NAME " if pending[0].get("standing") else ""  # its policy may be for certain people
     err.print(f"\nPaused. Answer with:\n  {answer_with} {which}{example}", markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable
+from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable, short
 from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _print(found: list["Thread"]) -> None:
     for thread in found:
         status = f"[{STYLES[thread.status]}]{thread.status}[/]"
         table.add_row(
-            escape(thread.id[:8]),
+            escape(short(thread.id)),
             escape(printable(thread.graph)),
             status,
             ago(thread.updated),

@@ -38,7 +38,10 @@ def usage(
         print_json(found)
         return
     if not found:
-        err.print("No run has called a model yet.", markup=False)
+        err.print(
+            "No run like that has called a model." if graph or thread else "No run has called a model yet.",
+            markup=False,
+        )
         return
     table = Table(box=None, pad_edge=False)
     for heading in (by.value, "calls", "read", "written", "USD"):

@@ -26,7 +26,7 @@ def answer(material: Material) -> str:
     """One to four sentences of the material that bear on the question, or one honest line."""
     texts = [text for text in material.texts() if text.strip()]
     if not texts:
-        return NO_MATERIAL
+        return NOTHING_ON_IT if material.results else NO_MATERIAL  # a search that found nothing was made
     if (
         texts == material.results
         and sum(len(words(text)) for text in texts) <= SHORT

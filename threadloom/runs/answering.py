@@ -34,9 +34,9 @@ def carry_out(inquiries: Inquiries, questions: Sequence[Question], *, only_escal
             inquiries.note(question.handle, "escalated", to=list(policy.escalates_to))
         elif not only_escalate:
             inquiries.note(question.handle, "expired")
-            if not isinstance(policy.then, Mapping):
+            if not policy.answers:
                 return f"nobody answered question {question.handle} in time"
-            inquiries.note(question.handle, "answered", why="nobody answered in time", answer=policy.then["answer"])
+            inquiries.note(question.handle, "answered", why="nobody answered in time", answer=policy.answers[0])
     return ""
 
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LONGEST_KEY = 400
+"""Bytes of an effect's key in UTF-8: on every database it fits into the ledger and into the handle of a question."""
+
 CONTEXT = "__threadloom_drive"
 """The key of a config's `configurable` under which a Runner tells effects what they belong to."""
 
@@ -117,7 +120,8 @@ def effect(key: str, fn: Callable[..., Any], *, compensate: Callable[[Any], Any]
     """The result of `fn`, which is called at most once for this key in this run, however often the run is resumed.
 
     Args:
-        key: what the effect is, alike whenever the node runs again, and different for each effect of a run.
+        key: what the effect is, alike whenever the node runs again, and different for each effect of a run; text of
+            400 bytes at most in UTF-8.
         fn: does it: called without arguments or, if it takes one, with an idempotency key for whom it calls. If it is a
             coroutine function, so is this: `await effect(…)`.
         compensate: undoes it, called with its result when the run is cancelled; see `compensation`.
@@ -128,11 +132,12 @@ def effect(key: str, fn: Callable[..., Any], *, compensate: Callable[[Any], Any]
     Raises:
         EffectUnknownError: it was begun before, and whether it happened is not known.
         EffectAbandonedError: a person gave it up.
-        EffectKeyError: another effect of this run has the key.
+        EffectKeyError: another effect of this run has the key, or it is none; nothing was done.
         TypeError: `fn` is no coroutine function, but what it returned is to be awaited; nothing was done.
         UnsavableValueError: it was done, but its result cannot be kept; it will not be done again.
         LeaseLostError: another process has taken the run over; nothing was done.
     """
+    _check_text(key)
     undo = name_of(compensate) if compensate else ""
     drive, task = _place()
     if drive is None:
@@ -186,6 +191,21 @@ def _begin(session: Any, drive: Drive, entry: Effect, task: _Task) -> tuple[Effe
         asks = drive.fence is not None
         raise EffectUnknownError(entry.key, f"{told}; {_UNKNOWN[asks]}", asks=asks)
     raise EffectAbandonedError(f"effect {entry.key!r} was given up or undone")
+
+
+def _check_text(key: object) -> None:
+    """Raises EffectKeyError for what some database could not keep, before anything happens on any of them."""
+    if not isinstance(key, str) or not key:
+        raise EffectKeyError(f"effect: a key is text that is not empty, not {key!r}")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise EffectKeyError(f"effect {key[:40]!r}: the key is no text that could be stored") from None
+    if size > LONGEST_KEY:
+        raise EffectKeyError(
+            f"effect {key[:40]!r}…: the key has {size:,} bytes, and {LONGEST_KEY} at most are kept; "
+            "use a hash of what is long in it"
+        )
 
 
 def _check_key(found: Effect, drive: Drive, task: _Task) -> None:

@@ -1,7 +1,7 @@
 """What an answer does to a question, and time: taken, noted until others agree, or refused; escalated or expired."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple

@@ -14,7 +14,7 @@ from threadloom.runs.runner import Runner
 
 FILE = """
 from langgraph.graph import START, StateGraph
-from langgraph.types import interrupt
+from langgraph.types import RetryPolicy, interrupt
 from typing_extensions import TypedDict
 
 
@@ -35,7 +35,20 @@ def ask(state):
 
 graph = StateGraph(State).add_node("note", note).add_node("ask", ask)
 graph.add_edge(START, "note").add_edge("note", "ask")
+failures = []
+
+
+def fail(state):
+    if len(failures) < 3:
+        failures.append(1)
+        raise ConnectionError(f"line {len(failures)} is dead")
+    return {"agreed": "yes"}
+
+
+shaky = StateGraph(State).add_edge(START, "fail")
+shaky.add_node("fail", fail, retry_policy=RetryPolicy(initial_interval=0, jitter=False, max_attempts=4))
 """
+NAMES = {"orders": "graph", "shaky": "shaky"}
 GRAPH = ("--graph", "orders=mine.py:graph")
 
 
@@ -43,7 +56,8 @@ GRAPH = ("--graph", "orders=mine.py:graph")
 def runner(cli: Cli, tmp_path: Path) -> Any:
     """A program with a run that waits in thread t."""
     (tmp_path / "mine.py").write_text(FILE)
-    with Runner("sqlite:///threadloom.db", {"orders": load_graph("mine.py:graph").graph}, owner="elsewhere/1") as made:
+    graphs = {name: load_graph(f"mine.py:{attribute}").graph for name, attribute in NAMES.items()}
+    with Runner("sqlite:///threadloom.db", graphs, owner="elsewhere/1") as made:
         assert made.start("orders", {}, thread_id="t").wait(60).status == "waiting"
         yield made
 
@@ -85,6 +99,18 @@ def test_a_thread_that_somebody_holds_is_not_forked_in_place(cli: Cli, runner: R
     assert (refused.code, "'t' is held by elsewhere/1; try again when it is free" in refused.err) == (2, True)
     runner.saver.database.write(lease.release, "t", fence)
     assert cli("fork", "t", "--at", at, "--in-place", *GRAPH).code == 0
+
+
+def test_attempts_are_in_the_timeline(cli: Cli, runner: Runner) -> None:
+    """On a screen of 80 columns, too."""
+    run = runner.start("shaky", {}, thread_id="s")
+    assert run.wait(60).status == "done"
+    shown = cli("timeline", "s").out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "tried 4 times: ConnectionError: line 3 is dead" in " ".join(shown.split())
+    [step] = [step for step in json.loads(cli("timeline", "s", "--json").out)["steps"] if step["retries"]]
+    [task] = step["tasks"]
+    assert (task["tried"], task["retried"], task["error"]) == (4, True, "ConnectionError: line 3 is dead")
 
 
 @pytest.mark.usefixtures("runner")

@@ -14,8 +14,8 @@ from threadloom.tools.workspace.workspace import Workspace
 class Deadly(Workspace):
     """Kills its process when a file has been changed, before anybody can know."""
 
-    def _put(self, *args: Any) -> None:
-        super()._put(*args)
+    def _put(self, *args: Any, **named: Any) -> None:
+        super()._put(*args, **named)
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,7 +1,11 @@
 """Runs of a graph of the user's from the command line: every command that needs the graph takes it by --graph."""
 
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,15 @@ from threadloom.runs import lease
 from threadloom.runs.runner import Runner
 
 FILE = """
+import os
+import signal
+
 from langgraph.graph import START, StateGraph
 from langgraph.types import RetryPolicy, interrupt
 from typing_extensions import TypedDict
+
+from threadloom import effect
+from threadloom.checkpoints import SQLSaver
 
 
 class State(TypedDict, total=False):
@@ -47,6 +57,18 @@ def fail(state):
 
 shaky = StateGraph(State).add_edge(START, "fail")
 shaky.add_node("fail", fail, retry_policy=RetryPolicy(initial_interval=0, jitter=False, max_attempts=4))
+
+
+def pay(state):
+    return {"agreed": effect("charge 7", lambda: os.kill(os.getpid(), signal.SIGKILL))}
+
+
+if __name__ == "__main__":
+    alone = StateGraph(State).add_node("pay", pay).add_edge(START, "pay")
+    config = {"configurable": {"thread_id": "alone"}}
+    with SQLSaver("sqlite:///threadloom.db") as saver:
+        graph = alone.compile(checkpointer=saver)
+        graph.invoke(None if saver.get_tuple(config) else {}, config, durability="sync")
 """
 NAMES = {"orders": "graph", "shaky": "shaky"}
 GRAPH = ("--graph", "orders=mine.py:graph")
@@ -111,6 +133,36 @@ def test_attempts_are_in_the_timeline(cli: Cli, runner: Runner) -> None:
     [step] = [step for step in json.loads(cli("timeline", "s", "--json").out)["steps"] if step["retries"]]
     [task] = step["tasks"]
     assert (task["tried"], task["retried"], task["error"]) == (4, True, "ConnectionError: line 3 is dead")
+
+
+@pytest.mark.usefixtures("runner")
+def test_what_a_killed_program_without_a_runner_may_have_done_is_settled(cli: Cli, tmp_path: Path) -> None:
+    def ran() -> int:
+        path = str(Path(__file__).parents[2])
+        program, env = [sys.executable, "mine.py"], {**os.environ, "PYTHONPATH": path}
+        return subprocess.run(program, cwd=tmp_path, env=env, capture_output=True, check=False).returncode
+
+    assert (ran(), ran()) == (-signal.SIGKILL, 1)
+    told = cli("effects", "alone")
+    assert (told.code, max(map(len, told.out.splitlines())) <= 80) == (0, True)
+    assert ("charge 7" in told.out, "begun" in told.out) == (True, True)
+    [line] = [line for line in told.err.splitlines() if "--settle" in line]
+    assert shlex.split(line)[1:] == ["effects", "alone", "--settle", "charge 7", "happened"]
+    for words, says in (
+        (("--settle", "charge 7", "maybe"), "one of happened, retry, give up"),
+        (("--settle", "charge 8", "retry"), "no effect 'charge 8'"),
+        (("--settle", "charge 7", "happened", "--value", "{"), "--value is not JSON"),
+        (("--value", "1"), "go with --settle"),
+    ):
+        refused = cli("effects", "alone", *words)
+        assert (refused.code, refused.out, says in refused.err, len(refused.err.splitlines())) == (2, "", True, 1)
+    settled = json.loads(cli(*shlex.split(line)[1:], "--value", '"paid"', "--json").out)
+    assert [(one["key"], one["state"], one["value"], one["node"], one["run_id"]) for one in settled] == [
+        ("charge 7", "done", "paid", "pay", None)
+    ]
+    assert ran() == 0
+    assert "Nothing was done" in cli("effects", "t").err
+    assert cli("effects", "nobody").code == 2
 
 
 @pytest.mark.usefixtures("runner")

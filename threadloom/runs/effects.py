@@ -27,7 +27,7 @@ from threadloom.checkpoints.errors import UnsavableValueError
 from threadloom.runs import ledger
 from threadloom.runs.compensation import name_of
 from threadloom.runs.errors import EffectAbandonedError, EffectKeyError, EffectUnknownError
-from threadloom.runs.ledger import Effect
+from threadloom.runs.ledger import OF_TASK, Effect
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
@@ -104,7 +104,7 @@ class _Call:
 
 _UNKNOWN = {
     True: "resume the run with an answer: retry, happened or give up",
-    False: "a Runner would ask what is to be done; without one the thread has to be started anew",
+    False: "say what became of it with `threadloom effects THREAD --settle`, and run the graph again",
 }
 
 Plan = Generator[Any, Any, Any]
@@ -127,7 +127,9 @@ def effect(key: str, fn: Callable[..., Any], *, compensate: Callable[[Any], Any]
         compensate: undoes it, called with its result when the run is cancelled; see `compensation`.
 
     Without a SQLSaver nothing is remembered, and `fn` is just called. With one and no Runner, the key is remembered
-    for as long as the same task of the graph is repeated.
+    for as long as the same task of the graph is repeated. Run the graph with `durability="sync"` then, so that the
+    checkpoint that makes the task is stored before the effect happens. Nobody asks of what is not known: see
+    `outcomes.settle`.
 
     Raises:
         EffectUnknownError: it was begun before, and whether it happened is not known.
@@ -235,7 +237,7 @@ def _place() -> tuple[Drive | None, _Task]:
     saver: Any = known.get("__pregel_checkpointer")
     if not hasattr(saver, "fenced"):  # no SQLSaver, whose import would be for nothing
         return None, task
-    return Drive(saver, str(known.get("thread_id")), f"task {task_id}"), task
+    return Drive(saver, str(known.get("thread_id")), OF_TASK + task_id), task
 
 
 def _called(fn: Callable[..., Any], key: str) -> Any:

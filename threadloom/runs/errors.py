@@ -65,7 +65,7 @@ class AnswerRefusedError(RunError, ValueError):
 
 
 class EffectError(RunError):
-    """An effect cannot be carried out."""
+    """An effect cannot be carried out, or not be settled as was wished."""
 
 
 class EffectUnknownError(EffectError):

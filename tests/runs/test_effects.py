@@ -276,7 +276,7 @@ def test_without_a_runner_a_task_that_is_repeated_is_not_done_again(saver: SQLSa
     assert compiled.get_state(config).values == {"receipt": 2, "answer": "yes"}
     assert len(set(till.keys)) == 2
     till.then = partial(_fail, EffectUnknownError("charge", "the line went dead"))
-    for said in ("the line went dead", "has to be started anew"):
+    for said in ("the line went dead", "effects THREAD --settle"):
         with pytest.raises(EffectUnknownError, match=said):
             asyncio.run(compiled.ainvoke({} if said.startswith("the") else None, config))
     assert len(till.keys) == 3

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -137,17 +138,25 @@ def anywhere(lives: Lives, most: str, first: str) -> Iterator[Facts]:
 def frozen(lives: Lives) -> Iterator[Facts]:
     """A process that sleeps longer than its lease and wakes up after another has finished its run; clocks disagree.
 
-    It is frozen between two heartbeats while its node is held, so that it has no lock in the database.
+    It is frozen while its node is held and none of its threads is in a transaction, so that it has no lock there.
     """
 
     def sleeper(runner: Runner) -> None:
         clock(4_000_000_000)
-        renew = runner._heartbeat._renew
+        renew, connections, gate = runner._heartbeat._renew, runner.saver.database._connections, threading.Lock()
+        transact = connections.run
+
+        def one_by_one(work: Callable[[Any], Any]) -> Any:
+            with gate:
+                return transact(work)
+
+        connections.run = one_by_one  # type: ignore[method-assign]
 
         def freeze(*given: Any) -> None:
             if lives.witness.is_reached("node"):
                 runner._heartbeat._renew = renew  # type: ignore[method-assign]
-                os.kill(os.getpid(), signal.SIGSTOP)
+                with gate:  # a signal to the process might come when this thread is further on
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             renew(*given)
 
         runner._heartbeat._renew = freeze  # type: ignore[method-assign]

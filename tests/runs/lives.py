@@ -159,7 +159,7 @@ def frozen(lives: Lives) -> Iterator[Facts]:
                     signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             renew(*given)
 
-        runner._heartbeat._renew = freeze  # type: ignore[method-assign]
+        runner._heartbeat._renew = freeze  # type: ignore[method-assign,assignment]
         try:
             runner.start("held", {}, thread_id="t").wait(60)
         except LeaseLostError:

@@ -114,8 +114,13 @@ def test_a_run_whose_database_is_away_for_longer_is_lost_stores_nothing_and_is_r
                 run.wait(60)
             until(lambda: other.runs()[0].status == "lost")
         assert stored(other.saver) == before
-        found: list[Run] = []  # a heartbeat that was under way may have renewed the lease once more
-        until(lambda: found.extend(other.recover()) or found)
+        found: list[Run] = []
+
+        def recovered() -> bool:
+            found.extend(other.recover())
+            return bool(found)
+
+        until(recovered)  # a heartbeat that was under way may have renewed the lease once more
         assert found[0].wait(60).state == END
         before = stored(other.saver)
         world.go.set()  # the node goes on in its thread, and finds that it has no lease
@@ -163,6 +168,21 @@ def test_a_process_that_dies_between_writes_and_checkpoint_repeats_nothing(
         assert (run.status, _next(runner)) == ("lost", ())
         assert [recovered.wait(60).state for recovered in runner.recover()] == [END]
     assert world.did == ["first", "paid", "end"]
+
+
+def test_a_process_that_dies_before_the_first_checkpoint_is_followed_by_one_that_has_the_input(
+    new_url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LangGraph knows nothing of such a run: the row of the run has what it was given."""
+    world.go.set()
+    with Runner(new_url, {"g": world.graph}) as runner:
+        monkeypatch.setattr(SQLSaver, "aput", _dies)
+        run = runner.start("g", {"log": ["given"]}, thread_id="t")
+        with pytest.raises(DatabaseUnavailableError):
+            run.wait(60)
+        monkeypatch.undo()
+        assert (run.status, world.did, stored(runner.saver)) == ("lost", [], [])
+        assert [found.wait(60).state["log"] for found in runner.recover()] == [["given", *END["log"]]]
 
 
 def _dies(*_: Any, **__: Any) -> Any:

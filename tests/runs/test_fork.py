@@ -81,6 +81,16 @@ def test_a_thread_that_somebody_holds_is_forked_elsewhere_only(saver: SQLSaver) 
     assert isinstance(saver.database.write(lease.take, "t", "elsewhere/1", 60_000), int)  # it was given back
 
 
+def test_what_was_pruned_cannot_be_forked(saver: SQLSaver) -> None:
+    chat = _ran(saver)
+    first = [moment.checkpoint_id for moment in saver.timeline("t")][-1]
+    saver.prune(["t"])
+    for to in (None, "new"):
+        with pytest.raises(UsageError, match=f"thread 't' has no checkpoint '{first}'; it may have been pruned"):
+            fork(chat, "t", first, to=to)
+    assert saver.names("") == ["t"]
+
+
 def test_what_cannot_be_forked_is_one_clear_line_and_leaves_nothing(saver: SQLSaver) -> None:
     chat = _ran(saver)
     wrong: list[tuple[dict[str, Any], str]] = [

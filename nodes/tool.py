@@ -25,7 +25,6 @@ from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
 from threadloom.nodes.stall import UNKNOWN
 from threadloom.nodes.within import TooSlowError, within
-from threadloom.runs.effects import LONGEST_KEY
 from threadloom.runs.errors import EffectUnknownError
 from threadloom.state.agent import Act, Decision
 from threadloom.state.budget import Stopwatch
@@ -35,6 +34,8 @@ from threadloom.tools.answer import MOST, capped
 SECONDS = 60.0
 """How long a call may take, unless told."""
 BRIEF = 300
+LONGEST_KEY = 200
+"""Bytes of an effect's key as it is: half of what is kept of one."""
 
 log = logging.getLogger(__name__)
 

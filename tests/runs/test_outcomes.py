@@ -94,7 +94,8 @@ def test_who_gave_an_effect_up_may_think_better_of_it(saver: SQLSaver) -> None:
 
 def test_of_several_tasks_with_one_key_it_is_said_whose_it_is(url: str) -> None:
     tills = [Till(), Till()]
-    built: Any = StateGraph(State).add_node("pay", lambda state: tills[state["number"]].pay(state))
+    built: Any = StateGraph(State)
+    built.add_node("pay", lambda state: tills[state["number"]].pay(state))
     sends = [Send("pay", {"number": number}) for number in range(2)]
     with SQLSaver(url) as saver:
         graph = built.add_conditional_edges(START, lambda _: sends, ["pay"]).compile(checkpointer=saver)

@@ -113,7 +113,8 @@ def test_what_makes_no_sense_is_refused_in_a_line_and_the_run_stays_as_it_is(run
     done.wait(60)
     with pytest.raises(NotResumableError, match="is done, so it cannot go on; start another one"):
         done.resume("yes")
-    failing: Any = StateGraph(State).add_node("note", lambda state: state["nothing"]).add_edge(START, "note")
+    failing: Any = StateGraph(State)
+    failing.add_node("note", lambda state: state["nothing"]).add_edge(START, "note")
     with Runner(runner.saver, {"noting": failing}) as other:
         failed = other.start("noting", {"log": []})
         assert failed.wait(60).status == "failed"

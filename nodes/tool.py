@@ -7,6 +7,7 @@ a run that is cut off repeats only those that had not ended.
 import logging
 from asyncio import run as run_async
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from json import dumps
 from typing import Any, TypeGuard
 
@@ -27,12 +28,14 @@ from threadloom.nodes.within import TooSlowError, within
 from threadloom.runs.errors import EffectUnknownError
 from threadloom.state.agent import Act, Decision
 from threadloom.state.budget import Stopwatch
-from threadloom.tools.acting import acts
+from threadloom.tools.acting import acts, repeatable
 from threadloom.tools.answer import MOST, capped
 
 SECONDS = 60.0
 """How long a call may take, unless told."""
 BRIEF = 300
+LONGEST_KEY = 200
+"""Bytes of an effect's key as it is: half of what is kept of one."""
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +135,7 @@ def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, 
     except GraphBubbleUp:
         raise
     except TooSlowError as error:
-        doubt = "; whether it was carried out is not known" if acts(tool) else ""
+        doubt = "" if repeatable(tool) else "; whether it was carried out is not known"
         return said(call, f"{tool.name} gave {error}{doubt}.", bad=True)
     except EffectUnknownError as error:
         if error.asks:
@@ -145,19 +148,25 @@ def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, 
 
 
 def _invoke(tool: BaseTool, call: ToolCall, most: int) -> ToolMessage:
-    """The tool's result; one that acts does so once in a run, whatever is repeated after a crash."""
+    """The tool's result; one that must not be repeated acts once in a run, whatever is repeated after a crash."""
 
     def invoked() -> ToolMessage:
         result = _result(tool, call)
         message = result if isinstance(result, ToolMessage) else said(call, str(result))
         return message.model_copy(update={"artifact": _small(message.artifact, most)})  # what can be kept
 
-    if not acts(tool):
+    if repeatable(tool):
         return invoked()
-    result: Any = effect(f"{tool.name} {call['id']}", invoked)
+    result: Any = effect(_key(f"{tool.name} {call['id']}"), invoked)
     return (
         result if isinstance(result, ToolMessage) else said(call, f"A person says: it was done. {result or ''}".strip())
     )
+
+
+def _key(text: str) -> str:
+    """A key for an effect: some gateways make ids of a thousand characters for calls."""
+    size = len(text.encode(errors="replace"))
+    return text if size <= LONGEST_KEY else f"{text[:60]}… {sha256(text.encode(errors='replace')).hexdigest()[:32]}"
 
 
 def _result(tool: BaseTool, call: ToolCall) -> Any:

@@ -1,11 +1,15 @@
 """The ready graphs: what each is called, what it does, what it is asked, and where its answer is.
 
+A command may know graphs of its user's as well, as long as it lasts: see `also`.
+
 Adding a graph is adding an entry here, and one to `langgraph.json`. A graph in the catalogue promises two things: its
 `build()` works without arguments, and its state has `finished_at`, set by its last node and None while a run is under
 way: an empty `next` does not mean finished.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -35,7 +39,7 @@ class Entry:
     summary: str
     """What it does, in a line."""
     module: str
-    """Where its `build` is."""
+    """Where its `build` is; of a graph of the user's where that is."""
     example: str
     """Something to run it on, as typed after its name: help texts show it, tests run it."""
     text: str = CONVERSATION
@@ -46,6 +50,8 @@ class Entry:
     """Whether the answer is written to files even if nobody says where."""
     check: Callable[[State], None] = anything
     """Looks at an input before there is a thread; raises UsageError for what this installation cannot do."""
+    own: Any = None
+    """The graph itself, where it is the user's: of its state nothing is known."""
 
     def given(self, text: str) -> dict[str, Any]:
         """The input that a typed text makes."""
@@ -159,7 +165,31 @@ ENTRIES = (
         check=_sources_at_hand,
     ),
 )
-GRAPHS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
+GRAPHS: dict[str, Entry] = {entry.name: entry for entry in ENTRIES}
+
+
+def own(name: str, place: str, graph: Any) -> Entry:
+    """The entry of a graph of the user's, loaded from a place."""
+    return Entry(name, "", module=place, example="", text="", answer=_state, own=graph)
+
+
+@contextmanager
+def also(entries: Iterable[Entry]) -> Iterator[None]:
+    """Have these as well, or instead of those of the same names, until this ends."""
+    before = dict(GRAPHS)
+    GRAPHS.update({entry.name: entry for entry in entries})
+    try:
+        yield
+    finally:
+        GRAPHS.clear()
+        GRAPHS.update(before)
+
+
+def _state(state: State) -> str:
+    """All that a graph of the user's knows in the end."""
+    from threadloom.runs.plain import plain
+
+    return f"```json\n{json.dumps(plain(state), ensure_ascii=False, indent=2)}\n```"
 
 
 def find(name: str) -> Entry:
@@ -172,5 +202,6 @@ def find(name: str) -> Entry:
 
 
 def load(name: str) -> Any:
-    """The StateGraph of a name, not compiled. Raises UsageError for a name that is not there."""
-    return import_module(find(name).module).build()
+    """The StateGraph of a name, not compiled unless it is the user's. Raises UsageError for one that is not there."""
+    entry = find(name)
+    return entry.own if entry.own is not None else import_module(entry.module).build()

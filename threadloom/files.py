@@ -36,10 +36,11 @@ def write_report(folder: Path, thread: Thread) -> list[Path]:
     """
     home = folder / _name(thread.id)
     home.mkdir(parents=True, exist_ok=True)
+    references = thread.values.get("bibtex", "")
     texts = {
         "report.md": thread.answer,
         "report.html": page(thread.answer, thread.question),
-        "references.bib": thread.values.get("bibtex", ""),
+        "references.bib": references if isinstance(references, str) else "",
     }
     for name, text in texts.items():
         if text:

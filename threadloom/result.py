@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from threadloom.catalogue import GRAPHS
 from threadloom.nodes.synthesise import findings_of
 from threadloom.runs.plain import plain
 from threadloom.state.papers import Paper
@@ -15,15 +16,16 @@ from threadloom.threads import Thread
 
 def run_result(thread: Thread, files: Sequence[Path | str]) -> dict[str, Any]:
     """Plain JSON values only. Keys that the run has not come to yet are empty, never missing."""
-    state = thread.values
+    ready = thread.graph in GRAPHS and GRAPHS[thread.graph].own is None
+    state = thread.values if ready else {}  # elsewhere these words may mean anything
     usage = total_usage(state.get("usage", {}))
     return {
         "thread_id": thread.id,
         "graph": thread.graph,
         "status": thread.status,
         "question": thread.question,
-        "answer": thread.answer if thread.status == "done" else "",
-        **DETAILS.get(thread.graph, _whole)(state),
+        "answer": thread.answer if ready and thread.status == "done" else "",
+        **(DETAILS.get(thread.graph, _whole) if ready else _whole)(thread.values),
         "notes": {stage: note for stage, note in state.get("notes", {}).items() if note},
         "stopped": state.get("stopped") or "",
         "model": sorted(state.get("usage", {})),

@@ -65,7 +65,10 @@ class Step:
 
 def compiled(name: str, saver: SQLSaver) -> Any:
     """The named graph with this saver."""
-    return load(name).compile(checkpointer=saver, name=name)
+    graph = load(name)
+    if hasattr(graph, "compile"):
+        return graph.compile(checkpointer=saver, name=name)
+    return graph.copy(update={"checkpointer": saver})
 
 
 def config_for(thread_id: str, graph: str = "", checkpoint: str = "") -> RunnableConfig:
@@ -109,16 +112,17 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     errors = [str(task.error) for task in snapshot.tasks if task.error]
     pending = [_asked(item.id, item.value) for item in snapshot.interrupts]
     work_left = bool(snapshot.next or (latest and latest.pending_writes))
-    finished = bool(snapshot.values.get("finished_at")) and not work_left
+    values = snapshot.values if isinstance(snapshot.values, dict) else {"value": snapshot.values}
+    finished = bool(values.get("finished_at")) and not work_left
     found = Thread(
         id=thread_id,
         graph=name,
-        question=GRAPHS[name].asked(snapshot.values),
+        question=GRAPHS[name].asked(values),
         status="waiting" if pending else "failed" if errors else "done" if finished else "unfinished",
         updated=datetime.fromisoformat(snapshot.created_at) if snapshot.created_at else None,
         pending=pending,
         error=errors[0] if errors else "",
-        values=snapshot.values,
+        values=values,
     )
     record = latest_run(saver, thread_id)
     if record is None or (metadata.get("run_id") != record.run_id and _was_left(record, found)):

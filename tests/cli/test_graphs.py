@@ -32,8 +32,7 @@ LOOKS = Reply(calls=(("search_library", {"query": "vaccines"}), ("search_library
 
 @pytest.fixture
 def asking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threadloom.catalogue.GRAPHS", {**GRAPHS, "asking": ASKING})
-    monkeypatch.setattr("threadloom.threads.GRAPHS", {**GRAPHS, "asking": ASKING})
+    monkeypatch.setitem(GRAPHS, "asking", ASKING)
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ PAIR = Entry(
 
 @pytest.fixture(autouse=True)
 def _pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for home in ("catalogue", "threads"):
-        monkeypatch.setattr(f"threadloom.{home}.GRAPHS", {**GRAPHS, "pair": PAIR, "asking": ASKING})
+    monkeypatch.setitem(GRAPHS, "pair", PAIR)
+    monkeypatch.setitem(GRAPHS, "asking", ASKING)
     pair.REACHED.clear()
     yield
     pair.GO.set()

@@ -26,7 +26,9 @@ class Proxy(socketserver.ThreadingTCPServer):
     def __init__(self, host: str, port: int) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.target = host, port
-        self.cuts = 0
+        self.cuts = self.refused = 0
+        self.clients: set[socket.socket] = set()
+        self.is_away = False
         self._awaited: re.Pattern[bytes] | None = None
         self._moment: Moment = "before"
         self._lock = threading.Lock()
@@ -34,6 +36,28 @@ class Proxy(socketserver.ThreadingTCPServer):
     def cut_at(self, words: str, moment: Moment) -> None:
         """Cut the first connection that sends this pattern, before the server gets it or when it has answered."""
         self._awaited, self._moment = re.compile(words.encode()), moment
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Cut all connections, and refuse new ones, as long as this lasts."""
+        with self._lock:
+            self.is_away, clients = True, [*self.clients]
+        for client in clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        try:
+            yield
+        finally:
+            self.is_away = False
+
+    def enter(self, client: socket.socket) -> bool:
+        """Whether a client may come in."""
+        with self._lock:
+            if self.is_away:
+                self.refused += 1
+            else:
+                self.clients.add(client)
+            return not self.is_away
 
     def moment(self, data: bytes) -> Moment | None:
         """Whether, and when, to cut a connection whose client sent this."""
@@ -49,6 +73,8 @@ class _Connection(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         client: socket.socket = self.request
         proxy: Any = self.server
+        if not proxy.enter(client):
+            return
         with socket.create_connection(proxy.target) as upstream, suppress(OSError):
             muted, answered = threading.Event(), threading.Event()
             threading.Thread(target=_pass_on, args=(upstream, client, muted, answered), daemon=True).start()
@@ -61,7 +87,12 @@ class _Connection(socketserver.BaseRequestHandler):
                     break
                 upstream.sendall(data)
             for end in (client, upstream):
-                end.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def finish(self) -> None:
+        proxy: Any = self.server
+        proxy.clients.discard(self.request)
 
 
 def _pass_on(source: socket.socket, target: socket.socket, muted: threading.Event, answered: threading.Event) -> None:

@@ -57,6 +57,14 @@ def number(_: State) -> State:
     return {"got": [answer.number]}
 
 
+def choose(state: State) -> State:
+    return {"got": [interrupt(state["asks"][0], response_schema={"enum": ["yes", "no"]})]}
+
+
+def choosing() -> Any:
+    return StateGraph(State).add_node("choose", choose).add_edge(START, "choose")
+
+
 def simple() -> Any:
     return StateGraph(State).add_node("one", one).add_edge(START, "one")
 

@@ -1,5 +1,5 @@
 """The databases of the store's own tests."""
 
-from tests.checkpoints.conftest import empty_url, encryption, new_url, plain_saver, saver, url
+from tests.checkpoints.conftest import empty_url, encryption, new_url, plain_saver, saver, server_url, url
 
-__all__ = ["empty_url", "encryption", "new_url", "plain_saver", "saver", "url"]
+__all__ = ["empty_url", "encryption", "new_url", "plain_saver", "saver", "server_url", "url"]

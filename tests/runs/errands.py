@@ -39,8 +39,12 @@ class Witness:
 
     def reached(self, where: str) -> None:
         """Wait until somebody is there."""
-        while not (self._folder / f"reached {where}").exists():
+        while not self.is_reached(where):
             time.sleep(0.01)
+
+    def is_reached(self, where: str) -> bool:
+        """Whether somebody is there."""
+        return (self._folder / f"reached {where}").exists()
 
     def let_go(self, where: str) -> None:
         """Let whoever is held there go on."""

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,12 +22,13 @@ from tests.crash.death import Death
 from tests.crash.matrix import boundaries, forked
 from tests.runs.errands import GRAPHS, Witness
 from threadloom.checkpoints.errors import LeaseLostError
+from threadloom.checkpoints.session import Session
 from threadloom.runs.errors import ThreadBusyError
 from threadloom.runs.run import NOTHING, Outcome, Run
 from threadloom.runs.runner import Runner
 
 LEASE = 0.5  # seconds: nobody but the next process waits for it
-LONGER = 3.0  # and renewed after a second only: who is frozen before that holds no lock in the database
+FOREVER = 600.0  # as long as the machine may be busy: such a lease ends when the test says so
 Facts = dict[str, Any]
 
 
@@ -134,10 +136,30 @@ def anywhere(lives: Lives, most: str, first: str) -> Iterator[Facts]:
 
 
 def frozen(lives: Lives) -> Iterator[Facts]:
-    """A process that sleeps longer than its lease and wakes up after another has finished its run; clocks disagree."""
+    """A process that sleeps longer than its lease and wakes up after another has finished its run; clocks disagree.
+
+    It is frozen while its node is held and none of its threads is in a transaction, so that it has no lock there.
+    """
 
     def sleeper(runner: Runner) -> None:
         clock(4_000_000_000)
+        renew, connections, gate = runner._heartbeat._renew, runner.saver.database._connections, threading.Lock()
+        transact = connections.run
+
+        def one_by_one(work: Callable[[Any], Any]) -> Any:
+            with gate:
+                return transact(work)
+
+        connections.run = one_by_one  # type: ignore[method-assign]
+
+        def freeze(*given: Any) -> None:
+            if lives.witness.is_reached("node"):
+                runner._heartbeat._renew = renew  # type: ignore[method-assign]
+                with gate:  # a signal to the process might come when this thread is further on
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            renew(*given)
+
+        runner._heartbeat._renew = freeze  # type: ignore[method-assign,assignment]
         try:
             runner.start("held", {}, thread_id="t").wait(60)
         except LeaseLostError:
@@ -146,7 +168,8 @@ def frozen(lives: Lives) -> Iterator[Facts]:
     def taking_over(runner: Runner) -> Facts:
         clock(1_000_000_000)
         [record] = runner.runs(graph="held")
-        until_lost(runner.run(record.run_id))
+        runner.saver.database.write(_end_lease)
+        assert runner.run(record.run_id).status == "lost"
         [outcome] = recover(runner)
         return {"status": outcome.status, "state": outcome.state}
 
@@ -157,9 +180,8 @@ def frozen(lives: Lives) -> Iterator[Facts]:
             runner.runs(graph="held")[0].status
         ]
 
-    pid = lives.beside(sleeper, LONGER)
-    lives.witness.reached("node")
-    os.kill(pid, signal.SIGSTOP)
+    pid = lives.beside(sleeper, FOREVER)
+    assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
     lives.witness.let_go("node")
     try:
         facts, before = lives.alone(taking_over), lives.alone(stored)
@@ -167,6 +189,11 @@ def frozen(lives: Lives) -> Iterator[Facts]:
         os.kill(pid, signal.SIGCONT)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     yield {**facts, "woken": code, "told": lives.witness.told(), "unchanged": before == lives.alone(stored)}
+
+
+def _end_lease(session: Session) -> None:
+    threads = session.tables.threads
+    session.execute(threads.update().values(leased_until=session.dialect.now() - 1))
 
 
 def poisoned(lives: Lives) -> Iterator[Facts]:

@@ -1,8 +1,10 @@
 """A graph with a tool that sends a mail, and a process that runs it: python -m tests.runs.mailing URL PORT."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.tools import BaseTool
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
@@ -29,16 +31,21 @@ class State(TypedDict, total=False):
 
 
 def mailing(port: int) -> Any:
-    """The tool's task alone, with its call as the input."""
-    sends = run_tool([send_tool(MailServer(f"smtp://127.0.0.1:{port}"), "ann@example.org")])
+    """A tool that sends."""
+    return calling([send_tool(MailServer(f"smtp://127.0.0.1:{port}"), "ann@example.org")])
 
-    def send(state: Any) -> State:
-        update = sends(state)
-        return {"messages": update["messages"], "acts": update["acts"]}
+
+def calling(tools: Sequence[BaseTool]) -> Any:
+    """The task of a tool alone, with its call as the input."""
+    calls = run_tool(tools)
+
+    def call(state: Any) -> State:
+        update = calls(state)
+        return {"messages": update["messages"], "acts": update.get("acts", [])}
 
     built = StateGraph(State)
-    built.add_node("send", send)
-    built.add_edge(START, "send")
+    built.add_node("call", call)
+    built.add_edge(START, "call")
     return built
 
 

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from threadloom import effect
 from threadloom.checkpoints import Encryption, SQLSaver
 from threadloom.runs import ledger
-from threadloom.runs.errors import AnswerRefusedError, EffectUnknownError
+from threadloom.runs.errors import AnswerRefusedError, EffectKeyError, EffectUnknownError
 from threadloom.runs.runner import Runner
 
 
@@ -198,6 +198,33 @@ def test_a_key_for_two_effects_is_told(runner: Runner, till: Till) -> None:
         run.cancel()
 
 
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("é" * 201, "effect 'é+'…: the key has 402 bytes, and 400 at most are kept; use a hash"),
+        ("", "a key is text that is not empty, not ''"),
+        (7, "a key is text that is not empty, not 7"),
+        ("\ud800", "the key is no text that could be stored"),
+    ],
+)
+def test_what_can_be_no_key_anywhere_is_refused_everywhere_before_anything_happens(
+    till: Till, key: Any, says: str
+) -> None:
+    with pytest.raises(EffectKeyError, match=says) as refused:
+        effect(key, till.charge)
+    assert (till.keys, "\n" in str(refused.value)) == ([], False)
+
+
+def test_the_longest_key_can_be_asked_about_on_every_database(runner: Runner, till: Till) -> None:
+    till.then = partial(_fail, EffectUnknownError("", "the line went dead"))
+    run = started(runner, till.node("sync", "é" * 200))
+    [question] = run.wait(60).pending
+    assert question.handle == f"effect {'é' * 200}"
+    till.then = lambda: "paid"
+    assert run.resume({question.handle: "retry"}).wait(60).status == "waiting"
+    assert [event.answer for event in run.trail() if event.event == "answered"] == ["retry"]
+
+
 def test_a_coroutine_of_no_coroutine_function_is_refused_before_anything_happens(runner: Runner, till: Till) -> None:
     async def node(_: State) -> Any:
         return {"receipt": await effect("charge", lambda key: till.acharge(key))}  # noqa: PLW0108  # no coroutine function
@@ -249,7 +276,7 @@ def test_without_a_runner_a_task_that_is_repeated_is_not_done_again(saver: SQLSa
     assert compiled.get_state(config).values == {"receipt": 2, "answer": "yes"}
     assert len(set(till.keys)) == 2
     till.then = partial(_fail, EffectUnknownError("charge", "the line went dead"))
-    for said in ("the line went dead", "has to be started anew"):
+    for said in ("the line went dead", "effects THREAD --settle"):
         with pytest.raises(EffectUnknownError, match=said):
             asyncio.run(compiled.ainvoke({} if said.startswith("the") else None, config))
     assert len(till.keys) == 3

@@ -11,6 +11,8 @@ from tests.runs.chats import compiled
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import ThreadExistsError
 from threadloom.errors import UsageError
+from threadloom.runs import lease
+from threadloom.runs.errors import ThreadBusyError
 from threadloom.runs.fork import fork
 from threadloom.runs.snapshot import find_checkpoint, snapshot
 from threadloom.runs.trail import trail
@@ -63,6 +65,30 @@ def test_an_edit_takes_another_way_in_a_new_thread_and_in_place(saver: SQLSaver)
         ]
     elsewhere = fork(chat, "t", at, {"notes": ["by hand"]}, as_node="look", to="elsewhere")
     assert chat.get_state(elsewhere).next == ("deeper",)
+
+
+def test_a_thread_that_somebody_holds_is_forked_elsewhere_only(saver: SQLSaver) -> None:
+    chat = _ran(saver)
+    fence: Any = saver.database.write(lease.take, "t", "elsewhere/1", 60_000)
+    before = list(saver.timeline("t"))
+    for values in (None, {"topic": "milk"}):
+        with pytest.raises(ThreadBusyError, match="'t' is held by elsewhere/1; try again when it is free"):
+            fork(chat, "t", None, values)
+    assert list(saver.timeline("t")) == before
+    fork(chat, "t", to="new")
+    saver.database.write(lease.release, "t", fence)
+    fork(chat, "t", None, {"topic": "milk"})
+    assert isinstance(saver.database.write(lease.take, "t", "elsewhere/1", 60_000), int)  # it was given back
+
+
+def test_what_was_pruned_cannot_be_forked(saver: SQLSaver) -> None:
+    chat = _ran(saver)
+    first = [moment.checkpoint_id for moment in saver.timeline("t")][-1]
+    saver.prune(["t"])
+    for to in (None, "new"):
+        with pytest.raises(UsageError, match=f"thread 't' has no checkpoint '{first}'; it may have been pruned"):
+            fork(chat, "t", first, to=to)
+    assert saver.names("") == ["t"]
 
 
 def test_what_cannot_be_forked_is_one_clear_line_and_leaves_nothing(saver: SQLSaver) -> None:

@@ -19,7 +19,7 @@ from threadloom.runs.question import Policy, questions_of
 from threadloom.runs.run import Run
 from threadloom.runs.runner import Runner
 
-GRAPHS = {"simple": asking.simple, "many": asking.many, "checking": asking.checking}
+GRAPHS = {"simple": asking.simple, "many": asking.many, "checking": asking.checking, "choosing": asking.choosing}
 SOON: Any = {"expires_after": 3600}
 
 
@@ -205,6 +205,21 @@ def test_what_is_no_policy_lets_nobody_answer(one: Runner) -> None:
     run.cancel()
     assert run.status == "cancelled"
     assert waiting(one, {"policy": "strict"}).resume("ok").wait(60).state["got"] == [["ok"]]  # a word of its own
+
+
+def test_the_answer_that_is_taken_at_last_has_to_be_one_when_it_is_asked(one: Runner) -> None:
+    run = waiting(one, asked(then={"answer": "maybe"}, **SOON), graph="choosing")
+    [question] = run.pending()
+    says = "then has the answer 'maybe', which the question does not take: the answer: 'maybe' is not one of"
+    assert says in question.standing
+    with pytest.raises(AnswerRefusedError, match=f"{says}.*nobody can answer it: correct the node and cancel the run"):
+        run.resume("yes")
+    hours_pass(one)
+    assert one.recover() == []
+    assert events(run)[:1] == [("asked", "", None)]
+    waiting(one, asked(then={"answer": "no"}, **SOON), graph="choosing")
+    hours_pass(one)
+    assert [recovered.wait(60).state["got"] for recovered in one.recover()] == [["no"]]
 
 
 @pytest.mark.parametrize(

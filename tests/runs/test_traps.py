@@ -15,7 +15,7 @@ from tests.checkpoints.chain import BEFORE, KEYS
 from threadloom import effect
 from threadloom.checkpoints import SQLSaver
 from threadloom.runs import ledger
-from threadloom.runs.errors import AnswerRefusedError
+from threadloom.runs.errors import AnswerRefusedError, NotResumableError, UnknownGraphError
 from threadloom.runs.runner import Runner
 
 
@@ -105,6 +105,26 @@ def test_an_answer_to_a_question_that_is_gone_is_not_taken_for_one_to_the_next(u
         with pytest.raises(AnswerRefusedError, match="no question is pending"):
             run.resume(answer)
         assert run.resume("no").wait(60).state == {"log": ["one: yes", "two: no"]}
+
+
+def test_what_makes_no_sense_is_refused_in_a_line_and_the_run_stays_as_it_is(runner: Runner) -> None:
+    """Answers to nothing, and a Runner that does not have the graph."""
+    done = runner.start("noting", {"log": []}, thread_id="t")
+    done.wait(60)
+    with pytest.raises(NotResumableError, match="is done, so it cannot go on; start another one"):
+        done.resume("yes")
+    failing: Any = StateGraph(State)
+    failing.add_node("note", lambda state: state["nothing"]).add_edge(START, "note")
+    with Runner(runner.saver, {"noting": failing}) as other:
+        failed = other.start("noting", {"log": []})
+        assert failed.wait(60).status == "failed"
+        with pytest.raises(AnswerRefusedError, match="nothing is pending, so there is nothing to answer"):
+            failed.resume("yes")
+    with Runner(runner.saver, {"another": failing}) as other:
+        with pytest.raises(UnknownGraphError, match="no graph is called 'noting'; there are: another"):
+            other.resume(failed.id)
+        assert (other.recover(), other.record(failed.id).status) == ([], "failed")
+    assert runner.resume(failed.id).wait(60).state == {"log": ["noted"]}  # nobody is left with the lease
 
 
 def test_a_store_is_looked_after_with_its_runs(saver: SQLSaver) -> None:

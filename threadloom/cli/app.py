@@ -12,6 +12,7 @@ from threadloom.cli import (
     db,
     diff,
     doctor,
+    effects,
     fork,
     graph,
     graphs,
@@ -48,6 +49,7 @@ class InOrder(TyperGroup):
             "timeline",
             "diff",
             "fork",
+            "effects",
         ),
         *("export", "import", "usage", "graph", "check", "library", "db", "doctor"),
     )
@@ -80,6 +82,7 @@ app.command("usage", epilog="Example: threadloom usage --by day")(usage.usage)
 app.command("timeline", epilog="Example: threadloom timeline 3f2a --limit 10")(timeline.timeline)
 app.command("diff", epilog="Example: threadloom diff 3f2a --from a1b2 --to c3d4")(diff.diff)
 app.command("fork", epilog="""Example: threadloom fork 3f2a --at c3d4 --set 'question="Another?"' --run""")(fork.fork)
+app.command("effects", epilog="Example: threadloom effects 3f2a --settle charge-7 happened")(effects.effects)
 app.command("export", epilog="Example: threadloom export 3f2a run.thread")(transport.export)
 app.command("import", epilog="Example: threadloom import run.thread --thread copy")(transport.import_file)
 app.command("graph", epilog="Example: threadloom graph research --format png --out research.png")(graph.graph)

@@ -125,10 +125,20 @@ def ago(moment: datetime | None) -> str:
     return "just now"
 
 
-def command(*words: str, db: str | None = None) -> str:
-    """A command line to copy: this very program, found the way the user found it."""
+def command(*words: str, db: str | None = None, graph: str = "") -> str:
+    """A command line to copy: this very program, found the way the user found it; it says where a `graph` is."""
+    from threadloom.catalogue import GRAPHS
+
     program = "threadloom" if shutil.which("threadloom") else sys.argv[0]
-    return shlex.join([program, *words, *(["--db", db] if db else [])])
+    own = graph in GRAPHS and GRAPHS[graph].own is not None
+    return shlex.join(
+        [
+            program,
+            *words,
+            *(["--graph", f"{graph}={GRAPHS[graph].module}"] if own else []),
+            *(["--db", db] if db else []),
+        ]
+    )
 
 
 def printable(text: str) -> str:

@@ -88,7 +88,7 @@ def _events(run: "Run") -> Iterator[Any]:
 def _show(saver: "SQLSaver", flow: Flow, *, folder: Path | None, as_json: bool, db: str | None) -> None:
     from threadloom.threads import describe
 
-    again = command("resume", flow.thread_id, db=db)
+    again = command("resume", flow.thread_id, db=db, graph=flow.graph)
     with Progress(flow.graph, quiet=as_json) as progress, _ctrl_c(progress, flow, again):
         events = flow.events([*progress.modes])
         try:
@@ -124,13 +124,13 @@ def conclude(thread: "Thread", folder: Path | None, *, as_json: bool, db: str | 
     try:
         files = write_report(folder, thread) if folder and thread.status == "done" else []
     except OSError as error:
-        again = command("show", thread.id, "--out", "FOLDER", db=db)
+        again = command("show", thread.id, "--out", "FOLDER", db=db, graph=thread.graph)
         problem = f"the report could not be written: {error}; this tries again: {again}"
     if as_json:
         more = {"pending": thread.pending, "error": problem}
         print_json(run_result(thread, files) | {key: value for key, value in more.items() if value})
     elif thread.status == "waiting":
-        questions.show(thread.pending, answer_with=command("resume", thread.id, db=db))
+        questions.show(thread.pending, answer_with=command("resume", thread.id, db=db, graph=thread.graph))
     else:
         print_report(thread.answer)
         _next_steps(thread, files, db)
@@ -150,17 +150,20 @@ def print_report(markdown: str, console: Console = out) -> None:
 
 
 def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:
+    from threadloom.catalogue import GRAPHS
+
     page = next((file for file in files if file.suffix == ".html"), None)
+    ready = GRAPHS[thread.graph].own is None
     err.print()
-    if stopped := thread.values.get("stopped"):
+    if ready and (stopped := thread.values.get("stopped")):
         err.print(f"stopped  {printable(stopped)}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     for file in files:
         err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
     err.print(f"thread   {thread.id}", markup=False, highlight=False, soft_wrap=True)
     err.print("\nTry next:", style="bold")
     for line in (
-        command("show", thread.id, db=db),
-        command("run", thread.graph, "--help"),
+        command("show", thread.id, db=db, graph=thread.graph),
+        command("run", thread.graph, "--help") if ready else command("timeline", thread.id, db=db),
         f"{'open' if sys.platform == 'darwin' else 'xdg-open'} {shlex.quote(str(page))}"
         if page
         else command("threads", db=db),

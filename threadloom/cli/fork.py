@@ -7,6 +7,7 @@ from uuid import uuid4
 import typer
 
 from threadloom.cli.console import DbOption, JsonOption, OutOption, ThreadArgument, command, opened, out, print_json
+from threadloom.cli.running import GraphOption, own, unknown
 from threadloom.errors import UsageError
 
 
@@ -22,6 +23,7 @@ def fork(
     new: Annotated[str | None, typer.Option("--thread", help="Id of the new thread; one is made up.")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="In the thread itself, not in a new one.")] = False,
     run: Annotated[bool, typer.Option("--run", help="Go on from there at once.")] = False,
+    graph: GraphOption = None,
     db: DbOption = None,
     folder: OutOption = None,
     json: JsonOption = False,
@@ -30,6 +32,7 @@ def fork(
     from threadloom.catalogue import GRAPHS
     from threadloom.cli.drive import drive
     from threadloom.files import check_folder, folder_for
+    from threadloom.runs.errors import ThreadBusyError
     from threadloom.runs.fork import fork as made
     from threadloom.runs.snapshot import find_checkpoint
     from threadloom.threads import compiled, describe, find
@@ -37,18 +40,18 @@ def fork(
     if in_place and new:
         raise UsageError("--thread and --in-place are both given; leave one out")
     given = _values(values or [])
-    with opened(db) as saver:
+    with own(graph), opened(db) as saver:
         found = describe(saver, find(saver, thread))
         if found.status == "foreign":
-            raise UsageError(
-                f"thread {found.id} is of a graph that this command does not know; "
-                "its program can fork it with threadloom.runs.fork"
-            )
+            raise UsageError(unknown(found))
         checkpoint = find_checkpoint(saver, found.id, at)
         if run and (reports := folder_for(GRAPHS[found.graph], folder)):
             check_folder(reports)
         to = None if in_place else new or str(uuid4())
-        config = made(compiled(found.graph, saver), found.id, checkpoint, given or None, as_node=as_node, to=to)
+        try:
+            config = made(compiled(found.graph, saver), found.id, checkpoint, given or None, as_node=as_node, to=to)
+        except ThreadBusyError as error:
+            raise UsageError(str(error)) from None
         place = config["configurable"]
         if run:
             target = folder_for(GRAPHS[found.graph], folder)

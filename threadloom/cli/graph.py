@@ -11,7 +11,9 @@ from threadloom.errors import UsageError
 
 
 def graph(
-    name: Annotated[str, typer.Argument(help="Name of the graph, such as research.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of a ready graph, or module:attribute or path.py:attribute of yours.")
+    ],
     form: Annotated[Literal["mermaid", "ascii", "png"], typer.Option("--format", help="How to draw it.")] = "mermaid",
     out: Annotated[Path | None, typer.Option("--out", help="File to write; NAME.png by default for png.")] = None,
     thread: Annotated[
@@ -20,13 +22,15 @@ def graph(
     db: DbOption = None,
 ) -> None:
     """Draw a graph, and the path a thread took: as Mermaid text, on the terminal, or as a picture."""
-    from threadloom.catalogue import load
+    from threadloom.loading import load_graph
     from threadloom.picture import ascii_picture, mermaid_picture, png_picture
+    from threadloom.runs.fingerprint import compiled
 
-    drawable = load(name).compile(name=name).get_graph()
-    visits = _visits(name, thread, db) if thread is not None else None
+    loaded = load_graph(name)
+    drawable = compiled(loaded.graph).get_graph()
+    visits = _visits(loaded.name, thread, db) if thread is not None else None
     if form == "png":
-        file = out or Path(f"{name}.png")
+        file = out or Path(f"{loaded.name}.png")
         file.write_bytes(png_picture(drawable, visits))
         err.print(f"written  {file}", markup=False, highlight=False)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from threadloom.cli.console import INTERRUPTED, DbOption, JsonOption, err, one_line, opened, print_json, printable
-from threadloom.cli.runs import GraphOption
+from threadloom.cli.running import GraphOption, own, runner_of
 from threadloom.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def recover(
 
     With --watch it is a service: it keeps going on with runs as they are lost; Ctrl-C hands over what it has.
     """
-    from threadloom.cli.running import runner_of
-
-    with opened(db, create=watch is not None) as saver, runner_of(saver, graph or ()) as runner:
+    with own(graph), opened(db, create=watch is not None) as saver, runner_of(saver) as runner:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # how services are stopped
         try:
             under_way = _begun(runner, as_json=json)

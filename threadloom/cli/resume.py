@@ -8,6 +8,7 @@ import typer
 
 from threadloom.cli import question as questions
 from threadloom.cli.console import INTERRUPTED, DbOption, JsonOption, OutOption, err, opened
+from threadloom.cli.running import GraphOption, find_run, own, runner_of, unknown
 from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def resume(
     ] = None,
     by: Annotated[str, typer.Option(help="Who answers.")] = "",
     why: Annotated[str, typer.Option(help="Why so: kept with the answer.")] = "",
+    graph: GraphOption = None,
     db: DbOption = None,
     out: OutOption = None,
     json: JsonOption = False,
@@ -34,18 +36,17 @@ def resume(
     """Go on with a run that waits for an answer, is paused, failed or was cut off."""
     from threadloom.catalogue import GRAPHS
     from threadloom.cli.drive import drive
-    from threadloom.cli.running import find_run, runner_of
     from threadloom.files import check_folder, folder_for
     from threadloom.threads import describe, find
 
-    with opened(db) as saver, runner_of(saver) as runner:
+    with own(graph), opened(db) as saver, runner_of(saver) as runner:
         record = find_run(runner, thread)
         found = describe(saver, record.thread_id if record else find(saver, thread))
         _check_resumable(found, record)
-        graph = found.graph or (record.graph if record else "")
+        name = found.graph or (record.graph if record else "")
         if answer is not None and not found.pending:
             raise UsageError(f"thread {found.id} is {found.status} and asks nothing: resume it without --answer")
-        if folder := folder_for(GRAPHS[graph], out):
+        if folder := folder_for(GRAPHS[name], out):
             check_folder(folder)
         overdue = record is not None and runner.is_overdue(record.run_id)
         answers = _answers(found, answer, handle, at_terminal=not json and not overdue and sys.stdin.isatty())
@@ -56,7 +57,7 @@ def resume(
             raise UsageError(f"thread {found.id} has no run that could keep --by and --why; leave them out")
         from langgraph.types import Command
 
-        drive(saver, graph, found.id, Command(resume=answers) if answers else None, folder=folder, as_json=json, db=db)
+        drive(saver, name, found.id, Command(resume=answers) if answers else None, folder=folder, as_json=json, db=db)
 
 
 def _go_on(
@@ -102,7 +103,7 @@ def _check_resumable(found: "Thread", record: "Record | None") -> None:
             "in some seconds, and this goes on with it"
         )
     if found.status == "foreign" and not (record and not found.graph and record.graph in GRAPHS):
-        raise UsageError(f"thread {found.id} is of a graph that this command does not know; its program can resume it")
+        raise UsageError(unknown(found, record))
 
 
 def _answers(found: "Thread", text: str | None, handle: str | None, *, at_terminal: bool) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""The Runner of the command line: all ready graphs, and those of the user's own that are named."""
+"""The Runner of the command line, and the graphs that it knows: the ready ones, and the user's that are named."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from threadloom.errors import UsageError
 
@@ -11,24 +13,41 @@ if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
     from threadloom.runs.record import Record
     from threadloom.runs.runner import Runner
+    from threadloom.threads import Thread
 
+GraphOption = Annotated[
+    list[str] | None,
+    typer.Option("--graph", help="A graph of yours besides the ready ones, as [NAME=]module:attribute; repeatable."),
+]
 MOST = 100  # runs of which a word may be the beginning
 
 
 @contextmanager
-def runner_of(saver: "SQLSaver", graphs: Sequence[str] | None = ()) -> Iterator["Runner"]:
-    """A Runner on a store.
+def own(graphs: Sequence[str] | None) -> Iterator[None]:
+    """Know these graphs of the user's besides the ready ones, each as `[name=]module:attribute`; raises UsageError."""
+    from threadloom import catalogue
+    from threadloom.loading import load_graph
 
-    Args:
-        saver: the store.
-        graphs: more than the ready ones, as `[name=]module:attribute`; None for no graph at all, to look at runs only.
+    found = []
+    for text in graphs or ():
+        name, equals, place = text.rpartition("=")
+        loaded = load_graph(place)
+        if equals or not loaded.ready:
+            found.append(catalogue.own(name if equals else loaded.name, place, loaded.graph))
+    with catalogue.also(found):
+        yield
+
+
+@contextmanager
+def runner_of(saver: "SQLSaver", *, looks: bool = False) -> Iterator["Runner"]:
+    """A Runner on a store, with all graphs that this command knows, or none if it only looks at runs.
 
     Raises UsageError, and tells what a Runner refuses in the same way.
     """
     from threadloom.runs.errors import RunError
     from threadloom.runs.runner import Runner
 
-    known, prices = ({}, {}) if graphs is None else _known(graphs)
+    known, prices = ({}, {}) if looks else _known()
     try:
         with Runner(saver, known, prices=prices) as runner:
             yield runner
@@ -36,18 +55,12 @@ def runner_of(saver: "SQLSaver", graphs: Sequence[str] | None = ()) -> Iterator[
         raise UsageError(str(error)) from error
 
 
-def _known(graphs: Sequence[str]) -> tuple[dict[str, Any], Any]:
+def _known() -> tuple[dict[str, Any], Any]:
     """Graphs by name, and what their models cost."""
     from threadloom.catalogue import GRAPHS, load
-    from threadloom.loading import load_graph
     from threadloom.models.roles import load_models
 
-    found: dict[str, Any] = {name: partial(load, name) for name in GRAPHS}
-    for text in graphs:
-        name, equals, place = text.rpartition("=")
-        loaded = load_graph(place)
-        found[name if equals else loaded.name] = loaded.graph
-    return found, load_models().prices()
+    return {name: partial(load, name) for name in GRAPHS}, load_models().prices()
 
 
 def find_run(runner: "Runner", text: str) -> "Record | None":
@@ -72,3 +85,10 @@ def the_run(runner: "Runner", text: str) -> "Record":
     if (found := find_run(runner, text)) is None:
         raise UsageError(f"no run {text!r} in this database; `threadloom runs` lists those there are")
     return found
+
+
+def unknown(found: "Thread", record: "Record | None" = None) -> str:
+    """What is said of a thread whose graph this command does not know."""
+    if name := found.graph or (record.graph if record else ""):
+        return f"thread {found.id} is of graph {name}: --graph {name}=module:attribute says where that is"
+    return f"thread {found.id} is of a graph that this command does not know; its program can go on with it"

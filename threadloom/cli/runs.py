@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable
+from threadloom.cli.running import GraphOption, own, runner_of, the_run
 from threadloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,26 +21,20 @@ STYLES = {
     "lost": "magenta",
 }  # fmt: skip
 RunArgument = Annotated[str, typer.Argument(help="Id of a run or its thread, or its beginning.", metavar="RUN")]
-GraphOption = Annotated[
-    list[str] | None,
-    typer.Option("--graph", help="A graph of yours besides the ready ones, as [NAME=]module:attribute; repeatable."),
-]
 WIDEST = 60  # characters of what a run waits for
 
 
 def runs(
     status: Annotated[str | None, typer.Option(help=f"Only those that are {', '.join(STYLES)}.")] = None,
-    graph: Annotated[str | None, typer.Option(help="Only those of this graph.")] = None,
+    graph: Annotated[str | None, typer.Option(help="Only those of the graph of this name.")] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
     """List runs, newest first: where each stands, who runs it, what it cost, and what it waits for."""
-    from threadloom.cli.running import runner_of
-
     if status is not None and status not in STYLES:
         raise UsageError(f"--status {status!r}: it is one of {', '.join(STYLES)}")
-    with opened(db) as saver, runner_of(saver, None) as runner:
+    with opened(db) as saver, runner_of(saver, looks=True) as runner:
         records = runner.runs(status=cast("Status | None", status), graph=graph, limit=limit)
         found = [(record, _about(runner, record)) for record in records]
     if json:
@@ -54,9 +49,7 @@ def runs(
 
 def pause(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> None:
     """Have a running run stop after its super-step, wherever it runs; `threadloom resume` goes on with it."""
-    from threadloom.cli.running import runner_of, the_run
-
-    with opened(db) as saver, runner_of(saver, None) as runner:
+    with opened(db) as saver, runner_of(saver, looks=True) as runner:
         record = the_run(runner, run)
         runner.pause(record.run_id)
         _say(runner.record(record.run_id), "pause", as_json=json)
@@ -64,9 +57,7 @@ def pause(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> No
 
 def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, json: JsonOption = False) -> None:
     """End a run for good, wherever it runs, and undo of its effects what can be undone."""
-    from threadloom.cli.running import runner_of, the_run
-
-    with opened(db) as saver, runner_of(saver, graph or ()) as runner:
+    with own(graph), opened(db) as saver, runner_of(saver) as runner:
         record = the_run(runner, run)
         if record.graph in runner.graphs:
             runner.graph(record.graph)  # whose modules register what undoes its effects

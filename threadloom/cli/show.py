@@ -19,6 +19,7 @@ from threadloom.cli.console import (
     print_json,
     printable,
 )
+from threadloom.cli.running import GraphOption, own, unknown
 
 if TYPE_CHECKING:
     from threadloom.runs.snapshot import Snapshot
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 def show(
     thread: ThreadArgument,
     at: Annotated[str | None, typer.Option(help="A checkpoint id, or its end: the state as it was then.")] = None,
+    graph: GraphOption = None,
     db: DbOption = None,
     folder: OutOption = None,
     json: JsonOption = False,
@@ -39,18 +41,18 @@ def show(
 
     if folder:
         check_folder(folder)
-    with opened(db) as saver:
+    with own(graph), opened(db) as saver:
         found = describe(saver, find(saver, thread))
         if at is not None:
-            graph = None if found.status == "foreign" else compiled(found.graph, saver)
-            _state(snapshot(saver, found.id, find_checkpoint(saver, found.id, at), graph=graph), as_json=json)
+            known = None if found.status == "foreign" else compiled(found.graph, saver)
+            _state(snapshot(saver, found.id, find_checkpoint(saver, found.id, at), graph=known), as_json=json)
             return
         steps = history(saver, found)
-    files = write_report(folder, found) if folder and found.status == "done" else []
-    if json:
-        print_json(_as_json(found, steps, [str(file) for file in files]))
-        return
-    _thread(found, steps, db)
+        files = write_report(folder, found) if folder and found.status == "done" else []
+        if json:
+            print_json(_as_json(found, steps, [str(file) for file in files]))
+            return
+        _thread(found, steps, db)
     for file in files:
         err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
 
@@ -104,22 +106,23 @@ def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
         table.add_row(str(step.step), step.id, _next(step.next))
     out.print(table)
     if thread.pending:
-        questions.show(thread.pending, answer_with=command("resume", thread.id, db=db))
+        questions.show(thread.pending, answer_with=command("resume", thread.id, db=db, graph=thread.graph))
     elif words := _advice(thread, db):
         out.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def _advice(thread: "Thread", db: str | None) -> str:
     """What is to be said of where it stands, and how to go on."""
-    again = command("resume", thread.id, db=db)
+    again = command("resume", thread.id, db=db, graph=thread.graph)
+    all_of_them = command("recover", db=db, graph=thread.graph)
     error = f"{printable(thread.error)}. " if thread.error else ""
     told = {
         "failed": f"{error}Go on with: {again}",
         "paused": f"Go on with: {again}",
-        "lost": f"Its process is gone. Go on with: {again}, or with all: {command('recover', db=db)}",
+        "lost": f"Its process is gone. Go on with: {again}, or with all: {all_of_them}",
         "running": f"Under way in another process, as run {thread.run_id}.",
         "unfinished": f"Under way in another process, or cut off. If it was cut off: {again}",
-        "foreign": "Made by a graph that this command line does not know; its own program can resume it.",
+        "foreign": unknown(thread),
     }
     return told.get(thread.status, error)
 

@@ -73,6 +73,7 @@ def step_json(step: "Step") -> dict[str, Any]:
         "ended": step.ended,
         "seconds": step.seconds,
         "channels": step.channels,
+        "retries": step.retries,
         **_usage(step.usage),
         "tasks": [_task_json(task) for task in step.tasks],
     }
@@ -85,8 +86,11 @@ def _task_json(task: "Task") -> dict[str, Any]:
         "id": task.id,
         "node": task.node,
         "ended": task.ended,
+        "tried": task.tried,
         "retried": task.retried,
         "error": task.error,
+        "failed_calls": task.failed_calls,
+        "call_error": task.call_error,
         "interrupts": plain(task.interrupts),
         "channels": task.channels,
         **_usage(task.usage),
@@ -121,9 +125,17 @@ def _spent(usage: "Usage") -> tuple[str, str]:
 
 
 def _wrote(task: "Task") -> str:
-    error = f"{'retried after' if task.retried else 'failed'}: {_cut(task.error)}" if task.error else ""
     asked = "asked" if task.interrupts else ""
-    return "; ".join(part for part in (", ".join(task.channels), asked, error) if part)
+    return "; ".join(part for part in (", ".join(task.channels), asked, *_failures(task)) if part)
+
+
+def _failures(task: "Task") -> Iterable[str]:
+    """How often it was tried, and the last error; calls that failed, unless each has failed its node."""
+    if task.error:
+        times = f"tried {task.tried} times" if task.tried > 1 else "failed"
+        yield f"{times}: {_cut(task.error)}"
+    if task.failed_calls > task.failed:
+        yield f"{task.failed_calls} call{'s' if task.failed_calls > 1 else ''} failed: {task.call_error}"
 
 
 def _cut(text: str) -> str:

@@ -1,7 +1,7 @@
 """What an answer does to a question, and time: taken, noted until others agree, or refused; escalated or expired."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -34,9 +34,9 @@ def carry_out(inquiries: Inquiries, questions: Sequence[Question], *, only_escal
             inquiries.note(question.handle, "escalated", to=list(policy.escalates_to))
         elif not only_escalate:
             inquiries.note(question.handle, "expired")
-            if not isinstance(policy.then, Mapping):
+            if not policy.answers:
                 return f"nobody answered question {question.handle} in time"
-            inquiries.note(question.handle, "answered", why="nobody answered in time", answer=policy.then["answer"])
+            inquiries.note(question.handle, "answered", why="nobody answered in time", answer=policy.answers[0])
     return ""
 
 

@@ -13,8 +13,9 @@ from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.errors import CheckpointError, DatabaseError, LeaseLostError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
+from threadloom.runs.attempts import KEY, Attempts
 from threadloom.runs.effects import CONTEXT, Drive
-from threadloom.runs.metering import Meter, Prices, Spent
+from threadloom.runs.metering import Meter, Prices
 from threadloom.runs.pending import Pending, inquiries_of, look
 from threadloom.runs.question import Question
 from threadloom.runs.record import Record, Records, Status
@@ -59,6 +60,7 @@ class Driving:
         self._emit, self._mode = emit, stream_mode
         self._control = RunControl()
         self._meter = Meter(record.details.get("usage", {}), prices)
+        self._attempts = Attempts(record.details.get(KEY, {}))
         self._spans = spans_for(record)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -78,8 +80,8 @@ class Driving:
 
     def news(self) -> Record | None:
         """The run's record, if there is more to be kept of it than there was."""
-        spent = self._meter.news()
-        return None if spent is None else self._counted(spent)
+        told = self._meter.news() is None, self._attempts.news()
+        return None if told == (True, False) else self._counted()
 
     def lose(self) -> None:
         """The lease is lost: stop, and store nothing."""
@@ -130,7 +132,7 @@ class Driving:
         status, error = await self._ended(self._task)
         if drive.under_way:  # in threads, of nodes that were cancelled
             await self._saver.database.offload(drive.settle, SETTLING)
-        self.record = self._counted(self._meter.spent)
+        self.record = self._counted()
         if status == "cancelled":
             return await self._end(str(self._wanted))
         found = await self._look()
@@ -185,13 +187,14 @@ class Driving:
 
     async def _execute(self, given: Any, drive: Drive) -> None:
         config = {**self._config, "configurable": {"thread_id": self.thread_id, CONTEXT: drive}}
-        config["callbacks"] = [self._meter, *self._spans]
+        config["callbacks"] = [self._meter, self._attempts, *self._spans]
         how: Any = {"stream_mode": self._mode, "durability": "sync", "control": self._control, "subgraphs": True}
         async for event in self._graph.astream(given, config, **how):
             self._emit(event)
 
-    def _counted(self, spent: Spent) -> Record:
-        return replace(self.record, details=self.record.details | {"usage": spent}) if spent else self.record
+    def _counted(self) -> Record:
+        counted = {"usage": self._meter.spent, KEY: self._attempts.failed}
+        return replace(self.record, details=self.record.details | {key: of for key, of in counted.items() if of})
 
     @property
     def _config(self) -> Any:

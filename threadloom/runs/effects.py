@@ -27,12 +27,15 @@ from threadloom.checkpoints.errors import UnsavableValueError
 from threadloom.runs import ledger
 from threadloom.runs.compensation import name_of
 from threadloom.runs.errors import EffectAbandonedError, EffectKeyError, EffectUnknownError
-from threadloom.runs.ledger import Effect
+from threadloom.runs.ledger import OF_TASK, Effect
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
 
 T = TypeVar("T")
+
+LONGEST_KEY = 400
+"""Bytes of an effect's key in UTF-8: on every database it fits into the ledger and into the handle of a question."""
 
 CONTEXT = "__threadloom_drive"
 """The key of a config's `configurable` under which a Runner tells effects what they belong to."""
@@ -101,7 +104,7 @@ class _Call:
 
 _UNKNOWN = {
     True: "resume the run with an answer: retry, happened or give up",
-    False: "a Runner would ask what is to be done; without one the thread has to be started anew",
+    False: "say what became of it with `threadloom effects THREAD --settle`, and run the graph again",
 }
 
 Plan = Generator[Any, Any, Any]
@@ -117,22 +120,26 @@ def effect(key: str, fn: Callable[..., Any], *, compensate: Callable[[Any], Any]
     """The result of `fn`, which is called at most once for this key in this run, however often the run is resumed.
 
     Args:
-        key: what the effect is, alike whenever the node runs again, and different for each effect of a run.
+        key: what the effect is, alike whenever the node runs again, and different for each effect of a run; text of
+            400 bytes at most in UTF-8.
         fn: does it: called without arguments or, if it takes one, with an idempotency key for whom it calls. If it is a
             coroutine function, so is this: `await effect(…)`.
         compensate: undoes it, called with its result when the run is cancelled; see `compensation`.
 
     Without a SQLSaver nothing is remembered, and `fn` is just called. With one and no Runner, the key is remembered
-    for as long as the same task of the graph is repeated.
+    for as long as the same task of the graph is repeated. Run the graph with `durability="sync"` then, so that the
+    checkpoint that makes the task is stored before the effect happens. Nobody asks of what is not known: see
+    `outcomes.settle`.
 
     Raises:
         EffectUnknownError: it was begun before, and whether it happened is not known.
         EffectAbandonedError: a person gave it up.
-        EffectKeyError: another effect of this run has the key.
+        EffectKeyError: another effect of this run has the key, or it is none; nothing was done.
         TypeError: `fn` is no coroutine function, but what it returned is to be awaited; nothing was done.
         UnsavableValueError: it was done, but its result cannot be kept; it will not be done again.
         LeaseLostError: another process has taken the run over; nothing was done.
     """
+    _check_text(key)
     undo = name_of(compensate) if compensate else ""
     drive, task = _place()
     if drive is None:
@@ -188,6 +195,21 @@ def _begin(session: Any, drive: Drive, entry: Effect, task: _Task) -> tuple[Effe
     raise EffectAbandonedError(f"effect {entry.key!r} was given up or undone")
 
 
+def _check_text(key: object) -> None:
+    """Raises EffectKeyError for what some database could not keep, before anything happens on any of them."""
+    if not isinstance(key, str) or not key:
+        raise EffectKeyError(f"effect: a key is text that is not empty, not {key!r}")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise EffectKeyError(f"effect {key[:40]!r}: the key is no text that could be stored") from None
+    if size > LONGEST_KEY:
+        raise EffectKeyError(
+            f"effect {key[:40]!r}…: the key has {size:,} bytes, and {LONGEST_KEY} at most are kept; "
+            "use a hash of what is long in it"
+        )
+
+
 def _check_key(found: Effect, drive: Drive, task: _Task) -> None:
     """A key that is found again is the same effect only if the task that asked for it is being repeated."""
     if drive.fence is None or found.task == task.id:
@@ -215,7 +237,7 @@ def _place() -> tuple[Drive | None, _Task]:
     saver: Any = known.get("__pregel_checkpointer")
     if not hasattr(saver, "fenced"):  # no SQLSaver, whose import would be for nothing
         return None, task
-    return Drive(saver, str(known.get("thread_id")), f"task {task_id}"), task
+    return Drive(saver, str(known.get("thread_id")), OF_TASK + task_id), task
 
 
 def _called(fn: Callable[..., Any], key: str) -> Any:

@@ -61,7 +61,7 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
         raise ThreadBusyError(record.thread_id, latest.run_id, latest.status)
     fence = lease.take(session, record.thread_id, runner.owner, runner.lease)
     if isinstance(fence, lease.Holder):
-        raise ThreadBusyError(record.thread_id, None, f"held by {fence.owner}")
+        raise ThreadBusyError(record.thread_id, None, fence.owner)
     stored = runner.records.add(session, record)
     if stored.run_id != record.run_id:  # the key: another process was faster
         lease.release(session, record.thread_id, fence)

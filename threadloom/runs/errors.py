@@ -24,11 +24,14 @@ class ThreadBusyError(RunError):
     Attributes:
         thread_id: which thread.
         run_id: the run; None for a lease of no run that is known.
-        status: its status.
+        status: its status; of a lease whose it is.
     """
 
     def __init__(self, thread_id: str, run_id: str | None, status: str) -> None:
         self.thread_id, self.run_id, self.status = thread_id, run_id, status
+        if run_id is None:
+            super().__init__(f"thread {thread_id!r} is held by {status}; try again when it is free")
+            return
         remedy = (
             "wait for it, or start with busy='wait', 'interrupt' or 'rollback'"
             if status == "running"
@@ -62,7 +65,7 @@ class AnswerRefusedError(RunError, ValueError):
 
 
 class EffectError(RunError):
-    """An effect cannot be carried out."""
+    """An effect cannot be carried out, or not be settled as was wished."""
 
 
 class EffectUnknownError(EffectError):

@@ -13,6 +13,7 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import ThreadExistsError
 from threadloom.checkpoints.importing import temporary_name
 from threadloom.errors import UsageError
+from threadloom.runs.lease import held
 from threadloom.runs.snapshot import Snapshot, snapshot
 
 OWN = {"source", "step", "parents", "run_id", "writes", "counters_since_delta_snapshot"}
@@ -44,13 +45,15 @@ def fork(
 
     Raises:
         UsageError: there is no such checkpoint, key or node, or more than one node could have written.
+        ThreadBusyError: it would be in the thread itself, and somebody has the lease of that.
         ThreadExistsError: the new thread is there already.
     """
     saver: SQLSaver = graph.checkpointer
     origin = snapshot(saver, thread_id, checkpoint_id)
     _check(graph, values, as_node)
     if to is None:
-        return _update(graph, origin, thread_id, values, as_node)
+        with held(saver, thread_id) as fenced:
+            return _update(graph.copy(update={"checkpointer": fenced}), origin, thread_id, values, as_node)
     if next(saver.timeline(to, limit=1), None):
         raise ThreadExistsError(f"thread {to!r} is in the database already; give the fork another name")
     name = temporary_name(to)

@@ -4,12 +4,23 @@ The owner renews its lease while it works. One that is not renewed, since the pr
 be taken by anybody; with it the fence changes, and what the former owner still stores is refused.
 """
 
-from typing import NamedTuple
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import or_, select, update
 
 from threadloom.checkpoints.elements import enter_thread, new_number
 from threadloom.checkpoints.session import Session
+from threadloom.runs.errors import ThreadBusyError
+
+if TYPE_CHECKING:
+    from threadloom.checkpoints import SQLSaver
+
+LENGTH = 15_000
+"""Ms for which a lease is taken, unless told otherwise."""
 
 
 class Holder(NamedTuple):
@@ -45,3 +56,23 @@ def release(session: Session, thread_id: str, fence: int) -> None:
     threads = session.tables.threads
     own = threads.c.thread_id == thread_id, threads.c.fence == fence
     session.execute(update(threads).where(*own).values(fence=None, owner=None, leased_until=None))
+
+
+def this_process() -> str:
+    """What an owner is called: host and process id."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+@contextmanager
+def held(saver: "SQLSaver", thread_id: str) -> Iterator["SQLSaver"]:
+    """Have the lease of a thread for something short; gives the saver that stores under it.
+
+    Raises ThreadBusyError when somebody else has it.
+    """
+    fence = saver.database.write(take, thread_id, this_process(), LENGTH)
+    if isinstance(fence, Holder):
+        raise ThreadBusyError(thread_id, None, fence.owner)
+    try:
+        yield saver.fenced(fence)
+    finally:
+        saver.database.write(release, thread_id, fence)

@@ -18,6 +18,8 @@ from threadloom.checkpoints.values import Codec
 State = Literal["begun", "done", "failed", "unknown", "abandoned", "undoing", "undone", "not undone"]
 UNKNOWN: tuple[State, ...] = ("begun", "unknown")
 """What is not known to have happened, once whoever began it is gone."""
+OF_TASK = "task "
+"""How the scope begins of effects without a run; the id of the task follows."""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ class Policy:
         return {key: value for key, value in found.items() if value not in (None, [])}
 
     @property
+    def answers(self) -> tuple[Any, ...]:
+        """The answer that is taken when it has expired, if one is."""
+        return (self.then["answer"],) if isinstance(self.then, Mapping) and "answer" in self.then else ()
+
+    @property
     def escalates_to(self) -> tuple[str, ...]:
         """The names to whom it goes when it has expired."""
         return tuple(self.then["escalate"]) if isinstance(self.then, Mapping) and "escalate" in self.then else ()

@@ -30,7 +30,6 @@ OUTCOMES = {
         },
     ]
 }
-HANDLE = re.compile(f"[0-9a-f]{{32}}|{EFFECT}.*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Question:
     def policy(self) -> Policy | None:
         """Who may answer it, and until when; None when what its node asks for is no policy: then nobody may."""
         try:
-            return Policy.of_prompt(self.prompt) if self.kind == "interrupt" else Policy()
+            return self._policy()
         except ValueError:
             return None
 
@@ -67,10 +66,19 @@ class Question:
     def policy_error(self) -> str:
         """What is wrong with its policy, if anything is."""
         try:
-            Policy.of_prompt(self.prompt)
+            self._policy()
         except ValueError as error:
             return str(error)
         return ""
+
+    def _policy(self) -> Policy:
+        """Raises ValueError, also where the answer that is taken at last would not be one: sooner than when it is."""
+        policy = Policy.of_prompt(self.prompt) if self.kind == "interrupt" else Policy()
+        if policy.answers and (told := misfit(self.schema, policy.answers[0])):
+            raise ValueError(
+                f"policy: then has the answer {policy.answers[0]!r}, which the question does not take: {told}"
+            )
+        return policy
 
 
 def questions_of(saver: "SQLSaver", snapshot: StateSnapshot, effects: Iterable[Effect]) -> list[Question]:
@@ -109,19 +117,25 @@ def answers_to(questions: list[Question], answer: Any, gone: Mapping[str, str]) 
 
 def check(question: Question, answer: Any) -> None:
     """Raises AnswerRefusedError for an answer of the wrong shape."""
-    if question.schema is None:
-        return
+    if told := misfit(question.schema, answer):
+        told = f"the answer: one of {RETRY}, {HAPPENED}, {GIVE_UP}" if question.kind == "effect" else told
+        raise AnswerRefusedError(f"question {question.handle}: {told}; the run stays as it is")
+
+
+def misfit(schema: Mapping[str, Any] | None, answer: Any) -> str:
+    """Where and why an answer does not fit a JSON Schema; empty when it does."""
+    if schema is None:
+        return ""
     from jsonschema import SchemaError, ValidationError  # 60 ms, for those who answer
     from jsonschema.validators import validator_for
 
     try:
-        validator_for(question.schema)(question.schema).validate(answer)
+        validator_for(schema)(schema).validate(answer)
     except ValidationError as error:
-        where = ".".join(map(str, error.absolute_path)) or "the answer"
-        told = f"one of {RETRY}, {HAPPENED}, {GIVE_UP}" if question.kind == "effect" else error.message
-        raise AnswerRefusedError(f"question {question.handle}: {where}: {told}; the run stays as it is") from None
+        return f"{'.'.join(map(str, error.absolute_path)) or 'the answer'}: {error.message}"
     except SchemaError:
-        return  # the node's own, which may still know what to do with the answer
+        return ""  # the node's own, which may still know what to do with the answer
+    return ""
 
 
 def _interrupts(saver: "SQLSaver", snapshot: StateSnapshot, path: tuple[str, ...]) -> Iterator[Question]:

@@ -1,6 +1,6 @@
 """The row of a run: written before its first node, and changed by whoever has the thread's lease."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ class Record:
         owner: who has the lease; None for nobody.
         input: what it was started with.
         error: why it failed, in a line.
-        details: what else is kept: "fingerprint" of its graph, "usage" by node, and so on.
+        details: what else is kept: "fingerprint" of its graph, "usage" by node, "attempts" by task, and so on.
     """
 
     run_id: str
@@ -113,6 +113,11 @@ class Records:
         runs = session.tables.runs.c
         which = runs.run_id == run_id if request_key is None else runs.request_key == request_key
         return next(iter(self._found(session, which, 1)), None)
+
+    def of(self, session: Session, thread_id: str, run_ids: Collection[str]) -> list[Record]:
+        """Those of a thread that have one of these ids."""
+        runs = session.tables.runs.c
+        return self._found(session, and_(runs.thread_id == thread_id, runs.run_id.in_(run_ids)), len(run_ids))
 
     def latest(self, session: Session, thread_id: str) -> Record | None:
         """The thread's run that was started last."""

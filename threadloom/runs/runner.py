@@ -1,9 +1,7 @@
 """`Runner`: starts, resumes, pauses, cancels and recovers runs, in any number of processes on one database."""
 
 import asyncio
-import os
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -26,6 +24,7 @@ from threadloom.runs.errors import NotResumableError, RunError, ThreadBusyError,
 from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.heartbeat import Heartbeat
 from threadloom.runs.inquiry import Event, overdue, trail
+from threadloom.runs.lease import this_process
 from threadloom.runs.lineage import Migrations
 from threadloom.runs.loop import Loop
 from threadloom.runs.metering import FIELDS, Prices, usage_of
@@ -68,7 +67,7 @@ class Runner:
         self._owned = not isinstance(store, SQLSaver)
         self.saver: SQLSaver = store if isinstance(store, SQLSaver) else SQLSaver(store)
         self.records = Records(lambda: self.saver.codec)
-        self.owner, self.lease = owner or f"{socket.gethostname()}/{os.getpid()}", int(lease * 1000)
+        self.owner, self.lease = owner or this_process(), int(lease * 1000)
         self._prices, self.migrations = prices or {}, migrations or {}
         self._graphs, self._compiled = dict(graphs), dict[str, Any]()
         self._heartbeat = Heartbeat(self.saver.database, self.records, self.lease)

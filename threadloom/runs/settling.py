@@ -9,8 +9,9 @@ from threadloom.checkpoints.session import Session
 from threadloom.runs import answering, ledger
 from threadloom.runs.answering import Reply
 from threadloom.runs.inquiry import Inquiries
+from threadloom.runs.outcomes import settled
 from threadloom.runs.pending import Pending, inquiries_of
-from threadloom.runs.question import EFFECT, GIVE_UP, HAPPENED, Question, answers_to
+from threadloom.runs.question import EFFECT, Question, answers_to
 from threadloom.runs.record import Record
 from threadloom.runs.run import NOTHING
 
@@ -75,11 +76,5 @@ def _gone(inquiries: Inquiries, answer: Any) -> dict[str, str]:
 def _settle_effect(session: Session, runner: "Runner", record: Record, fence: int, handle: str, answer: Any) -> None:
     codec = runner.saver.codec
     [entry] = ledger.load(session, codec, record.thread_id, record.run_id, handle.removeprefix(EFFECT))
-    ledger.store(session, codec, _settled(entry, answer), fence=fence)
-
-
-def _settled(entry: ledger.Effect, answer: Any) -> ledger.Effect:
     outcome, value = (answer["outcome"], answer.get("value")) if isinstance(answer, Mapping) else (answer, None)
-    if outcome == HAPPENED:
-        return replace(entry, state="done", value=value, error="")
-    return replace(entry, state="abandoned" if outcome == GIVE_UP else "failed")
+    ledger.store(session, codec, settled(entry, outcome, value), fence=fence)

@@ -19,8 +19,10 @@ from langgraph.checkpoint.base import CheckpointTuple
 
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.timeline import pulled_node
+from threadloom.runs.attempts import KEY, NEVER, Failed
 from threadloom.runs.consumption import NO_PRICES, NOTHING, answers_in, recorded_in, total, usage_in
 from threadloom.runs.metering import Prices
+from threadloom.runs.record import Records
 from threadloom.state.usage import Usage
 
 PAGE = 50  # checkpoints that are read at a time
@@ -41,7 +43,10 @@ class Task:
         id, node: whose; the node is empty for what was written by hand and for tasks of the functional API.
         channels: where it wrote something.
         usage: what models took in it, what is below it included.
-        error: why it failed, also when it was run again since.
+        error: why it failed last, also when it was run again since.
+        failed: how often it did: under a Runner each time, else whether it did.
+        failed_calls: how many calls of models and tools failed in it, under a Runner.
+        call_error: the class of the last such error.
         interrupts: what it asked.
         ended: whether it came to its end.
         steps: those of the subgraphs in it.
@@ -52,14 +57,22 @@ class Task:
     channels: tuple[str, ...] = ()
     usage: Usage = field(default_factory=lambda: NOTHING)
     error: str = ""
+    failed: int = 0
+    failed_calls: int = 0
+    call_error: str = ""
     interrupts: tuple[Any, ...] = ()
     ended: bool = True
     steps: tuple["Step", ...] = ()
 
     @property
+    def tried(self) -> int:
+        """How often it was run, as far as is known."""
+        return max(1, self.failed + (self.ended or bool(self.interrupts)))
+
+    @property
     def retried(self) -> bool:
-        """Whether it failed and was run again to its end; LangGraph keeps no record of a `RetryPolicy`'s attempts."""
-        return bool(self.error) and self.ended
+        """Whether it failed and was run again to its end."""
+        return self.failed > 0 and self.ended
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,11 @@ class Step:
         if self.source != "loop" or self.began is None or self.ended is None:
             return None
         return (self.ended - self.began).total_seconds()
+
+    @property
+    def retries(self) -> int:
+        """How often its tasks were run again."""
+        return sum(task.tried - 1 for task in self.tasks)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -152,6 +170,8 @@ class _Steps:
 
     def __init__(self, saver: SQLSaver, thread_id: str, prices: Prices) -> None:
         self._saver, self._thread_id, self._prices = saver, thread_id, prices
+        self._failed: dict[str, Failed] = {}
+        self._runs = {""}  # of which this is known; "" stands for who has no Runner
         self._inner: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ns in saver.namespaces(thread_id):
             if ns:
@@ -167,6 +187,7 @@ class _Steps:
             lacking = {each for item in page if (each := _parent(item)) and each not in found}
             parents = found | {each: stored for each in lacking if (stored := self._get(ns, each))}
             paths = self._saver.task_paths(self._thread_id, ns, parents)
+            self._look_at_runs({str(item.metadata.get("run_id") or "") for item in parents.values()})
             for item in page:
                 if not begun.get(_id(item)) and (left := self._unfinished(item, ns, paths[_id(item)], head)):
                     yield left
@@ -174,6 +195,15 @@ class _Steps:
                 if item.metadata.get("source") in RESULTS and parent:
                     begun[_id(parent)] = True
                 yield self._finished(item, parent, ns, paths[_id(parent)] if parent else {})
+
+    def _look_at_runs(self, run_ids: set[str]) -> None:
+        """Learn what failed in runs with which these checkpoints were made."""
+        if not (new := run_ids - self._runs):
+            return
+        self._runs |= new
+        records = Records(lambda: self._saver.codec)
+        for run in self._saver.database.read(records.of, self._thread_id, new):
+            self._failed.update(run.details.get(KEY, {}))
 
     def _begun(self, ns: str, before: str | None) -> dict[str, bool]:
         """The checkpoints with a result among what the caller has seen already."""
@@ -246,12 +276,17 @@ class _Steps:
             steps = self._below(ns, node, task_id, _id(began))
             written = [channel for channel, _ in writes if not is_control(channel)]
             outputs = any(channel not in ("__error__", "__interrupt__", "__resume__") for channel, _ in writes)
+            stored = next((_line(value) for channel, value in writes if channel == "__error__"), "")
+            counted = self._failed.get(task_id, NEVER)
             task = Task(
                 id=task_id,
                 node=node,
                 channels=tuple(dict.fromkeys(written)),
                 usage=counting.usage(writes, steps),
-                error=next((_line(value) for channel, value in writes if channel == "__error__"), ""),
+                error=counted["error"] or stored,
+                failed=max(counted["times"], bool(stored)),
+                failed_calls=counted["calls"],
+                call_error=counted["call_error"],
                 interrupts=tuple(_question(i) for channel, v in writes if channel == "__interrupt__" for i in v),
                 ended=ended or outputs,
                 steps=tuple(steps),

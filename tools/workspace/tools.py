@@ -5,6 +5,7 @@ from itertools import islice
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
+from threadloom.tools.acting import unrepeatable
 from threadloom.tools.answer import Arguments, passage, shown, tool_of
 from threadloom.tools.text import clipped
 from threadloom.tools.workspace.workspace import MOST_OF_FILE, Workspace
@@ -117,11 +118,13 @@ def _append(workspace: Workspace) -> BaseTool:
         workspace.append(path, content)
         return f"Put {len(content):,} characters at the end of {path}.", {"path": path}
 
-    return tool_of(
-        append,
-        name="append_to_file",
-        description="Put text at the end of a file of the workspace; makes the file if there is none.",
-        arguments=Added,
+    return unrepeatable(
+        tool_of(
+            append,
+            name="append_to_file",
+            description="Put text at the end of a file of the workspace; makes the file if there is none.",
+            arguments=Added,
+        )
     )
 
 

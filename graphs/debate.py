@@ -17,7 +17,7 @@ from langgraph.types import Overwrite
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models, load_models
 from threadloom.nodes.begin import require_prices
-from threadloom.nodes.debate import Debater, propose, remaining, turns, vote
+from threadloom.nodes.debate import Debater, aloud, propose, remaining, turns, vote
 from threadloom.nodes.merge import merge
 from threadloom.nodes.minutes import minutes
 from threadloom.nodes.node import Node
@@ -79,9 +79,9 @@ def build(
     graph.add_node("merge", merge)
     graph.add_node("rank", rank)
     graph.add_node("open", opened(len(debaters)))
-    graph.add_node("propose", counted(propose(get_models, debaters)))
+    graph.add_node("propose", counted(aloud(propose(get_models, debaters), "propose")))
     graph.add_node("compare", compare(len(debaters)))
-    graph.add_node("vote", counted(vote(get_models, debaters)))
+    graph.add_node("vote", counted(aloud(vote(get_models, debaters), "vote")))
     graph.add_node("resolve", counted(resolve(get_models, resolver)))
 
     graph.add_edge(START, "plan")

@@ -183,6 +183,21 @@ def test_what_cannot_work_is_said_when_it_is_built(options: Any, why: str) -> No
         build(models=Models(), **options)
 
 
+def test_every_turn_is_streamed_with_what_came_of_it(server: OpenAIServer) -> None:
+    plays(server, ann=(proposes("It does."), votes("bob")), bob=(proposes("It does not.", TRUE), votes("eve")))
+    graph = build(models=models(server), sources=[LibrarySource()], debaters=PAIR).compile()
+    events = list(graph.stream(ASKED, stream_mode="custom"))
+    begun = [(one["round"], one["debater"]) for one in events if one["event"] == "turn_started"]
+    assert sorted(begun) == [(round_, name) for round_ in ("propose", "vote") for name in ("ann", "bob")]
+    ended = {(one["round"], one["debater"]): one for one in events if one["event"] == "turn_ended"}
+    assert {key: (one["choice"], one["problem"]) for key, one in ended.items()} == {
+        ("propose", "ann"): ("", ""),
+        ("propose", "bob"): ("", ""),
+        ("vote", "ann"): ("bob", ""),
+        ("vote", "bob"): ("", "no vote: it chose 'eve', which nobody proposed"),
+    }
+
+
 def test_without_a_language_model_each_reads_a_part_and_evidence_decides() -> None:
     state = build(models=Models(), sources=[LibrarySource()]).compile().invoke(ASKED)
     assert (state["resolution"]["method"], len(state["conflicts"])) == ("evidence", 1)

@@ -82,21 +82,20 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: 
 
 def _follow(agent: Any, given: dict[str, Any], states: list[dict[str, Any]], stop: Event) -> None:
     """Run the agent, keeping its latest state; in an event loop of its own where the saver knows no other way."""
+    modes = ["values", "updates"]  # a step that changes nothing has no values
 
-    def keep(state: dict[str, Any]) -> bool:
-        if not stop.is_set():
-            states[:] = [state]
+    def ends(mode: str, part: dict[str, Any]) -> bool:
+        if mode == "values" and not stop.is_set():
+            states[:] = [part]
         return stop.is_set()
 
     if not _saver_is_async_only():
-        for state in agent.stream(given, stream_mode="values"):
-            if keep(state):
-                return
+        any(ends(*part) for part in agent.stream(given, stream_mode=modes))
         return
 
     async def follow() -> None:
-        async for state in agent.astream(given, stream_mode="values"):
-            if keep(state):
+        async for part in agent.astream(given, stream_mode=modes):
+            if ends(*part):
                 return
 
     run_async(follow())

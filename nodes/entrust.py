@@ -14,7 +14,7 @@ from threadloom.state.routing import Handled, Task
 def entrust(agent: Any, name: str = "agent", deadline: float = DEADLINE) -> Node[Task]:
     """Node factory for a compiled agent (`threadloom.graphs.react`), which gets the handler's share of the budget.
 
-    Nobody waits for it longer than that, or than `deadline` seconds.
+    Nobody waits for it longer than that share, or `deadline` seconds, allows.
 
     It answers in words of its own, so what is checked of them is little: no number that neither the message nor a tool
     gave. What it may do to the world is its own `review` to guard; a question it asks pauses the run.

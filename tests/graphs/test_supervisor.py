@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
 
 from tests.graphs.agents import THREAD, Run, entry, models, results
 from tests.servers.openai_server import Answer, OpenAIServer, Reply, error
@@ -159,6 +160,29 @@ def test_one_who_asks_the_same_again_and_again_gets_nowhere(server: OpenAIServer
     state = lead()
     assert [one["kind"] for one in state["interventions"]] == ["nudge", "replan", "stop"]
     assert state["stopped"].startswith("no progress")
+
+
+@pytest.mark.parametrize(("budget", "deadline"), [({"seconds": 2}, 900), ({}, 0.3)])
+def test_a_foreign_specialist_that_hangs_is_left_behind(
+    server: OpenAIServer, lead: Run, budget: Any, deadline: float
+) -> None:
+    let_go = threading.Event()
+
+    def hang(state: Any) -> dict[str, Any]:
+        let_go.wait(30)
+        return {}
+
+    stuck: Any = StateGraph(MessagesState)
+    stuck.add_node("hang", hang)
+    stuck.add_edge(START, "hang")
+    plays(server, [asks(("ann", {}), ("eve", {})), Reply("Ann says 5 mg.")], ann=Reply("5 mg."))
+    eve = Member("eve", "Eve.", stuck.compile(), deadline=deadline)
+    state = lead(team=[member(server, "ann"), eve], budget=budget)
+    let_go.set()
+    good, late = results(state)
+    assert (good, late.startswith("eve failed: no answer within")) == ("5 mg.", True)
+    assert [done["status"] for done in state["delegations"].values()] == ["done", "failed"]
+    assert "Not settled:\n- eve failed: no answer within" in state["messages"][-1].text
 
 
 class Killed(BaseException):

@@ -35,6 +35,7 @@ from threadloom.nodes.tool import SECONDS, by_name
 from threadloom.state.budget import Limits, checked, standing
 from threadloom.state.goal import GoalInput, GoalState
 from threadloom.tools.acting import acts
+from threadloom.tools.later import Later
 from threadloom.tools.settings import ToolSettings
 from threadloom.tools.workspace.tools import NAMES, workspace_tools
 from threadloom.tools.workspace.workspace import Workspace
@@ -74,7 +75,7 @@ def build(
     that carries out steps, and so are `review` (which tools' calls wait for a person), `timeout` and `window`: see
     `react.build`. `budget` is for everything together. Raises ValueError for what cannot work.
     """
-    tools = react.ready_tools() if tools is None else list(tools)
+    tools = Later(react.ready_tools) if tools is None else tools
     _check(tools, models, budget)
     get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
     get_workspace = cache(lambda: workspace or Workspace(ToolSettings().notes))
@@ -106,7 +107,7 @@ def build(
 
 
 def _check(tools: Sequence[BaseTool], models: Models | None, budget: Limits) -> None:
-    if taken := sorted(by_name(tools).keys() & set(NAMES)):
+    if not isinstance(tools, Later) and (taken := sorted(by_name(tools).keys() & set(NAMES))):
         raise ValueError(f"tools: {', '.join(taken)} is a tool of the workspace, which is there already")
     checked(budget)
     if models and "usd" in budget:

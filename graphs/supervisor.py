@@ -30,6 +30,7 @@ from threadloom.state.blackboard import conflicts
 from threadloom.state.budget import Limits, checked, standing
 from threadloom.state.team import TeamState
 from threadloom.tools.calculator import calculator_tool
+from threadloom.tools.later import Later
 
 Supervisor = StateGraph[TeamState, None, Any, TeamState]
 """Its input is a mapping that fits `AgentInput`; the type is Any so that callers may write a plain dict."""
@@ -132,8 +133,8 @@ def account(state: TeamState) -> dict[str, Any]:
 
 
 def research_team(models: Models | None = None) -> list[Member]:
-    """A searcher with the project's tools for papers, an analyst who calculates, and a writer. Raises ConfigError."""
-    searcher = react.build(models=models, tools=react.paper_tools(), name="searcher", role="searcher")
+    """A searcher with the project's tools for papers, an analyst who calculates, and a writer."""
+    searcher = react.build(models=models, tools=Later(react.paper_tools), name="searcher", role="searcher")
     analyst = react.build(models=models, tools=[calculator_tool()], prompt=ANALYST, name="analyst", role="analyst")
     return [
         Member(

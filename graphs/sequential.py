@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
@@ -17,7 +18,7 @@ from langgraph.types import RetryPolicy
 from typing_extensions import TypedDict
 
 from threadloom.models.errors import passing
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes import letter
 from threadloom.nodes.compensate import acting, begin, compensate, left
 from threadloom.nodes.step import Step, plain, types
@@ -96,6 +97,7 @@ def _unless_abandoned(state: Any, then: Callable[[Any], str] | None, after: str)
 
 def letter_steps(
     *,
+    model: BaseChatModel | None = None,
     models: Models | None = None,
     retriever: BaseRetriever | None = None,
     settings: ToolSettings | None = None,
@@ -104,7 +106,7 @@ def letter_steps(
 
     What is not given is the library, and the settings, read when a run first needs them.
     """
-    get_models = cache(lambda: models or load_models())
+    get_models = when_needed(one_of(model, models))
     known = cache(lambda: settings or ToolSettings())
     get_retriever = cache(lambda: retriever or LibraryRetriever(k=3))
 

@@ -23,6 +23,7 @@ EXAMPLE = {"action": "approve"}
 
 def approve_call(tools: Sequence[BaseTool]) -> Node[AgentState]:
     """Node factory: asks about the first call of one of these tools; the decision goes to `decisions` under its id."""
+
     def approve(state: AgentState) -> dict[str, Any]:
         call = awaiting(state, tools)
         if call is None:

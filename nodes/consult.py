@@ -22,7 +22,7 @@ TASK = (
 
 
 def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Knowledge]) -> Node[Task]:
-    """Node factory, within the share of the budget. A second attempt knows the complaint, and has twice as many passages."""
+    """Node factory, on the task's budget. A second attempt knows the complaint, and has twice as many passages."""
 
     def answer(state: Task) -> dict[str, Any]:
         again = state["attempt"] > 1

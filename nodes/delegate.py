@@ -15,7 +15,6 @@ from threadloom.state.agent import Act
 from threadloom.state.budget import RESERVE, Limits, Stopwatch, Work, no_work, work_until_now
 from threadloom.state.usage import Usage
 
-
 DEADLINE = 900.0
 """Seconds that an agent may take, unless told."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threadloom.models.extractive.text import sentences, squeeze
 from threadloom.state.letter import Source
 
-_MARK = re.compile(r"\s*\[(\d+(?:\s*[,;–-]\s*\d+)*)\]")  # noqa: RUF001 - ranges are written with such a dash
+_MARK = re.compile(r"\s*\[(\d+(?:\s*[,;–-]\s*\d+)*)\]")
 
 
 def unmarked(text: str) -> str:

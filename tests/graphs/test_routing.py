@@ -266,7 +266,8 @@ def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool
         server.requests.clear()
         state = graph.invoke({"messages": [HumanMessage(RESET)], "budget": {"model_calls": calls}})
         assert len(server.requests) <= calls
-        assert (state["outcome"], bool(state["messages"][-1].text), bool(state["finished_at"])) == ("answered", True, True)
+        assert (state["outcome"], bool(state["finished_at"])) == ("answered", True)
+        assert state["messages"][-1].text
 
 
 @pytest.mark.parametrize("limit", [{"tokens": 30}, {"steps": 3}, {"seconds": 1}])

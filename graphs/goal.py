@@ -11,7 +11,7 @@ nowhere; the state says which.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, HumanMessage
@@ -146,7 +146,7 @@ def ahead(node: Node[GoalState], follows: Callable[[GoalState], Ahead]) -> Node[
 
     def run(state: GoalState) -> dict[str, Any]:
         update = node(state)
-        return {**update, "ahead": follows(GoalState(**{**state, **update}))}
+        return {**update, "ahead": follows(cast("GoalState", {**state, **update}))}
 
     return run
 

@@ -115,7 +115,7 @@ def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         done = work()
         if set(done["handled"]) != {label}:
             raise ValueError(f"the handler {label} answered for {', '.join(done['handled']) or 'nobody'}")
-        kept = {key: done[key] for key in ("usage", "work") if key in done}
+        kept: dict[str, Any] = {key: done[key] for key in ("usage", "work") if key in done}
         notes = {key: clipped(note, MOST_REASON) for key, note in done.get("notes", {}).items()}
         handled = _bounded(_HANDLED.validate_python(done["handled"][label]))
         return {**kept, "notes": notes, "handled": {label: {**handled, "attempt": task["attempt"]}}}

@@ -149,11 +149,15 @@ class Stuck:
         graph: Any = StateGraph(MessagesState)
         graph.add_node("say", lambda state: {"messages": [AIMessage("One moment.")]})
         graph.add_node("hang", self._hang)
-        graph.add_node("act", lambda state: self.went_on.set() or {})
+        graph.add_node("act", self._act)
         graph.add_edge(START, "say")
         graph.add_edge("say", "hang")
         graph.add_edge("hang", "act")
         self.agent = graph.compile()
+
+    def _act(self, state: Any) -> dict[str, Any]:
+        self.went_on.set()
+        return {}
 
     def _hang(self, state: Any) -> dict[str, Any]:
         self.let_go.wait(30)

@@ -30,7 +30,9 @@ AGENTS = (react.build, goal.build, supervisor.build, handoff.build)
 def test_the_same_thing_has_the_same_name_and_default() -> None:
     taken = {build: signature(build).parameters for build in PAGES}
     assert [build for build, names in taken.items() if list(names)[:2] != ["model", "models"]] == []
-    assert {str(names["models"]) for names in taken.values()} == {"models: threadloom.models.roles.Models | None = None"}
+    assert {str(names["models"]) for names in taken.values()} == {
+        "models: threadloom.models.roles.Models | None = None"
+    }
     assert all(one.kind is Parameter.KEYWORD_ONLY for names in taken.values() for one in names.values())
     for shared in ("at_limit", "window"):
         assert len({str(taken[build][shared]) for build in AGENTS}) == 1

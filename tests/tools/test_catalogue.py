@@ -89,7 +89,7 @@ def test_a_server_is_started_once_for_all_who_have_its_tools(tmp_path: Path) -> 
 
 
 def test_no_import_and_no_build_starts_a_server_and_runs_share_it(tmp_path: Path) -> None:
-    wanted, starts = counted_server(tmp_path)
+    wanted, _ = counted_server(tmp_path)
     code = """
 from threadloom.catalogue import ENTRIES, load
 built = {entry.name: load(entry.name) for entry in ENTRIES}

@@ -32,6 +32,8 @@ Chain = StateGraph[Any, None, Any, Any]
 
 NOBODY = "Draft <draft@example.invalid>"
 """Who a draft is from while THREADLOOM_MAIL_FROM is not set."""
+RETRIEVING = 60.0
+"""Seconds that a retriever may take; it can be anybody's."""
 
 
 def build(steps: Sequence[Step] | None = None, *, input: Any = LetterInput) -> Chain:  # noqa: A002 - LangGraph's word
@@ -119,7 +121,13 @@ def letter_steps(
 
     folder = cache(lambda: known().drafts)
     return [
-        Step(letter.retrieve(get_retriever), "retrieve", then=_unless_over("summarise"), to=["summarise", END]),
+        Step(
+            letter.retrieve(get_retriever),
+            "retrieve",
+            then=_unless_over("summarise"),
+            to=["summarise", END],
+            deadline=RETRIEVING,
+        ),
         Step(letter.summarise(get_models), "summarise"),
         Step(letter.write(get_models), "write"),
         Step(letter.draft(folder, sender, server), "draft", then=_unless_over("approve"), to=["approve", END]),

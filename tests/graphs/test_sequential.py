@@ -6,6 +6,7 @@ from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from threading import Event
 from typing import Any, NotRequired
 
 import pytest
@@ -259,6 +260,24 @@ def test_a_document_of_5_mb_is_read_in_part_and_kept_so(ask: Ask) -> None:
     state = ask(shelf=Shelf(documents=[long]), sends=False)
     assert len(str(state)) < 50_000
     assert "The order is green tea. [1]" in state["mail"]["body"]
+
+
+@pytest.mark.parametrize("acts", [False, True])
+def test_a_step_that_hangs_is_left_behind(acts: bool) -> None:
+    let_go = Event()
+
+    def hang(given: Place) -> Words:
+        let_go.wait(30)
+        return {"words": 1}
+
+    step = Step(hang, deadline=0.2, compensate=(lambda _: None) if acts else None)
+    chain, late = build([step], input=Place).compile(), "step hang gave no answer within 0.2 s"
+    if acts:
+        assert chain.invoke({"place": "Rome"})["abandoned"] == f"hang failed: StepError: {late}"
+    else:
+        with pytest.raises(StepError, match=late):
+            chain.invoke({"place": "Rome"})
+    let_go.set()
 
 
 def test_a_mail_whose_fate_is_not_known_is_not_sent_again(ask: Ask, smtp: SmtpServer) -> None:

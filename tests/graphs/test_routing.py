@@ -255,12 +255,16 @@ def test_a_budget_ends_softly(server: OpenAIServer, desk: Desk) -> None:
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("misfits", [False, True])
-def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool) -> None:
+@pytest.mark.parametrize("misfits", ["", "Answer", "Say"])
+def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: str) -> None:
     lie = {"claims": [{"text": "It works on Mondays too.", "quote": "It works on Mondays too."}]}
-    server.scenario = playing(routes=[route("technical"), route("billing")], answers=[lie])
-    if misfits:
-        server.scenario = lambda _: Reply("No idea.")
+    fits = playing(routes=[route("technical"), route("billing")], answers=[lie])
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        bad = misfits and body["messages"][0]["content"].startswith(misfits)
+        return Reply("No idea.") if bad else fits(body)
+
+    server.scenario = scenario
     graph = build(models=models(server), knowledge=KNOWLEDGE, people=False).compile()
     for calls in range(9):
         server.requests.clear()

@@ -51,7 +51,7 @@ def lowest(conflict: Conflict, parts: Mapping[str, Part]) -> Resolution:
 
 
 shops = [shop("slow", 9.5, seconds=60), shop("near", 12), shop("far", 11)]
-cheapest = build(branches=shops, policy=2, resolve=lowest, models=models).compile()
+cheapest = build(branches=shops, policy=2, resolver=lowest, models=models).compile()
 state = cheapest.invoke({"question": "Green tea, 1 kg"})
 print(
     "\nPrice:",

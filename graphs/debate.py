@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite
 
 from threadloom.models.chain import ModelAnswerError
-from threadloom.models.roles import Models, load_models
-from threadloom.nodes.begin import require_prices
-from threadloom.nodes.debate import Debater, propose, remaining, turns, vote
+from threadloom.models.roles import Models, one_of, when_needed
+from threadloom.nodes.begin import check_budget, require_prices
+from threadloom.nodes.debate import Debater, aloud, propose, remaining, turns, vote
 from threadloom.nodes.merge import merge
 from threadloom.nodes.minutes import minutes
 from threadloom.nodes.node import Node
@@ -49,6 +50,7 @@ BUDGET = Limits(model_calls=40, steps=60, seconds=900)
 
 def build(
     *,
+    model: BaseChatModel | None = None,
     models: Models | None = None,
     sources: Sequence[PaperSource] | None = None,
     debaters: Sequence[Debater] = DEBATERS,
@@ -57,20 +59,20 @@ def build(
 ) -> Debate:
     """Wire a debate. Compile it with a checkpointer of your choice to pause and resume runs.
 
-    `models` has the debaters' roles, planner and judge; `sources` are searched for papers; both come from the settings
-    unless given. `resolver` decides: `majority`, `weighted(…)`, `by_evidence`, one of yours, or "judge", a model in
-    the role of that name. Where nobody votes, evidence decides. `budget` is for all of them together; who gets nothing
-    of it proposes by extraction and does not vote. Raises ValueError for what cannot work.
+    `model` plays every role, or `models` has the debaters' roles, planner and judge; `sources` are searched for papers;
+    both come from the settings unless given. `resolver` decides: `majority`, `weighted(…)`, `by_evidence`, one of
+    yours, or "judge", a model in the role of that name. Where nobody votes, evidence decides. `budget` is for all of
+    them together; who gets nothing of it proposes by extraction and does not vote. Raises ValueError for what cannot
+    work.
     """
     names = [one.name for one in debaters]
     check_names(names, "debaters")
     if len(names) < 2:
         raise ValueError("debaters: only one given; a debate takes two")
-    checked(budget)
+    known = one_of(model, models)
     roles = ["planner", *(one.role for one in debaters), *(["judge"] if resolver == "judge" else [])]
-    if models and "usd" in budget:
-        require_prices(models, roles)
-    get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
+    check_budget(budget, known, roles)
+    get_models = when_needed(known)
     get_sources = cache(lambda: configured(load_source_settings()) if sources is None else list(sources))
     plan = plan_question(get_models, get_sources, rest=lambda state: state["limits"])
     graph: Debate = StateGraph(DebateState, input_schema=DebateInput)
@@ -79,9 +81,9 @@ def build(
     graph.add_node("merge", merge)
     graph.add_node("rank", rank)
     graph.add_node("open", opened(len(debaters)))
-    graph.add_node("propose", counted(propose(get_models, debaters)))
+    graph.add_node("propose", counted(aloud(propose(get_models, debaters), "propose")))
     graph.add_node("compare", compare(len(debaters)))
-    graph.add_node("vote", counted(vote(get_models, debaters)))
+    graph.add_node("vote", counted(aloud(vote(get_models, debaters), "vote")))
     graph.add_node("resolve", counted(resolve(get_models, resolver)))
 
     graph.add_edge(START, "plan")

@@ -2,6 +2,7 @@
 
     begin -> plan -> do -> reflect -> do -> … -> judge -> answer -> conclude
                         reflect -> plan           judge -> plan
+    [more] asks for more budget before whatever comes next, if the graph is built to ask
 
 Each step is carried out by an agent of its own (`threadloom.graphs.react`), which keeps what it finds in notes of a
 workspace. The pursuit ends when every criterion is met, when it is given up, when the budget ends, or when it gets
@@ -10,8 +11,9 @@ nowhere; the state says which.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
@@ -20,11 +22,12 @@ from langgraph.types import Overwrite, RetryPolicy
 from threadloom.graphs import react
 from threadloom.models.errors import passing
 from threadloom.models.prompts import element
-from threadloom.models.roles import Models, load_models
-from threadloom.nodes.begin import begin, require_prices
+from threadloom.models.roles import Models, one_of, when_needed
+from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.choose import always
 from threadloom.nodes.conclude import conclude
 from threadloom.nodes.judge import judge
+from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.notes import shown_notes, written
 from threadloom.nodes.pursue import pursue
@@ -32,9 +35,10 @@ from threadloom.nodes.reflect import reflect
 from threadloom.nodes.steps import plan_steps, tried_steps
 from threadloom.nodes.think import think
 from threadloom.nodes.tool import SECONDS, by_name
-from threadloom.state.budget import Limits, checked, standing
-from threadloom.state.goal import GoalInput, GoalState
+from threadloom.state.budget import Limits, standing
+from threadloom.state.goal import Ahead, GoalInput, GoalState
 from threadloom.tools.acting import acts
+from threadloom.tools.later import Later
 from threadloom.tools.settings import ToolSettings
 from threadloom.tools.workspace.tools import NAMES, workspace_tools
 from threadloom.tools.workspace.workspace import Workspace
@@ -58,25 +62,30 @@ BUDGET = Limits(model_calls=60, steps=200, seconds=1800)
 
 def build(
     *,
+    model: BaseChatModel | None = None,
     models: Models | None = None,
     tools: Sequence[BaseTool] | None = None,
     workspace: Workspace | None = None,
     prompt: str = PROMPT,
     budget: Limits = BUDGET,
+    at_limit: Literal["answer", "ask"] = "answer",
     review: Callable[[BaseTool], bool] = acts,
     timeout: float | Mapping[str, float] = SECONDS,
     window: int | None = None,
 ) -> Goal:
     """Wire the pursuit of a goal. Compile it with a checkpointer of your choice to pause and resume runs.
 
-    `models` has the roles `planner`, `agent` and `judge`; without, the settings do. `tools` are the project's own
-    unless given; those of the `workspace`, by default the folder of the settings, are added. `prompt` is for the agent
-    that carries out steps, and so are `review` (which tools' calls wait for a person), `timeout` and `window`: see
-    `react.build`. `budget` is for everything together. Raises ValueError for what cannot work.
+    `model` plays every role, or `models` has `planner`, `agent` and `judge`; without either, the settings do. `tools`
+    are the project's own unless given; those of the `workspace`, by default the folder of the settings, are added.
+    `prompt` is for the agent that carries out steps, and so are `review` (which tools' calls wait for a person),
+    `timeout` and `window`: see `react.build`. `budget` is for everything together; at its end the goal is answered from
+    what there is, or a person is asked for more. Raises ValueError for what cannot work.
     """
-    tools = react.ready_tools() if tools is None else list(tools)
-    _check(tools, models, budget)
-    get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
+    tools = Later(react.ready_tools) if tools is None else tools
+    _check(tools)
+    known, asks = one_of(model, models), at_limit == "ask"
+    check_budget(budget, known, ROLES)
+    get_models = when_needed(known)
     get_workspace = cache(lambda: workspace or Workspace(ToolSettings().notes))
     get_tools = cache(lambda: [*tools, *workspace_tools(get_workspace())])
 
@@ -87,36 +96,41 @@ def build(
     retry = RetryPolicy(retry_on=passing, max_attempts=2)
     graph: Goal = StateGraph(GoalState, input_schema=GoalInput)
     graph.add_node("begin", start(budget, get_models))
-    graph.add_node("plan", plan_steps(get_models, get_workspace, get_tools), retry_policy=retry)
-    graph.add_node("do", pursue(cache(agent)))
-    graph.add_node("reflect", reflect(get_models), retry_policy=retry)
-    graph.add_node("judge", judge(get_models, get_workspace), retry_policy=retry)
+    graph.add_node("plan", ahead(plan_steps(get_models, get_workspace, get_tools), lambda _: "do"), retry_policy=retry)
+    graph.add_node("do", ahead(pursue(cache(agent)), lambda _: "reflect"))
+    graph.add_node("reflect", ahead(reflect(get_models), _after_reflection), retry_policy=retry)
+    graph.add_node("judge", ahead(judge(get_models, get_workspace), lambda _: "plan"), retry_policy=retry)
     graph.add_node("answer", answer(get_models, get_workspace), retry_policy=retry)
     graph.add_node("conclude", account)
 
+    more = ["more"] if asks else []
+    if asks:
+        graph.add_node("more", ask_for_more)
+    ways = {
+        "begin": ["plan"],
+        "plan": ["do", "answer"],
+        "do": ["reflect"],
+        "reflect": ["do", "plan", "judge", "answer"],
+        "judge": ["plan", "answer"],
+        **{name: ["plan", "do", "reflect", "judge", "answer"] for name in more},
+    }
     graph.add_edge(START, "begin")
-    graph.add_edge("begin", "plan")
-    graph.add_conditional_edges("plan", _after_plan, ["do", "answer"])
-    graph.add_edge("do", "reflect")
-    graph.add_conditional_edges("reflect", _after_reflection, ["do", "plan", "judge", "answer"])
-    graph.add_conditional_edges("judge", _after_judgement, ["plan", "answer"])
+    for name, to in ways.items():
+        graph.add_conditional_edges(name, _onward(asks=asks), [*to, *more])
     graph.add_edge("answer", "conclude")
     graph.add_edge("conclude", END)
     return graph
 
 
-def _check(tools: Sequence[BaseTool], models: Models | None, budget: Limits) -> None:
-    if taken := sorted(by_name(tools).keys() & set(NAMES)):
+def _check(tools: Sequence[BaseTool]) -> None:
+    if not isinstance(tools, Later) and (taken := sorted(by_name(tools).keys() & set(NAMES))):
         raise ValueError(f"tools: {', '.join(taken)} is a tool of the workspace, which is there already")
-    checked(budget)
-    if models and "usd" in budget:
-        require_prices(models, ROLES)
 
 
 def start(budget: Limits, models: Callable[[], Models]) -> Node[GoalState]:
     """Node factory: a run begins with its goal and budget. Raises pydantic.ValidationError on bad input."""
-    also = {"plan": [], "plans": Overwrite([]), "reflections": Overwrite([]), "done": False, "missing": ""}
-    fresh = begin(budget, models, ROLES, also)
+    nothing = {"plan": [], "plans": Overwrite([]), "reflections": Overwrite([]), "done": False, "missing": ""}
+    fresh = begin(budget, models, ROLES, {**nothing, "ahead": "plan"})
 
     def node(state: GoalState) -> dict[str, Any]:
         given = {key: state[key] for key in GoalInput.model_fields if key in state}  # type: ignore[literal-required]  # keys of both
@@ -127,27 +141,38 @@ def start(budget: Limits, models: Callable[[], Models]) -> Node[GoalState]:
     return node
 
 
-def _ends(state: GoalState) -> bool:
-    stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-    return bool(state.get("stopped")) or stand.phase != "open"
+def ahead(node: Node[GoalState], follows: Callable[[GoalState], Ahead]) -> Node[GoalState]:
+    """The node, with what follows on it kept in the state: a person may be asked for more budget in between."""
+
+    def run(state: GoalState) -> dict[str, Any]:
+        update = node(state)
+        return {**update, "ahead": follows(cast("GoalState", {**state, **update}))}
+
+    return run
 
 
-def _after_plan(state: GoalState) -> str:
-    return "answer" if _ends(state) else "do"
+def _onward(*, asks: bool) -> Callable[[GoalState], str]:
+    """What is ahead, unless the run ends here: there is a first plan, and a step that was tried is settled, anyhow."""
+
+    def route(state: GoalState) -> str:
+        stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+        ended = bool(state.get("stopped") or state.get("done"))
+        if asks and not ended and stand.phase != "open" and not state.get("declined"):
+            return "more"
+        first = state["ahead"] == "plan" and not state.get("plans")
+        goes_on = stand.phase == "open" or first or state["ahead"] == "reflect"
+        return state["ahead"] if goes_on and not ended else "answer"
+
+    return route
 
 
-def _after_reflection(state: GoalState) -> str:
+def _after_reflection(state: GoalState) -> Ahead:
     """Replan or ask the judge where the reflection says so; the judge too when nothing is open any more."""
-    if _ends(state):
-        return "answer"
-    if state["reflections"][-1]["next"] == "replan":
+    said = state["reflections"][-1]["next"]
+    if said == "replan":
         return "plan"
     opened = any(step["status"] == "open" for step in state.get("plan", []))
-    return "do" if opened and state["reflections"][-1]["next"] == "go_on" else "judge"
-
-
-def _after_judgement(state: GoalState) -> str:
-    return "answer" if state.get("done") or _ends(state) else "plan"
+    return "do" if opened and said == "go_on" else "judge"
 
 
 def answer(models: Callable[[], Models], workspace: Callable[[], Workspace]) -> Node[GoalState]:

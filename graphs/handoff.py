@@ -1,35 +1,39 @@
 """Peers that hand a conversation over: whoever has it answers, or passes it to somebody it suits better.
 
-    begin -> <peer> -> tool (one task a call) -> handoff -> <peer> -> … -> conclude
+    begin -> <peer> -> [approve] -> tool (one task a call) -> handoff -> <peer> -> … -> conclude
+                    -> [more] asks for more budget, if it is built to ask
 
 Each peer sees as much of the conversation as is meant for it. A conversation that goes round comes to an end that says
 so. One of the peers may be a person: then the run waits.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite, RetryPolicy, Send
 
 from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
-from threadloom.models.roles import Models, load_models
-from threadloom.nodes.begin import begin, require_prices
-from threadloom.nodes.calls import to_calls
+from threadloom.models.roles import Models, one_of, when_needed
+from threadloom.nodes.approve import approve_call
+from threadloom.nodes.begin import begin, check_budget
+from threadloom.nodes.calls import awaiting, to_calls
 from threadloom.nodes.choose import always
 from threadloom.nodes.conclude import answered, conclude
 from threadloom.nodes.handoff import Peer, hand_over, handoff_tools, passing_on, person, told, view
+from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.team import check_names
 from threadloom.nodes.think import think
-from threadloom.nodes.tool import CallTask, by_name, run_tool
+from threadloom.nodes.tool import SECONDS, CallTask, by_name, run_tool
 from threadloom.state.agent import AgentInput
-from threadloom.state.budget import Limits, checked, standing
+from threadloom.state.budget import Limits, standing
 from threadloom.state.handoff import HandoffState
+from threadloom.tools.acting import acts
 from threadloom.tools.knowledge.articles import sample
 from threadloom.tools.knowledge.tool import help_tool
 
@@ -41,7 +45,7 @@ HELP = (
     "accounts, passwords, login, invoices, payments, charges, refunds, plans, cancelling, crashes, errors, sync, "
     "uploads, sharing, backups, apps, contact and opening hours"
 )
-OWN_NODES = frozenset({"begin", "tool", "handoff", "conclude"})
+OWN_NODES = frozenset({"begin", "approve", "more", "tool", "handoff", "conclude"})
 
 
 class PeerTask(CallTask):
@@ -50,26 +54,63 @@ class PeerTask(CallTask):
     by: str
 
 
-def build(*, models: Models | None = None, peers: Sequence[Peer] | None = None, budget: Limits = BUDGET) -> Peers:
+def build(
+    *,
+    model: BaseChatModel | None = None,
+    models: Models | None = None,
+    peers: Sequence[Peer] | None = None,
+    budget: Limits = BUDGET,
+    at_limit: Literal["answer", "ask"] = "answer",
+    review: Callable[[BaseTool], bool] = acts,
+    timeout: float | Mapping[str, float] = SECONDS,
+    window: int | None = None,
+) -> Peers:
     """Wire the peers; the first has a new conversation. Compile with a checkpointer to keep conversations.
 
-    `models` has the chains of the peers' roles; without, the settings do. `peers` are the tiers of a support desk
-    unless given. `budget` limits each run. Raises ValueError for what cannot work.
+    `model` plays every role, or `models` has the chains of the peers' roles; without either, the settings do. `peers`
+    are the tiers of a support desk unless given. `budget` limits each run, whoever has the conversation; `at_limit`,
+    `review`, `timeout` and `window` hold for every peer: see `react.build`. Raises ValueError for what cannot work.
     """
-    get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
+    known_models, asks = one_of(model, models), at_limit == "ask"
+    get_models = when_needed(known_models)
     peers = support_tiers([help_tool(sample, HELP)]) if peers is None else list(peers)
     known = {peer.name: peer for peer in peers}
     _check(peers)
-    checked(budget)
     roles = sorted({peer.role for peer in peers if not peer.person})
-    if models and "usd" in budget:
-        require_prices(models, roles)
+    check_budget(budget, known_models, roles)
     handing = {peer.name: handoff_tools(peer, known) for peer in peers}
     graph: Peers = AtOnce(HandoffState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles, {"handoffs": Overwrite([])}))
+    reviewed = {peer.name: [tool for tool in peer.tools if review(tool)] for peer in peers}
+    stops: dict[str, Node[Any]] = {"more": ask_for_more} if asks else {}
+    if any(reviewed.values()):
+        stops["approve"] = _approval(reviewed)
+    route = _route(handing, reviewed, asks=asks)
     for peer in peers:
-        _add(graph, peer, handing[peer.name], get_models)
-    graph.add_node("tool", OwnThread(_tools_of(peers, handing), "tool"), input_schema=PeerTask)
+        if peer.person:
+            graph.add_node(peer.name, _having(peer, person(peer)))
+            graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
+            continue
+        tools = [*peer.tools, *handing[peer.name].values()]
+        turn = think(
+            get_models,
+            always(peer.role),
+            told(peer),
+            tools,
+            node=peer.name,
+            name=peer.name,
+            window=window,
+            asks=asks,
+            view=view(peer),
+        )
+        retry = RetryPolicy(retry_on=passing, max_attempts=2)
+        graph.add_node(peer.name, _having(peer, passing_on(turn, peer)), retry_policy=retry)
+        following = [peer.name, "tool", *(["handoff"] if peer.to else []), *stops, "conclude"]
+        graph.add_conditional_edges(peer.name, route, following)
+    for name, stop in stops.items():
+        graph.add_node(name, stop)
+        graph.add_conditional_edges(name, route, [*known, "tool", "handoff", *stops, "conclude"])
+    graph.add_node("tool", OwnThread(_tools_of(peers, handing, timeout), "tool"), input_schema=PeerTask)
     graph.add_node("handoff", hand_over(handing))
     graph.add_node("conclude", conclude)
 
@@ -79,20 +120,6 @@ def build(*, models: Models | None = None, peers: Sequence[Peer] | None = None, 
     graph.add_conditional_edges("handoff", _after_handoff, [*known, "conclude"])
     graph.add_edge("conclude", END)
     return graph
-
-
-def _add(graph: Peers, peer: Peer, handing: dict[str, BaseTool], models: Callable[[], Models]) -> None:
-    """The node of one peer, and where the conversation goes from there."""
-    if peer.person:
-        graph.add_node(peer.name, _having(peer, person(peer)))
-        graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
-        return
-    tools = [*peer.tools, *handing.values()]
-    turn = think(models, always(peer.role), told(peer), tools, node=peer.name, name=peer.name, view=view(peer))
-    retry = RetryPolicy(retry_on=passing, max_attempts=2)
-    graph.add_node(peer.name, _having(peer, passing_on(turn, peer)), retry_policy=retry)
-    following = [peer.name, "tool", *(["handoff"] if peer.to else []), "conclude"]
-    graph.add_conditional_edges(peer.name, _after_turn(peer, handing), following)
 
 
 def _check(peers: Sequence[Peer]) -> None:
@@ -135,28 +162,52 @@ def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:
     return speak
 
 
-def _after_turn(peer: Peer, handing: dict[str, BaseTool]) -> Callable[[HandoffState], str | list[Send]]:
-    """Tools first, then a handoff of the same message, so that the next peer has their results."""
+def _route(
+    handing: Mapping[str, Mapping[str, BaseTool]], reviewed: Mapping[str, Sequence[BaseTool]], *, asks: bool
+) -> Callable[[HandoffState], str | list[Send]]:
+    """Where a run goes on after the peer that has the conversation has spoken, or a person has decided.
+
+    Tools come first, then a handoff of the same message, so that the next peer has their results.
+    """
 
     def route(state: HandoffState) -> str | list[Send]:
+        name = state["active"]
         stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-        if state.get("stopped") or answered(state["messages"]) or stand.phase == "over":
+        if state.get("stopped") or answered(state["messages"]):
             return "conclude"
+        if asks and stand.phase != "open" and not state.get("declined"):
+            return "more"
+        if stand.phase == "over":
+            return "conclude"
+        if awaiting(state, reviewed[name]):
+            return "approve"
         calls: list[CallTask] = [send.arg for send in to_calls(state, "tool")]
-        tasks = [PeerTask(**call, by=peer.name) for call in calls if call["call"]["name"] not in handing]
+        tasks = [PeerTask(**call, by=name) for call in calls if call["call"]["name"] not in handing[name]]
         if tasks:
             return [Send("tool", task) for task in tasks]
-        return "handoff" if calls else peer.name
+        return "handoff" if calls else name
 
     return route
+
+
+def _approval(reviewed: Mapping[str, Sequence[BaseTool]]) -> Node[HandoffState]:
+    """A person decides of the calls of the peer that has the conversation."""
+    approvals = {name: approve_call(tools) for name, tools in reviewed.items()}
+
+    def approve(state: HandoffState) -> dict[str, Any]:
+        return approvals[state["active"]](state)
+
+    return approve
 
 
 def _after_person(peer: Peer) -> Callable[[HandoffState], str]:
     return lambda state: peer.name if state.get("refused") else "conclude"
 
 
-def _tools_of(peers: Sequence[Peer], handing: dict[str, dict[str, BaseTool]]) -> Node[PeerTask]:
-    runners = {peer.name: run_tool([*peer.tools, *handing[peer.name].values()]) for peer in peers}
+def _tools_of(
+    peers: Sequence[Peer], handing: Mapping[str, Mapping[str, BaseTool]], timeout: float | Mapping[str, float]
+) -> Node[PeerTask]:
+    runners = {peer.name: run_tool([*peer.tools, *handing[peer.name].values()], timeout=timeout) for peer in peers}
 
     def run(state: PeerTask) -> dict[str, Any]:
         return runners[state["by"]](state)

@@ -7,8 +7,7 @@ the answer, and so is what they disagree about. The ready graph is a briefing: w
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite
 
 from threadloom.graphs.at_once import AtOnce
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.branch import Branch, RunBranch
 from threadloom.nodes.briefing import from_settings
 from threadloom.nodes.combine import Compose, Resolver, combine, unresolved, written
@@ -30,30 +29,27 @@ FanOut = StateGraph[ParallelState, None, Any, ParallelState]
 
 def build(
     *,
-    branches: Sequence[Branch] | None = None,
-    policy: Policy = "best_effort",
-    resolve: Resolver = unresolved,
-    compose: Compose | None = None,
     model: BaseChatModel | None = None,
     models: Models | None = None,
+    branches: Sequence[Branch] | None = None,
+    policy: Policy = "best_effort",
+    resolver: Resolver = unresolved,
+    compose: Compose | None = None,
 ) -> FanOut:
     """Wire a fan-out. Compile it with a checkpointer of your choice to pause and resume runs.
 
     `branches` are those of a briefing as the settings have them, unless given. `policy` is how many have to find
-    something. `resolve` decides what they disagree about, `compose` writes the answer: by default the writer of
+    something. `resolver` decides what they disagree about, `compose` writes the answer: by default the writer of
     `models`, which `model` plays alone if it is given. Raises ValueError for what cannot work.
     """
-    if model is not None and models is not None:
-        raise ValueError("model, models: give one of them")
-    known = Models.of(model) if model else models
-    get_models: Callable[[], Models] = (lambda: known) if known else cache(load_models)
+    get_models = when_needed(one_of(model, models))
     branches = from_settings(get_models) if branches is None else list(branches)
     _check(branches)
     enough = needed(policy, len(branches))
     races, names = Races(len(branches), enough), [branch.name for branch in branches]
     graph: FanOut = AtOnce(ParallelState, input_schema=ParallelInput, tasks=len(branches))
     graph.add_node("begin", begin)
-    graph.add_node("combine", combine(names, enough, races, resolve, compose or written(get_models)))
+    graph.add_node("combine", combine(names, enough, races, resolver, compose or written(get_models)))
     graph.add_edge(START, "begin")
     for branch in branches:
         graph.add_node(branch.name, RunBranch(branch, races))

@@ -8,7 +8,6 @@ The loop ends when the model answers, when the budget ends, or when it gets nowh
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -19,22 +18,24 @@ from langgraph.types import RetryPolicy, Send
 
 from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.approve import approve_call
-from threadloom.nodes.begin import begin, require_prices
+from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.calls import awaiting, to_calls
 from threadloom.nodes.choose import Chooser, always
 from threadloom.nodes.conclude import conclude
 from threadloom.nodes.history import unanswered
 from threadloom.nodes.more import ask_for_more
+from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.think import think
 from threadloom.nodes.tool import SECONDS, CallTask, by_name, run_tool
 from threadloom.state.agent import AgentInput, AgentState
-from threadloom.state.budget import Limits, checked, standing
+from threadloom.state.budget import Limits, standing
 from threadloom.tools.acting import acts
 from threadloom.tools.calculator import calculator_tool
 from threadloom.tools.catalogue import configured
+from threadloom.tools.later import Later
 from threadloom.tools.pages.tool import page_reader, page_tool
 from threadloom.tools.papers.catalogue import configured as sources
 from threadloom.tools.papers.tool import paper_tool
@@ -71,28 +72,28 @@ def build(
     """Wire an agent loop. Compile it with a checkpointer of your choice to pause and resume runs.
 
     `model` plays every role, or `models` has them; without either, the settings do, read when a run first needs them.
-    `tools` are the project's own unless given. `role` is who answers, or chooses that by the state; `name` signs it.
-    `budget` limits each run; at its end the agent answers with what it has, or asks a person for more. `review` says
-    which tools' calls wait for approval: those that act on the world, unless told. `timeout` is in seconds a tool
-    call, for all or by name; `window` is about how many tokens of the conversation the model is shown, older ones as a
-    summary. Raises ValueError for what cannot work.
+    `tools` are the project's own unless given, looked up then too. `role` is who answers, or chooses that by the state;
+    `name` signs it. `budget` limits each run; at its end the agent answers with what it has, or asks a person for more.
+    `review` says which tools' calls wait for approval: those that act on the world, unless told. `timeout` is in
+    seconds a tool call, for all or by name; `window` is about how many tokens of the conversation the model is shown,
+    older ones as a summary. Raises ValueError for what cannot work.
     """
-    tools = ready_tools() if tools is None else list(tools)
-    _check(tools, budget, model, models)
-    known = Models.of(model) if model else models
-    get_models: Callable[[], Models] = (lambda: known) if known else cache(load_models)
-    choose = always(role) if isinstance(role, str) else role
-    if known and "usd" in budget and isinstance(role, str):
-        require_prices(known, [role])
-    asks, reviewed = at_limit == "ask", [tool for tool in tools if review(tool)]
+    tools = Later(ready_tools) if tools is None else tools
+    _check(tools)
+    known = one_of(model, models)
+    get_models = when_needed(known)
+    choose, roles = (always(role), [role]) if isinstance(role, str) else (role, [])
+    check_budget(budget, known, roles)
+    asks, reviewed = at_limit == "ask", _reviewed(tools, review)
     graph: Agent = AtOnce(AgentState, input_schema=AgentInput)
-    graph.add_node("begin", begin(budget, get_models, [role] if isinstance(role, str) else []))
+    graph.add_node("begin", begin(budget, get_models, roles))
     turn = think(get_models, choose, prompt, tools, name=name, window=window, asks=asks)
     graph.add_node("model", turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
     graph.add_node("tool", OwnThread(run_tool(tools, timeout=timeout), "tool"), input_schema=CallTask)
     graph.add_node("conclude", conclude)
-    stops = {"more": ask_for_more} if asks else {}
-    stops |= {"approve": approve_call(reviewed)} if reviewed else {}
+    stops: dict[str, Node[Any]] = {"more": ask_for_more} if asks else {}
+    if isinstance(reviewed, Later) or reviewed:  # which tools there will be later is not known yet
+        stops["approve"] = approve_call(reviewed)
     for node, ask in stops.items():
         graph.add_node(node, ask)
 
@@ -105,13 +106,18 @@ def build(
     return graph
 
 
-def _check(tools: Sequence[BaseTool], budget: Limits, model: object, models: object) -> None:
-    if not tools:
-        raise ValueError("tools: none given; an agent without tools is a single call of its model")
-    by_name(tools)
-    checked(budget)
-    if model is not None and models is not None:
-        raise ValueError("model, models: give one of them")
+def _check(tools: Sequence[BaseTool]) -> None:
+    if not isinstance(tools, Later):
+        if not tools:
+            raise ValueError("tools: none given; an agent without tools is a single call of its model")
+        by_name(tools)
+
+
+def _reviewed(tools: Sequence[BaseTool], review: Callable[[BaseTool], bool]) -> Sequence[BaseTool]:
+    def find() -> list[BaseTool]:
+        return [tool for tool in tools if review(tool)]
+
+    return Later(find) if isinstance(tools, Later) else find()
 
 
 def _route(reviewed: Sequence[BaseTool], *, asks: bool) -> Callable[[AgentState], str | list[Send]]:

@@ -7,14 +7,15 @@ The two reviews interrupt when the input says `review`. Every claim of the repor
 what a source, a model or a check could not give is part of the report.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.cite import cite
 from threadloom.nodes.extract import extract_findings, to_papers
 from threadloom.nodes.finish import finish
@@ -34,14 +35,19 @@ Research = StateGraph[ResearchState, None, Any, ResearchState]
 
 
 def build(
-    *, models: Models | None = None, sources: Sequence[PaperSource] | None = None, deadline: float | None = None
+    *,
+    model: BaseChatModel | None = None,
+    models: Models | None = None,
+    sources: Sequence[PaperSource] | None = None,
+    deadline: float | None = None,
 ) -> Research:
     """Wire the graph. What is left out comes from the settings, read when a run first needs it.
 
-    `models` maps the roles planner, reader and writer to chains; `sources` are asked in parallel, each for at most
-    `deadline` seconds. Compile it with a checkpointer of your choice to pause and resume runs.
+    `model` plays every role, or `models` maps the roles planner, reader and writer to chains; `sources` are asked in
+    parallel, each for at most `deadline` seconds. Compile it with a checkpointer of your choice to pause and resume
+    runs.
     """
-    get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
+    get_models = when_needed(one_of(model, models))
     get_sources = cache(lambda: configured(load_source_settings()) if sources is None else list(sources))
     get_deadline = cache(lambda: load_source_settings().deadline if deadline is None else deadline)
 

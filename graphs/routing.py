@@ -10,7 +10,6 @@ be told, a person sees first.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -19,7 +18,7 @@ from langgraph.types import Send
 
 from threadloom.graphs.support import desk
 from threadloom.models.extractive.courtesy import courtesy
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.escalate import ask_what_to_do, check
 from threadloom.nodes.handler import ATTEMPTS, Handler, checked_handlers, guarded, to_handlers
 from threadloom.nodes.intent import ask_route, classify_message, fall_back, in_doubt
@@ -57,12 +56,10 @@ def build(
     `least` (0 to 1), a person is asked which it is, or the `fallback` takes it, by default the last handler. Without
     `people` nobody is asked about the answer, and what has none says so. Raises ValueError for what cannot work.
     """
-    if model is not None and models is not None:
-        raise ValueError("model, models: give one of them")
     if handlers is not None and knowledge is not None:
         raise ValueError("knowledge belongs to the ready handlers; handlers of your own bring theirs")
-    known = Models.of(model) if model else models
-    get_models: Callable[[], Models] = (lambda: known) if known else cache(load_models)
+    known = one_of(model, models)
+    get_models = when_needed(known)
     handlers = desk(get_models, lambda: knowledge or sample()) if handlers is None else list(handlers)
     names = [handler.name for handler in handlers]
     fallback = fallback or names[-1] if names else ""

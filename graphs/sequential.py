@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
@@ -17,7 +18,7 @@ from langgraph.types import RetryPolicy
 from typing_extensions import TypedDict
 
 from threadloom.models.errors import passing
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes import letter
 from threadloom.nodes.compensate import acting, begin, compensate, left
 from threadloom.nodes.step import Step, plain, types
@@ -31,6 +32,8 @@ Chain = StateGraph[Any, None, Any, Any]
 
 NOBODY = "Draft <draft@example.invalid>"
 """Who a draft is from while THREADLOOM_MAIL_FROM is not set."""
+RETRIEVING = 60.0
+"""Seconds that a retriever may take; it can be anybody's."""
 
 
 def build(steps: Sequence[Step] | None = None, *, input: Any = LetterInput) -> Chain:  # noqa: A002 - LangGraph's word
@@ -96,6 +99,7 @@ def _unless_abandoned(state: Any, then: Callable[[Any], str] | None, after: str)
 
 def letter_steps(
     *,
+    model: BaseChatModel | None = None,
     models: Models | None = None,
     retriever: BaseRetriever | None = None,
     settings: ToolSettings | None = None,
@@ -104,7 +108,7 @@ def letter_steps(
 
     What is not given is the library, and the settings, read when a run first needs them.
     """
-    get_models = cache(lambda: models or load_models())
+    get_models = when_needed(one_of(model, models))
     known = cache(lambda: settings or ToolSettings())
     get_retriever = cache(lambda: retriever or LibraryRetriever(k=3))
 
@@ -117,7 +121,13 @@ def letter_steps(
 
     folder = cache(lambda: known().drafts)
     return [
-        Step(letter.retrieve(get_retriever), "retrieve", then=_unless_over("summarise"), to=["summarise", END]),
+        Step(
+            letter.retrieve(get_retriever),
+            "retrieve",
+            then=_unless_over("summarise"),
+            to=["summarise", END],
+            deadline=RETRIEVING,
+        ),
         Step(letter.summarise(get_models), "summarise"),
         Step(letter.write(get_models), "write"),
         Step(letter.draft(folder, sender, server), "draft", then=_unless_over("approve"), to=["approve", END]),

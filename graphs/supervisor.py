@@ -1,35 +1,38 @@
 """A supervisor and its specialists: it delegates, several at once where it can, and answers from what they found.
 
     begin -> model -> specialist (one task a delegation) -> model -> … -> conclude
+                   -> [more] asks for more budget, if it is built to ask
 
 Each delegation is a contract: task, expected result, share of the budget. Results go to a board that the team shares.
 What a specialist could not do, and what they left in contradiction, is part of the answer whatever the model says.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from typing import Any, Literal
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite, RetryPolicy, Send
 
 from threadloom.graphs import react
 from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
-from threadloom.models.roles import Models, load_models
+from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.assign import Assignment, relay, specialist, to_specialists
-from threadloom.nodes.begin import begin, require_prices
-from threadloom.nodes.choose import always
+from threadloom.nodes.begin import begin, check_budget
+from threadloom.nodes.choose import Chooser, always
 from threadloom.nodes.conclude import answered, conclude
+from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.team import Member, check_names, request_tools
 from threadloom.nodes.think import think
 from threadloom.state.agent import AgentInput, AgentState
 from threadloom.state.blackboard import conflicts
-from threadloom.state.budget import Limits, checked, standing
+from threadloom.state.budget import Limits, standing
 from threadloom.state.team import TeamState
 from threadloom.tools.calculator import calculator_tool
+from threadloom.tools.later import Later
 
 Supervisor = StateGraph[TeamState, None, Any, TeamState]
 """Its input is a mapping that fits `AgentInput`; the type is Any so that callers may write a plain dict."""
@@ -46,48 +49,58 @@ BUDGET = Limits(model_calls=40, steps=150, seconds=1200)
 
 def build(
     *,
+    model: BaseChatModel | None = None,
     models: Models | None = None,
     team: Sequence[Member] | None = None,
     prompt: str = PROMPT,
-    role: str = "supervisor",
+    role: str | Chooser = "supervisor",
     budget: Limits = BUDGET,
+    at_limit: Literal["answer", "ask"] = "answer",
     window: int | None = None,
 ) -> Supervisor:
     """Wire a supervisor. Compile it with a checkpointer of your choice to pause and resume runs.
 
-    `models` has the chain of `role`; without, the settings do. `team` are the specialists, by default those of a
-    research team. `budget` is for the supervisor and all specialists together; `window` is about how many tokens of
-    the conversation the supervisor is shown. Without a language model nobody plans: the team is asked in turn.
-    Raises ValueError for what cannot work.
+    `model`, `models`, `role`, `prompt` and `window` are the supervisor's, as in `react.build`. `team` are the
+    specialists, by default those of a research team, who then share its models. `budget` is for the supervisor and all
+    specialists together; at its end it answers, or asks a person for more. Without a language model nobody plans: the
+    team is asked in turn. Raises ValueError for what cannot work.
     """
-    get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
-    team = research_team(models) if team is None else list(team)
+    known, asks = one_of(model, models), at_limit == "ask"
+    get_models = when_needed(known)
+    choose, roles = (always(role), [role]) if isinstance(role, str) else (role, [])
+    team = research_team(known) if team is None else list(team)
     check_names([member.name for member in team], "team")
-    checked(budget)
-    if models and "usd" in budget:
-        require_prices(models, [role])
+    check_budget(budget, known, roles)
     tools = request_tools(team)
     graph: Supervisor = AtOnce(TeamState, input_schema=AgentInput)
-    graph.add_node("begin", begin(budget, get_models, [role], {"delegations": Overwrite({}), "conflicts": []}))
-    turn = think(get_models, always(role), _told(prompt), list(tools.values()), window=window)
-    lead = planning(turn, otherwise=relay(team, tools), plans=lambda: not get_models().is_extractive(role))
+    graph.add_node("begin", begin(budget, get_models, roles, {"delegations": Overwrite({}), "conflicts": []}))
+    turn = think(get_models, choose, _told(prompt), list(tools.values()), window=window, asks=asks)
+
+    def plans(state: TeamState) -> bool:
+        return not get_models().is_extractive(choose(state).role)
+
+    lead = planning(turn, otherwise=relay(team, tools), plans=plans)
     graph.add_node("model", lead, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
     graph.add_node("specialist", OwnThread(specialist(team, tools), "specialist"), input_schema=Assignment)
     graph.add_node("conclude", account)
+    stops = ["more"] if asks else []
+    if asks:
+        graph.add_node("more", ask_for_more)
 
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "model")
-    graph.add_conditional_edges("model", _after_model, ["model", "specialist", "conclude"])
+    for node in ("model", *stops):
+        graph.add_conditional_edges(node, _route(asks=asks), ["model", "specialist", *stops, "conclude"])
     graph.add_edge("specialist", "model")
     graph.add_edge("conclude", END)
     return graph
 
 
-def planning(turn: Node[Any], *, otherwise: Node[Any], plans: Callable[[], bool]) -> Node[Any]:
+def planning(turn: Node[Any], *, otherwise: Node[Any], plans: Callable[[TeamState], bool]) -> Node[Any]:
     """Node factory: one turn where a language model plans, else the other; settled at run time."""
 
     def lead(state: TeamState) -> dict[str, Any]:
-        return (turn if plans() else otherwise)(state)
+        return (turn if plans(state) else otherwise)(state)
 
     return lead
 
@@ -109,11 +122,18 @@ def _told(prompt: str) -> Callable[[TeamState], str]:
     return told
 
 
-def _after_model(state: TeamState) -> str | list[Send]:
-    stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-    if state.get("stopped") or answered(state["messages"]) or stand.phase == "over":
-        return "conclude"
-    return to_specialists(state, "specialist") or "model"
+def _route(*, asks: bool) -> Callable[[TeamState], str | list[Send]]:
+    """Where a run goes on after the supervisor has spoken or a person has decided."""
+
+    def route(state: TeamState) -> str | list[Send]:
+        stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+        if state.get("stopped") or answered(state["messages"]):
+            return "conclude"
+        if asks and stand.phase != "open" and not state.get("declined"):
+            return "more"
+        return "conclude" if stand.phase == "over" else to_specialists(state, "specialist") or "model"
+
+    return route
 
 
 def account(state: TeamState) -> dict[str, Any]:
@@ -132,8 +152,8 @@ def account(state: TeamState) -> dict[str, Any]:
 
 
 def research_team(models: Models | None = None) -> list[Member]:
-    """A searcher with the project's tools for papers, an analyst who calculates, and a writer. Raises ConfigError."""
-    searcher = react.build(models=models, tools=react.paper_tools(), name="searcher", role="searcher")
+    """A searcher with the project's tools for papers, an analyst who calculates, and a writer."""
+    searcher = react.build(models=models, tools=Later(react.paper_tools), name="searcher", role="searcher")
     analyst = react.build(models=models, tools=[calculator_tool()], prompt=ANALYST, name="analyst", role="analyst")
     return [
         Member(
@@ -146,7 +166,7 @@ def research_team(models: Models | None = None) -> list[Member]:
 
 def _writer(models: Models | None) -> StateGraph[AgentState, None, Any, AgentState]:
     """An agent without tools: one call of its model."""
-    get_models: Callable[[], Models] = (lambda: models) if models else cache(load_models)
+    get_models = when_needed(models)
     graph: StateGraph[AgentState, None, Any, AgentState] = StateGraph(AgentState, input_schema=AgentInput)
     graph.add_node("begin", begin(Limits(model_calls=2), get_models, ["writer"]))
     graph.add_node("model", think(get_models, always("writer"), WRITER, [], name="writer"))

@@ -1,6 +1,7 @@
 """Who does what: roles (planner, reader, writer, …) and the chains of models that play them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -125,6 +126,21 @@ class Models:
         entry = self._entries[name]
         breaker = self._breakers.setdefault(entry.base_url, Breaker())
         return chat_model(entry, max_retries=max_retries, breaker=breaker)
+
+
+def one_of(model: BaseChatModel | None, models: Models | None) -> Models | None:
+    """Who plays the roles of a graph: `model` all of them, or `models`; None where settings have to say.
+
+    Raises ValueError where both are given.
+    """
+    if model is not None and models is not None:
+        raise ValueError("model, models: give one of them")
+    return Models.of(model) if model else models
+
+
+def when_needed(known: Models | None) -> Callable[[], Models]:
+    """The known models, or those of the settings, which are read when a run first needs them."""
+    return (lambda: known) if known else cache(load_models)
 
 
 def load_models(settings: ModelSettings | None = None) -> Models:

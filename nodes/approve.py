@@ -23,7 +23,6 @@ EXAMPLE = {"action": "approve"}
 
 def approve_call(tools: Sequence[BaseTool]) -> Node[AgentState]:
     """Node factory: asks about the first call of one of these tools; the decision goes to `decisions` under its id."""
-    known = {tool.name: tool for tool in tools}
 
     def approve(state: AgentState) -> dict[str, Any]:
         call = awaiting(state, tools)
@@ -36,7 +35,8 @@ def approve_call(tools: Sequence[BaseTool]) -> Node[AgentState]:
             answer = ask_person(
                 ProposalAnswer, "call", prompt, state.get("refused", ""), EXAMPLE, markdown=said, details=details
             )
-            if answer.action == "edit" and (problem := faults(known[call["name"]], {**call["args"], **answer.args})):
+            called = next(tool for tool in tools if tool.name == call["name"])
+            if answer.action == "edit" and (problem := faults(called, {**call["args"], **answer.args})):
                 raise ValueError(problem)
         except ValueError as error:
             return {"refused": str(error)}

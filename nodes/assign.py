@@ -63,7 +63,8 @@ def specialist(team: Sequence[Member], tools: Mapping[str, BaseTool]) -> Node[As
         if refusal := unable(state, known.get(call["name"]), known):
             return {"messages": [refusal]}
         member, args = members[call["name"]], call["args"]
-        outcome = delegate(member.agent, [HumanMessage(_brief(member, args, state["board"]))], state["budget"])
+        brief = HumanMessage(_brief(member, args, state["board"]))
+        outcome = delegate(member.agent, [brief], state["budget"], member.deadline)
         key, text = args.get("key") or member.name, capped(outcome.answer.strip())
         done = _record(member, args, state, outcome, key if text else "")
         emit("delegation_ended", to=member.name, id=call["id"], status=done["status"], reason=done["reason"])

@@ -29,6 +29,13 @@ def begin(
     return start
 
 
+def check_budget(budget: Limits, known: Models | None, roles: Sequence[str]) -> None:
+    """Raises ValueError on a budget that is none, or is in dollars while a price is known to be missing."""
+    checked(budget)
+    if known and "usd" in budget:
+        require_prices(known, roles)
+
+
 def require_prices(models: Models, roles: Sequence[str]) -> None:
     """Raises ValueError if the price of a model that plays one of the roles is not known."""
     names = {name for role in roles for name, _ in models.players(role)}

@@ -48,7 +48,7 @@ Compose = Callable[[str, Sequence[Part], Sequence[Conflict]], Composed | str]
 
 
 def combine(
-    branches: Sequence[str], enough: int, races: Races, resolve: Resolver, compose: Compose
+    branches: Sequence[str], enough: int, races: Races, resolver: Resolver, compose: Compose
 ) -> Node[ParallelState]:
     """Node factory. Whatever `compose` writes, the answer names what is missing and what disagrees."""
 
@@ -56,7 +56,7 @@ def combine(
         races.end(state["run"])
         parts = [state["parts"][name] for name in branches if name in state["parts"]]
         missing = [state["missing"][name] for name in branches if name in state["missing"]]
-        conflicts = [_settled(one, resolve, state["parts"]) for one in disagreements(parts)]
+        conflicts = [_settled(one, resolver, state["parts"]) for one in disagreements(parts)]
         unmet = _unmet(len(parts), enough, len(branches))
         composed = compose(state["question"], parts, conflicts) if parts and not unmet else Composed(unmet or NOTHING)
         composed = Composed(composed) if isinstance(composed, str) else composed
@@ -122,10 +122,10 @@ def _section(part: Part) -> str:
     return "\n".join([f"From {part['branch']}:", *kept])
 
 
-def _settled(conflict: Conflict, resolve: Resolver, parts: Mapping[str, Part]) -> Conflict:
+def _settled(conflict: Conflict, resolver: Resolver, parts: Mapping[str, Part]) -> Conflict:
     """A resolver that fails leaves the conflict open, and that is its reason."""
     try:
-        found = resolve(conflict, parts)
+        found = resolver(conflict, parts)
     except Exception as error:  # noqa: BLE001 - a user's hook must not cost what was found
         return {**conflict, "reason": f"the resolver failed: {type(error).__name__}: {error}"}
     if found is None:

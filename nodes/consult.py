@@ -22,7 +22,7 @@ TASK = (
 
 
 def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Knowledge]) -> Node[Task]:
-    """Node factory. A second attempt knows the complaint, and has twice as many passages."""
+    """Node factory, on the task's budget. A second attempt knows the complaint, and has twice as many passages."""
 
     def answer(state: Task) -> dict[str, Any]:
         again = state["attempt"] > 1
@@ -33,7 +33,7 @@ def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Kno
         told = f"\n\nYour answer before was refused: {state['complaint']}." if again else ""
         documents = [element("document", one["text"], id=one["id"], title=one["title"]) for one in passages]
         messages = prompt(TASK.format(role=role) + told, element("question", question), *documents)
-        draft, usage, note = ask_or_extract(models(), role, AnswerDraft, messages)
+        draft, usage, note = ask_or_extract(models(), role, AnswerDraft, messages, state["budget"])
         handled = _handled(state, _by(usage, models(), role), draft.claims, passages)
         notes = {f"{role}, attempt {state['attempt']}": note} if note else {}
         return {"handled": {state["route"]["label"]: handled}, "usage": usage, "notes": notes}

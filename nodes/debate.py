@@ -12,6 +12,7 @@ from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
 from threadloom.nodes.ask import ask_or_extract
+from threadloom.nodes.emit import emit
 from threadloom.nodes.extract import ReadTask, check
 from threadloom.nodes.node import Node
 from threadloom.nodes.resolve import shown
@@ -89,6 +90,21 @@ def turns(debaters: Sequence[Debater], node: str) -> Callable[[DebateState], lis
 def remaining(state: DebateState) -> Limits:
     """What is left of the budget of a debate."""
     return left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+
+
+def aloud(speak: Node[Turn], round_: str) -> Node[Turn]:
+    """Node factory: the turn of one debater, with word of its beginning and end for whoever streams the run."""
+
+    def turn(state: Turn) -> dict[str, Any]:
+        emit("turn_started", debater=state["by"], round=round_)
+        update = speak(state)
+        made: dict[str, Any] = update.get("proposals") or update.get("ballots") or {}
+        choice = made.get(state["by"], {}).get("choice", "")
+        problem = "" if made else "; ".join(update.get("notes", {}).values())
+        emit("turn_ended", debater=state["by"], round=round_, choice=choice, problem=problem)
+        return update
+
+    return turn
 
 
 def propose(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[Turn]:

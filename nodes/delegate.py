@@ -1,7 +1,7 @@
 """Handing work to another agent: a share of the budget goes down, what was used comes back, also if it failed."""
 
 from asyncio import run as run_async
-from collections.abc import Callable
+from threading import Event
 from typing import Any, NamedTuple
 
 from langchain_core.messages import AnyMessage, BaseMessage
@@ -10,9 +10,13 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.errors import GraphBubbleUp
 
+from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import Act
-from threadloom.state.budget import Limits, Work, no_work, work_until_now
+from threadloom.state.budget import RESERVE, Limits, Stopwatch, Work, no_work, work_until_now
 from threadloom.state.usage import Usage
+
+DEADLINE = 900.0
+"""Seconds that an agent may take, unless told."""
 
 
 class Outcome(NamedTuple):
@@ -40,41 +44,58 @@ class Outcome(NamedTuple):
         return {"usage": self.usage, "work": self.work}
 
 
-def delegate(agent: Any, messages: list[BaseMessage], budget: Limits) -> Outcome:
+def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: float | None = DEADLINE) -> Outcome:
     """Run a compiled agent graph (see AgentState) inside of a node, on so much of the budget (see `share`).
+
+    Nobody waits for it longer than the budget's seconds, or `deadline` unless that is None. An agent that minds its
+    budget is told a tenth less, and ends by itself; any other is left behind, and stops after the step that it is in.
 
     An error of the agent is returned, not raised: the branches beside it go on. A question it asks pauses the run, and
     the node that calls this runs again on resume: it calls this once, and does nothing that counts before.
     """
-    last: dict[str, Any] = {}
+    watch, left_behind = Stopwatch(), Event()
+    states: list[dict[str, Any]] = [{}]
+    seconds = min((one for one in (budget.get("seconds"), deadline) if one is not None), default=None)
+    part = budget if seconds is None else Limits(**{**budget, "seconds": seconds * (1 - RESERVE)})
     failed = ""
     try:
-        _follow(agent, {"messages": messages, "budget": budget}, last.update)
+        within(seconds, lambda: _follow(agent, {"messages": messages, "budget": part}, states, left_behind))
     except GraphBubbleUp:
         raise
+    except TooSlowError as error:
+        left_behind.set()
+        failed = str(error)
     except Exception as error:  # noqa: BLE001 - a branch that fails is the caller's to deal with
         failed = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    last = states[-1]
     done = last.get("work") or no_work()
     return Outcome(
         messages=last.get("messages", []),
         usage=last.get("usage", {}),
-        work=work_until_now(done["steps"], done["seconds"]),
+        work=work_until_now(done["steps"], max(done["seconds"], watch.seconds())),  # it may keep no account
         stopped=last.get("stopped", ""),
         failed=failed,
         acts=last.get("acts", []),
     )
 
 
-def _follow(agent: Any, given: dict[str, Any], keep: Callable[[dict[str, Any]], object]) -> None:
-    """Run the agent, keeping each of its states; in an event loop of its own where the saver knows no other way."""
+def _follow(agent: Any, given: dict[str, Any], states: list[dict[str, Any]], stop: Event) -> None:
+    """Run the agent, keeping its latest state; in an event loop of its own where the saver knows no other way."""
+    modes = ["values", "updates"]  # a step that changes nothing has no values
+
+    def ends(mode: str, part: dict[str, Any]) -> bool:
+        if mode == "values" and not stop.is_set():
+            states[:] = [part]
+        return stop.is_set()
+
     if not _saver_is_async_only():
-        for state in agent.stream(given, stream_mode="values"):
-            keep(state)
+        any(ends(*part) for part in agent.stream(given, stream_mode=modes))
         return
 
     async def follow() -> None:
-        async for state in agent.astream(given, stream_mode="values"):
-            keep(state)
+        async for part in agent.astream(given, stream_mode=modes):
+            if ends(*part):
+                return
 
     run_async(follow())
 

@@ -4,15 +4,17 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from threadloom.nodes.delegate import delegate
+from threadloom.nodes.delegate import DEADLINE, delegate
 from threadloom.nodes.handler import failed
 from threadloom.nodes.node import Node
 from threadloom.nodes.span import unsupported_numbers
 from threadloom.state.routing import Handled, Task
 
 
-def entrust(agent: Any, name: str = "agent") -> Node[Task]:
+def entrust(agent: Any, name: str = "agent", deadline: float = DEADLINE) -> Node[Task]:
     """Node factory for a compiled agent (`threadloom.graphs.react`), which gets the handler's share of the budget.
+
+    Nobody waits for it longer than that share, or `deadline` seconds, allows.
 
     It answers in words of its own, so what is checked of them is little: no number that neither the message nor a tool
     gave. What it may do to the world is its own `review` to guard; a question it asks pauses the run.
@@ -21,7 +23,7 @@ def entrust(agent: Any, name: str = "agent") -> Node[Task]:
     def answer(state: Task) -> dict[str, Any]:
         asked = state["route"]["text"]
         told = f"\n\nYour answer before was refused: {state['complaint']}." if state["complaint"] else ""
-        done = delegate(agent, [HumanMessage(asked + told)], state["budget"])
+        done = delegate(agent, [HumanMessage(asked + told)], state["budget"], deadline)
         if done.failed or done.stopped or not done.answer.strip():
             problem = done.failed or done.stopped or "it gave no answer"
             return {**failed(state, problem), **done.charges()}

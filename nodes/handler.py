@@ -1,21 +1,26 @@
 """Handlers of a routed run: what each is for, one task for each part of a message, and what it costs when one fails."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Send
+from pydantic import TypeAdapter
 
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
 from threadloom.nodes.within import within
-from threadloom.state.budget import NAMES, Stopwatch, left, share
+from threadloom.state.budget import NAMES, RESERVE, Limits, Stopwatch, left, share
 from threadloom.state.routing import Handled, Route, RoutingState, Task
+from threadloom.tools.answer import MOST, capped
+from threadloom.tools.text import clipped
 
 ATTEMPTS = 2
 """The first answer, and one more that knows what was wrong with it."""
+MOST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ def checked_handlers(handlers: Sequence[Handler], taken: Sequence[str]) -> None:
 def to_handlers(state: RoutingState, routes: Sequence[Route], complaints: dict[str, str]) -> list[Send]:
     """One task a route. Each gets an equal share of what is left of the budget before any of them starts.
 
-    One share is kept for reading the mood beside them.
+    What shares leave is for reading the mood beside them.
     """
-    rest = share(left(state.get("limits", {}), state.get("usage", {}), state.get("work")), len(routes) + 1)
+    part = share(_rest(state), len(routes) + 1)
     before = state.get("handled", {})
     return [
         Send(
@@ -58,15 +63,29 @@ def to_handlers(state: RoutingState, routes: Sequence[Route], complaints: dict[s
                 message=str(state["messages"][-1].text),
                 complaint=complaints.get(route["label"], ""),
                 attempt=before[route["label"]]["attempt"] + 1 if route["label"] in complaints else 1,
-                budget=rest,
+                budget=part,
             ),
         )
         for route in routes
     ]
 
 
+def beside_handlers(state: RoutingState) -> Limits:
+    """What the handlers' shares leave, for the mood that is read at the same time."""
+    rest, routes = _rest(state), len(state["routes"])
+    part = share(rest, routes + 1)
+    return cast("Limits", {name: rest[name] - (name != "seconds") * routes * part[name] for name in rest})  # type: ignore[literal-required]  # keys of both
+
+
+def _rest(state: RoutingState) -> Limits:
+    return left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+
+
 def guarded(handler: Handler) -> Node[Task]:
-    """The handler as a node: within its share of the budget, and what it raises is its problem and nobody else's."""
+    """The handler as a node: within its share of the budget, and what it raises is its problem and nobody else's.
+
+    It is told a tenth less of the seconds, so that one that minds them can say what it used.
+    """
 
     def run(state: Task) -> dict[str, Any]:
         watch, budget = Stopwatch(), state["budget"]
@@ -74,7 +93,9 @@ def guarded(handler: Handler) -> Node[Task]:
         if gone := [name for name, value in budget.items() if not value]:
             done = failed(state, f"the budget left no {NAMES[gone[0]]} for it")  # type: ignore[index]  # the keys of Limits are measures
         else:
-            done = _tried(state, lambda: within(budget.get("seconds"), lambda: handler.handle(state)))
+            seconds = budget.get("seconds")
+            told = budget if seconds is None else Limits(**{**budget, "seconds": seconds * (1 - RESERVE)})
+            done = _tried(state, lambda: within(seconds, lambda: handler.handle({**state, "budget": told})))
         emit("handler_ended", handler=handler.name, problem=done["handled"][handler.name]["problem"])
         return {"work": watch.work(1), **done}
 
@@ -94,8 +115,23 @@ def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         done = work()
         if set(done["handled"]) != {label}:
             raise ValueError(f"the handler {label} answered for {', '.join(done['handled']) or 'nobody'}")
+        kept: dict[str, Any] = {key: done[key] for key in ("usage", "work") if key in done}
+        notes = {key: clipped(note, MOST_REASON) for key, note in done.get("notes", {}).items()}
+        handled = _bounded(_HANDLED.validate_python(done["handled"][label]))
+        return {**kept, "notes": notes, "handled": {label: {**handled, "attempt": task["attempt"]}}}
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001 - the handlers beside it go on
         return failed(task, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    return done
+
+
+_HANDLED = TypeAdapter(Handled)
+
+
+def _bounded(handled: Handled) -> Handled:
+    """What any person and any checkpoint can take. Raises ValueError where the claims alone are too much."""
+    size = len(json.dumps([handled["claims"], handled["dropped"]]))
+    if size > MOST:
+        raise ValueError(f"its claims take {size:,} characters; at most {MOST:,} are kept")
+    answer = capped(handled["answer"], rest="the rest was not kept")
+    return {**handled, "answer": answer, "problem": clipped(handled["problem"], MOST_REASON)}

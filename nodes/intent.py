@@ -43,7 +43,7 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
         note = ""
         if not courtesy(text):
             messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
-            draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages)
+            draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages, limits)
             routes = _routes(draft.routes, names, text)
         return {
             **fresh(),

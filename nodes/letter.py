@@ -1,10 +1,10 @@
 """Steps from a request to a mail: retrieve, summarise, write, draft, approve, send.
 
-Who gets the mail is what the caller said, never what a model or a document says; the sources below it are those that
-were retrieved. Nothing is sent before a person has agreed to exactly that mail.
+Who gets the mail is what the caller said, never what a model or a document says; the sources below it are retrieved
+documents that it cites. Nothing is sent before a person has agreed to exactly that mail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +24,7 @@ from threadloom.models.reply import reply
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
 from threadloom.nodes.approve import approve_draft
+from threadloom.nodes.marks import cited, marked, unmarked
 from threadloom.runs.errors import EffectAbandonedError, EffectUnknownError
 from threadloom.state.letter import (
     Approved,
@@ -44,16 +45,22 @@ from threadloom.state.letter import (
 from threadloom.tools.mail.draft import write_draft
 from threadloom.tools.mail.letter import Letter, message, sender_address
 from threadloom.tools.mail.send import MailServer
+from threadloom.tools.text import clipped, text
 
 READER, WRITER = "reader", "writer"
-SUMMARISE = "Summarise what the documents say about the request, and nothing else of them, in at most 150 words."
+SUMMARISE = (
+    "Summarise what the documents say about the request, and nothing else of them, in at most 150 words. Behind each "
+    "sentence put the number of the document that says it in brackets, as in [1]."
+)
 WRITE = (
     "Write a mail about the request from the summary: a subject of one line, and a body of plain text without a "
-    "list of sources, which is added. Say nothing that is not in the summary."
+    "list of sources, which is added. Say nothing that is not in the summary, and keep its marks, as in [1]."
 )
+UNCITED = "the mail cites no document, so none is listed"
 EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the sources, selected by vocabulary)"
 MOST_TEXT = 6_000
-"""Characters of one document that are read."""
+"""Characters of one document that are read and kept."""
+MOST_TITLE, MOST_LINK = 300, 2_000
 
 
 class MailText(BaseModel):
@@ -88,7 +95,10 @@ def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
     """Step factory: what the documents say; if no model of the role can be had, sentences of them."""
 
     def condense(state: Documents) -> Summary:
-        found = [element("document", one["text"][:MOST_TEXT], title=one["title"]) for one in state["documents"]]
+        found = [
+            element("document", unmarked(one["text"]), number=number, title=one["title"])
+            for number, one in enumerate(state["documents"], 1)
+        ]
         messages = prompt(SUMMARISE, element("question", state["request"]), *found)
         note = ""
         try:
@@ -97,7 +107,8 @@ def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
         except ModelAnswerError as error:
             answer, usage = reply(models().extractive(), READER, messages), error.usage
             note = f"no language model could be had ({error}); sentences were selected instead"
-        return Summary(summary=answer.value.text, usage=usage, notes=_noted("summarise", note or answer.note))
+        summary = marked(answer.value.text, state["documents"])
+        return Summary(summary=summary, usage=usage, notes=_noted("summarise", note or answer.note))
 
     return condense
 
@@ -106,10 +117,12 @@ def write(models: Callable[[], Models]) -> Callable[[Material], Written]:
     """Step factory: a mail, by the writer or from a template."""
 
     def compose(state: Material) -> Written:
-        text, usage, note = _text(models(), state)
-        sources = "\n".join(f"- {' '.join([one['title'], one['link']]).strip()}" for one in state["documents"])
-        body = f"{text.body.strip()}\n\nSources:\n{sources}"
-        mail = Mail(to=state["to"], cc=[], subject=" ".join(text.subject.split()), body=body)
+        written, usage, note = _text(models(), state)
+        body, sources = cited(written.body.strip(), state["documents"])
+        sources = sources or cited(state["summary"], state["documents"])[1]  # all that the writer had to go by
+        if not sources:
+            note = "; ".join(filter(None, [note, UNCITED]))
+        mail = Mail(to=state["to"], cc=[], subject=" ".join(written.subject.split()), body=body + _listed(sources))
         return Written(mail=mail, usage=usage, notes=_noted("write", note))
 
     return compose
@@ -178,6 +191,11 @@ def _delivered(letter: Letter, sender: str, server: MailServer | None, key: str)
     return f"Sent to {', '.join(recipients)}."
 
 
+def _listed(sources: Sequence[Source]) -> str:
+    lines = [f"[{number}] {one['title']} {one['link']}".strip() for number, one in enumerate(sources, 1)]
+    return "\n".join(["\n\nSources:", *lines]) if lines else ""
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat()
 
@@ -189,7 +207,8 @@ def _noted(step: str, note: str) -> dict[str, str]:
 def _source(found: Document) -> Source:
     known = found.metadata
     link = next((str(known[key]) for key in ("url", "source") if known.get(key)), "")
-    return Source(title=str(known.get("title") or found.id or "untitled"), text=found.page_content, link=link)
+    title = clipped(text(str(known.get("title") or found.id or "")), MOST_TITLE) or "untitled"
+    return Source(title=title, text=clipped(found.page_content, MOST_TEXT), link=clipped(text(link), MOST_LINK))
 
 
 def _text(models: Models, state: Material) -> tuple[MailText, Any, str]:

@@ -6,6 +6,7 @@ from typing import Any
 from threadloom.models.prompts import element, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
+from threadloom.nodes.handler import beside_handlers
 from threadloom.nodes.node import Node
 from threadloom.state.budget import Stopwatch
 from threadloom.state.drafts import MoodDraft
@@ -21,7 +22,7 @@ def read_mood(models: Callable[[], Models]) -> Node[RoutingState]:
     def read(state: RoutingState) -> dict[str, Any]:
         watch = Stopwatch()
         messages = prompt(TASK, element("message", state["messages"][-1].text[:MAX_CHARS]))
-        draft, usage, note = ask_or_extract(models(), "judge", MoodDraft, messages)
+        draft, usage, note = ask_or_extract(models(), "judge", MoodDraft, messages, beside_handlers(state))
         mood = Mood(
             sentiment=draft.sentiment,
             angry=draft.angry,

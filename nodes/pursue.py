@@ -29,7 +29,7 @@ def pursue(agent: Callable[[], Any]) -> Node[GoalState]:
     def step(state: GoalState) -> dict[str, Any]:
         plan = state.get("plan", [])
         at = next(number for number, one in enumerate(plan) if one["status"] == "open")
-        outcome = delegate(agent(), [HumanMessage(_brief(state, plan[at]))], _part(state))
+        outcome = delegate(agent(), [HumanMessage(_brief(state, plan[at]))], _part(state), deadline=None)
         after = _tried(plan[at], outcome)
         emit("step_ended", task=after["task"], problem=after["problem"], notes=", ".join(after["notes"]))
         return {"plan": [*plan[:at], after, *plan[at + 1 :]], "acts": outcome.acts, **outcome.charges()}

@@ -8,9 +8,16 @@ from langgraph.types import Send
 from typing_extensions import TypedDict
 
 from threadloom.nodes.node import Node
+from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.papers import Paper, SourceReport
 from threadloom.state.research import Plan, ResearchState
 from threadloom.tools.papers.source import PaperQuery, PaperSource, PartialAnswerError, SourceError
+from threadloom.tools.text import clipped
+
+GRACE = 5.0
+"""Seconds beyond the deadline, which a source is to keep by itself, after which nobody waits for one that does not."""
+MOST_TEXT = 30_000
+"""Characters of an abstract; the longest have a tenth of that."""
 
 
 class SearchTask(TypedDict):
@@ -42,13 +49,15 @@ def search_source(sources: Callable[[], Sequence[PaperSource]], deadline: Callab
         papers: list[Paper] = []
         reason = ""
         try:
-            papers = _source(name, sources()).search(_query(state), deadline())
+            source, seconds = _source(name, sources()), deadline()
+            papers = within(seconds + GRACE, lambda: source.search(_query(state), seconds))
         except PartialAnswerError as error:
             papers, reason = error.papers, str(error)
-        except SourceError as error:
+        except (SourceError, TooSlowError) as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  # a source's surprise must not sink the run; it is reported
             reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        papers = [{**paper, "abstract": clipped(paper["abstract"], MOST_TEXT)} for paper in papers]
         report = SourceReport(
             source=name,
             status="ok" if papers else "failed" if reason else "empty",

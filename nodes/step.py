@@ -14,13 +14,14 @@ from typing_extensions import is_typeddict
 
 from threadloom.models.answers import complaint
 from threadloom.nodes.node import Node
+from threadloom.nodes.within import TooSlowError, within
 
 Types = Mapping[str, Any]
 """Key of the state to its type, with its reducer if it has one."""
 
 
 class StepError(Exception):
-    """A step did not return what its type says; the message is one line."""
+    """A step did not return what its type says, or not in time; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Step:
 
     Both are the TypedDicts of its annotations unless given here. Where the chain goes on is the next step, or what
     `then` picks of `to`: names of steps or END. `compensate` takes back what it did, from the state: see
-    `threadloom.nodes.compensate`. Raises ValueError if it is not known what it takes and gives.
+    `threadloom.nodes.compensate`. After `deadline` seconds, if any, nobody waits for it: that is a StepError.
+    Raises ValueError if it is not known what it takes and gives.
     """
 
     run: Callable[[Any], Any]
@@ -39,6 +41,7 @@ class Step:
     then: Callable[[Any], str] | None = None
     to: Sequence[str] = ()
     compensate: Callable[[Any], object] | None = None
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or getattr(self.run, "__name__", ""))
@@ -57,11 +60,11 @@ class Step:
         return set(self.takes.__required_keys__)
 
     def checked(self) -> Node[Any]:
-        """The step as a node. Raises StepError if it returns something else than it promised."""
+        """The step as a node. Raises StepError if it is late, or returns something else than it promised."""
         adapters = {key: TypeAdapter(plain(kind)) for key, kind in types(self.gives).items()}
 
         def node(state: Any) -> dict[str, Any]:
-            update: dict[str, Any] = dict(self.run(state))
+            update: dict[str, Any] = dict(self._ran(state))
             if wrong := update.keys() - adapters.keys() or self.gives.__required_keys__ - update.keys():
                 raise StepError(f"step {self.name} did not return what it gives: {', '.join(sorted(wrong))}")
             for key, value in update.items():
@@ -69,6 +72,12 @@ class Step:
             return update
 
         return node
+
+    def _ran(self, state: Any) -> Any:
+        try:
+            return within(self.deadline, lambda: self.run(state))
+        except TooSlowError as error:
+            raise StepError(f"step {self.name} gave {error}") from None
 
 
 def types(of: Any) -> Types:

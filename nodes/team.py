@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import Field
 
+from threadloom.nodes.delegate import DEADLINE
 from threadloom.tools.answer import Arguments
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -22,6 +23,8 @@ class Member(NamedTuple):
     """A compiled graph with the state of an agent (AgentState), such as one of `react.build`."""
     opening: str = ""
     """What every request to it begins with."""
+    deadline: float = DEADLINE
+    """Seconds after which nobody waits for it any more, whatever the budget has."""
 
 
 class Request(Arguments):

@@ -7,6 +7,7 @@ a run that is cut off repeats only those that had not ended.
 import logging
 from asyncio import run as run_async
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from json import dumps
 from typing import Any, TypeGuard
@@ -30,6 +31,7 @@ from threadloom.state.agent import Act, Decision
 from threadloom.state.budget import Stopwatch
 from threadloom.tools.acting import acts, repeatable
 from threadloom.tools.answer import MOST, capped
+from threadloom.tools.later import Later
 
 SECONDS = 60.0
 """How long a call may take, unless told."""
@@ -56,10 +58,12 @@ def run_tool(
     tools: Sequence[BaseTool], *, timeout: float | Mapping[str, float] = SECONDS, most: int = MOST
 ) -> Node[CallTask]:
     """Node factory. `timeout` is in seconds, for all tools or by name; a result is cut to `most` characters."""
-    known = by_name(tools)
+    get_known = cache(lambda: by_name(tools))
+    if not isinstance(tools, Later):
+        get_known()  # raises ValueError
 
     def run(state: CallTask) -> dict[str, Any]:
-        watch, call = Stopwatch(), state["call"]
+        watch, call, known = Stopwatch(), state["call"], get_known()
         tool = known.get(call["name"])
         emit("tool_started", tool=call["name"], id=call["id"], args=call["args"])
         refusal = unable(state, tool, known)

@@ -10,6 +10,7 @@ from threadloom.state.agent import AgentState
 from threadloom.state.budget import Limits
 
 Next = Literal["go_on", "replan", "stop"]
+Ahead = Literal["plan", "do", "reflect", "judge"]
 
 
 class GoalInput(BaseModel):
@@ -78,6 +79,8 @@ class GoalState(AgentState):
     """What the caller gave for this run; `checks` has what is judged."""
     plan: NotRequired[list[PlanStep]]
     """Every step that was tried in this run, then those that are open: a new plan replaces only these."""
+    ahead: Ahead
+    """The node that comes next, if the budget allows it."""
     plans: Annotated[list[Made], add]
     reflections: Annotated[list[Reflection], add]
     checks: NotRequired[list[Check]]

@@ -79,6 +79,12 @@ def _sources_at_hand(given: State) -> None:
         raise UsageError("all sources are disabled; take one out of THREADLOOM_DISABLED")
 
 
+def _tools_at_hand(_given: State) -> None:
+    from threadloom.graphs.react import ready_tools
+
+    ready_tools()  # raises ConfigError
+
+
 def _addresses(given: State) -> None:
     from threadloom.tools.mail.letter import Letter
 
@@ -112,6 +118,7 @@ ENTRIES = (
         summary="Answer with tools: the model picks them, sees their results, and goes on until it knows.",
         module="threadloom.graphs.react",
         example='"Which trials tested mRNA vaccines?"',
+        check=_tools_at_hand,
     ),
     Entry(
         name="routing",
@@ -142,6 +149,7 @@ ENTRIES = (
         module="threadloom.graphs.goal",
         example='"Collect what the library knows about mRNA vaccines and write a note comparing the trials"',
         text="goal",
+        check=_tools_at_hand,
     ),
     Entry(
         name="supervisor",

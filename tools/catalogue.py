@@ -1,6 +1,7 @@
 """Which tools the settings ask for: databases, calendars, mail, MCP servers. What is not named there does not exist."""
 
 from collections.abc import Iterator
+from threading import Lock
 
 from langchain_core.tools import BaseTool, ToolException
 
@@ -16,7 +17,7 @@ from threadloom.tools.settings import McpSettings, ToolSettings
 
 
 def configured(settings: ToolSettings) -> list[BaseTool]:
-    """The tools that `settings` name. MCP servers are started, and end with the process.
+    """The tools that `settings` name. MCP servers are started, once, and end with the process.
 
     Raises ConfigError if one of them cannot be had.
     """
@@ -45,11 +46,24 @@ def _mcp(settings: ToolSettings) -> Iterator[BaseTool]:
         yield from _server(name, wanted).tools()
 
 
+_SERVERS: dict[str, tuple[McpSettings, McpServer]] = {}
+_LOCK = Lock()
+
+
 def _server(name: str, wanted: McpSettings) -> McpServer:
-    return McpServer(
-        name,
-        wanted.url or wanted.command,
-        env={key: value.get_secret_value() for key, value in wanted.env.items()},
-        headers={key: value.get_secret_value() for key, value in wanted.headers.items()},
-        reads=wanted.reads,
-    )
+    """One a name in a process: all graphs that have its tools share its session. Other settings begin another."""
+    with _LOCK:
+        before = _SERVERS.get(name)
+        if before and before[0] == wanted:
+            return before[1]
+        server = McpServer(
+            name,
+            wanted.url or wanted.command,
+            env={key: value.get_secret_value() for key, value in wanted.env.items()},
+            headers={key: value.get_secret_value() for key, value in wanted.headers.items()},
+            reads=wanted.reads,
+        )
+        _SERVERS[name] = wanted, server
+    if before:
+        before[1].close()
+    return server

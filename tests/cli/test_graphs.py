@@ -102,6 +102,8 @@ def test_an_answer_goes_to_stdout_and_what_happens_to_stderr(cli: Cli, model: Op
         ("parallel", "Which orders are late?", "calendar: not available (0.0 s) no calendar is set"),
         ("routing", "My card was declined!!", "billing: has an answer"),
         ("debate", "Does raising the minimum wage reduce employment?", "advocate by evidence"),
+        ("debate", "Does raising the minimum wage reduce employment?", "sceptic: has an answer"),
+        ("debate", "Does raising the minimum wage reduce employment?", "vote arbiter: no vote: judging takes a"),
     ],
 )
 def test_what_happens_is_told_in_lines_that_fit_the_screen(cli: Cli, name: str, typed: str, told: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,9 @@ from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.debate import Debater
 from threadloom.state.budget import Limits
+from threadloom.state.papers import Paper
 from threadloom.tools.library.source import LibrarySource
+from threadloom.tools.papers.source import PaperQuery
 
 ASKED = {"question": "Does raising the minimum wage reduce employment?"}
 TRUE = "Employment in New Jersey fast-food restaurants rose by 13 percent relative to Pennsylvania"
@@ -181,6 +184,52 @@ def test_after_a_crash_who_had_proposed_is_not_asked_again(
 def test_what_cannot_work_is_said_when_it_is_built(options: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         build(models=Models(), **options)
+
+
+class Foreign(LibrarySource):
+    """A source of somebody else's: one that never answers, or one with a paper of 5 MB."""
+
+    let_go: threading.Event | None = None
+
+    def search(self, query: PaperQuery, deadline: float) -> list[Paper]:
+        if self.let_go:
+            self.let_go.wait(30)
+        papers = super().search(query, deadline)
+        return [{**one, "abstract": one["abstract"] + " More is said." * 400_000} for one in papers[:1]]
+
+
+def test_a_source_that_hangs_is_left_behind(debate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threadloom.nodes.search.GRACE", 0.1)
+    monkeypatch.setenv("THREADLOOM_DEADLINE", "0.1")
+    stuck = Foreign()
+    stuck.let_go = threading.Event()
+    state = debate(models=Models(), sources=[stuck])
+    stuck.let_go.set()
+    assert "No answer: nobody had an answer." in state["markdown"]
+    assert "was not available: no answer within 0.2 s" in state["markdown"]
+
+
+def test_a_paper_of_5_mb_is_cut(server: OpenAIServer, debate: Run) -> None:
+    everybody(server)
+    state = debate(sources=[Foreign()])
+    assert state["resolution"]["choice"]
+    assert max(len(str(one.body)) for one in server.requests) < 100_000
+    assert len(str(state)) < 200_000
+
+
+def test_every_turn_is_streamed_with_what_came_of_it(server: OpenAIServer) -> None:
+    plays(server, ann=(proposes("It does."), votes("bob")), bob=(proposes("It does not.", TRUE), votes("eve")))
+    graph = build(models=models(server), sources=[LibrarySource()], debaters=PAIR).compile()
+    events = list(graph.stream(ASKED, stream_mode="custom"))
+    begun = [(one["round"], one["debater"]) for one in events if one["event"] == "turn_started"]
+    assert sorted(begun) == [(round_, name) for round_ in ("propose", "vote") for name in ("ann", "bob")]
+    ended = {(one["round"], one["debater"]): one for one in events if one["event"] == "turn_ended"}
+    assert {key: (one["choice"], one["problem"]) for key, one in ended.items()} == {
+        ("propose", "ann"): ("", ""),
+        ("propose", "bob"): ("", ""),
+        ("vote", "ann"): ("bob", ""),
+        ("vote", "bob"): ("", "no vote: it chose 'eve', which nobody proposed"),
+    }
 
 
 def test_without_a_language_model_each_reads_a_part_and_evidence_decides() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -242,6 +243,45 @@ def test_what_acts_waits_for_a_person(server: OpenAIServer, pursuit: Run) -> Non
     state = pursuit(Command(resume={"action": "approve"}), **options)
     assert (log, [act["tool"] for act in state["acts"]], state["done"]) == (["ann: sun"], ["send"], True)
     assert parts(server) == ["plan", *["do", "do", "reflect"] * 2, "judge", "answer"]
+
+
+def test_a_person_may_give_more_budget_and_the_pursuit_goes_on_where_it_was(server: OpenAIServer, pursuit: Run) -> None:
+    number = iter(range(99))
+    play(server, plan=lambda _: plans(f"Look {next(number)}"), judge=judges(met=False), do=Reply("Seen."))
+    options: Any = {"budget": Limits(model_calls=3), "at_limit": "ask"}
+    question = pause(pursuit(**options))
+    assert (question["kind"], parts(server)) == ("budget", ["plan", "do"])
+    pause(pursuit(Command(resume={"model_calls": 2}), **options))
+    assert parts(server) == ["plan", "do", "reflect", "judge"]  # and not planned anew
+    pause(pursuit(Command(resume={"model_calls": 1}), **options))
+    assert parts(server)[4:] == ["plan"]
+    state = pursuit(Command(resume={"stop": True}), **options)
+    assert parts(server)[5:] == ["answer"]
+    assert state["messages"][-1].text.startswith("It is sunny.")
+    assert "Look 1: not done" in state["messages"][-1].text
+
+
+def test_a_tool_of_5_mb_or_one_that_hangs_ends_a_step_explained(server: OpenAIServer, pursuit: Run) -> None:
+    let_go = Event()
+
+    @tool
+    def dump() -> str:
+        """Everything."""
+        return "x" * 5_000_000
+
+    @tool
+    def hang() -> str:
+        """Never answers."""
+        let_go.wait(30)
+        return "late"
+
+    play(server, do=lambda body: Reply(calls=(("dump", {}), ("hang", {}))) if fresh(body) else Reply("Seen."))
+    state = pursuit(tools=[dump, hang], timeout={"hang": 0.2})
+    let_go.set()
+    assert (state["plan"][0]["result"], state["done"]) == ("Seen.", True)
+    shown = str(next(one.body for one in server.requests if part(one.body) == "do" and not fresh(one.body)))
+    assert "hang gave no answer within 0.2 s." in shown
+    assert len(shown) < 100_000
 
 
 @pytest.mark.parametrize("misfits", [False, True])

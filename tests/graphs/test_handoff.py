@@ -1,13 +1,14 @@
 """Peers hand a conversation over: each sees what is meant for it, going round ends explained, a person may answer."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 from langchain_core.tools import tool
 from langgraph.types import Command
 
-from tests.graphs.agents import THREAD, Run, models, pause, results
+from tests.graphs.agents import THREAD, Run, models, pause, results, sending
 from tests.servers.openai_server import Answer, OpenAIServer, Reply
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.handoff import build
@@ -149,12 +150,81 @@ def test_a_budget_ends_the_run_softly(server: OpenAIServer, talk: Run) -> None:
     assert "model calls" in state["stopped"]
 
 
+def test_what_acts_waits_for_a_person_whoever_calls_it(server: OpenAIServer, talk: Run) -> None:
+    log: list[str] = []
+    mail = ("send", {"to": "eve"})
+    plays(server, ann=[Reply(calls=(mail, hands("bob")))], bob=[Reply(calls=(mail,)), Reply("Sent.")])
+    peers = [peer("ann", "bob", tools=[sending(log)]), peer("bob", tools=[sending(log)])]
+    question = pause(talk(peers))
+    assert (question["kind"], question["details"]["tool"], log) == ("call", "send", [])
+    assert pause(talk(peers, Command(resume={"action": "edit", "args": {"to": 5}})))["refused"]
+    pause(talk(peers, Command(resume={"action": "reject", "text": "No."})))
+    state = talk(peers, Command(resume={"action": "approve"}))
+    assert (log, [act["tool"] for act in state["acts"]], state["messages"][-1].text) == (["eve: "], ["send"], "Sent.")
+
+
+def test_nothing_waits_where_nothing_is_to_be_reviewed(server: OpenAIServer, talk: Run) -> None:
+    log: list[str] = []
+    plays(server, ann=[Reply(calls=(("send", {"to": "eve"}),)), Reply("Sent.")])
+    state = talk([peer("ann", tools=[sending(log)])], review=lambda _: False)
+    assert (log, state["messages"][-1].text) == (["eve: "], "Sent.")
+
+
+def test_a_person_may_give_more_budget(server: OpenAIServer, talk: Run) -> None:
+    places = iter(range(99))
+
+    def looks(body: dict[str, Any]) -> Answer:
+        if "tools" not in body:
+            return Reply("That is all.")
+        if speaker(body) == "ann":
+            return Reply(calls=(hands("bob"),))
+        return Reply(calls=(("look", {"place": str(next(places))}),))
+
+    server.scenario = looks
+    options: Any = {"budget": {"model_calls": 2}, "at_limit": "ask"}
+    peers = [peer("ann", "bob"), peer("bob", tools=[look])]
+    assert pause(talk(peers, **options))["kind"] == "budget"
+    question = pause(talk(peers, Command(resume={"model_calls": 2}), **options))
+    assert question["details"]["spent"]["model_calls"] == 3
+    state = talk(peers, Command(resume={"stop": True}), **options)
+    assert (state["messages"][-1].text, state["active"], len(server.requests)) == ("That is all.", "bob", 4)
+
+
+def test_a_tool_of_a_peer_that_hangs_is_left_behind(server: OpenAIServer, talk: Run) -> None:
+    let_go = threading.Event()
+
+    @tool
+    def hang() -> str:
+        """Never answers."""
+        let_go.wait(30)
+        return "late"
+
+    plays(server, ann=[Reply(calls=(("hang", {}),)), Reply("It hangs.")])
+    state = talk([peer("ann", tools=[hang])], timeout={"hang": 0.2})
+    let_go.set()
+    assert results(state) == ["hang gave no answer within 0.2 s."]
+    assert state["messages"][-1].text == "It hangs."
+
+
+def test_5_mb_of_a_peers_tool_never_reach_the_next_peer(server: OpenAIServer, talk: Run) -> None:
+    @tool
+    def dump() -> str:
+        """Everything."""
+        return "x" * 5_000_000
+
+    plays(server, ann=[Reply(calls=(("dump", {}), hands("bob")))], bob=[Reply("All x.")])
+    state = talk([peer("ann", "bob", tools=[dump]), peer("bob")])
+    assert state["messages"][-1].text == "All x."
+    assert len(str(state)) < 100_000
+
+
 @pytest.mark.parametrize(
     ("peers", "why"),
     [
         ([], "peers: none given"),
         ([peer("ann"), peer("ann")], "peers: more than one is named ann"),
         ([peer("tool")], "peers: 'tool' is a node of this graph"),
+        ([peer("approve")], "peers: 'approve' is a node of this graph"),
         ([peer("ann", "bob")], "peers: ann cannot hand over to bob; there are ann"),
         ([peer("ann", "ann")], "peers: ann cannot hand over to ann"),
         ([peer("ann"), peer("bob", "ann")], "peers: nobody ever hands over to bob"),

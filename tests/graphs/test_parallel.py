@@ -159,10 +159,10 @@ def test_disagreements_are_typed_and_resolved_by_a_hook(ask: Ask) -> None:
         "value": None,
         "reason": "left open",
     }
-    state = ask(*branches, resolve=lambda conflict, parts: Resolution(parts["b"]["facts"]["price"], "b is newer"))
+    state = ask(*branches, resolver=lambda conflict, parts: Resolution(parts["b"]["facts"]["price"], "b is newer"))
     assert (state["conflicts"][0]["value"], state["conflicts"][0]["resolved"]) == (12, True)
     assert "- price: 10 (a), 12 (b); 12 holds: b is newer" in state["answer"]
-    state = ask(*branches, resolve=lambda conflict, parts: 1 / 0)
+    state = ask(*branches, resolver=lambda conflict, parts: 1 / 0)
     assert state["conflicts"][0]["reason"] == "the resolver failed: ZeroDivisionError: division by zero"
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langchain_core.tools import tool
+from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 
 from tests.graphs.agents import THREAD, looks, models, pause, weather
-from tests.servers.openai_server import Answer, OpenAIServer, Reply, structured
+from tests.servers.openai_server import Answer, Hang, OpenAIServer, Reply, structured
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs import react
 from threadloom.graphs.routing import build
@@ -18,6 +20,7 @@ from threadloom.models.extractive.courtesy import courtesy
 from threadloom.models.roles import Models
 from threadloom.nodes.entrust import entrust
 from threadloom.nodes.handler import Handler
+from threadloom.state.agent import AgentState
 from threadloom.state.routing import Handled, Task
 from threadloom.tools.knowledge.articles import Knowledge
 
@@ -248,6 +251,91 @@ def test_a_budget_ends_softly(server: OpenAIServer, desk: Desk) -> None:
     state = desk(given, models=models(server), knowledge=KNOWLEDGE, people=False)
     assert "the budget left no model calls for it" in state["messages"][-1].text
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("misfits", ["", "Answer", "Say"])
+def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: str) -> None:
+    lie = {"claims": [{"text": "It works on Mondays too.", "quote": "It works on Mondays too."}]}
+    fits = playing(routes=[route("technical"), route("billing")], answers=[lie])
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        bad = misfits and body["messages"][0]["content"].startswith(misfits)
+        return Reply("No idea.") if bad else fits(body)
+
+    server.scenario = scenario
+    graph = build(models=models(server), knowledge=KNOWLEDGE, people=False).compile()
+    for calls in range(9):
+        server.requests.clear()
+        state = graph.invoke({"messages": [HumanMessage(RESET)], "budget": {"model_calls": calls}})
+        assert len(server.requests) <= calls
+        assert (state["outcome"], bool(state["finished_at"])) == ("answered", True)
+        assert state["messages"][-1].text
+
+
+@pytest.mark.parametrize("limit", [{"tokens": 30}, {"steps": 3}, {"seconds": 1}])
+def test_every_limit_holds(server: OpenAIServer, desk: Desk, limit: Any) -> None:
+    server.scenario = (lambda _: Hang()) if "seconds" in limit else playing()
+    state = desk({"messages": [HumanMessage(RESET)], "budget": limit}, models=models(server), people=False)
+    assert len(server.requests) <= 3
+    assert "This could not be answered: the budget left no" in state["messages"][-1].text
+
+
+def test_a_handler_that_hangs_is_left_behind_and_what_it_used_is_counted(desk: Desk) -> None:
+    let_go = Event()
+
+    def hang(state: Any) -> Any:
+        let_go.wait(30)
+        return {}
+
+    used = {"m": {"calls": 1, "input_tokens": 5, "output_tokens": 5, "cost_usd": 0.0}}
+    stuck: Any = StateGraph(AgentState)
+    stuck.add_node(
+        "think", lambda state: {"usage": used}
+    )  # no server: a thread that is late would ask it in a later test
+    stuck.add_node("hang", hang)
+    stuck.add_edge(START, "think")
+    stuck.add_edge("think", "hang")
+    handlers = [Handler("dogs", DOGS.about, entrust(stuck.compile())), CATS]
+    given = {"messages": [HumanMessage("a puppy, and a kitten")], "budget": {"seconds": 2}}
+    state = desk(given, handlers=handlers, people=False, models=Models())
+    let_go.set()
+    assert state["handled"]["cats"]["problem"] == ""
+    assert state["handled"]["dogs"]["problem"].startswith(("no answer within", "the budget left no seconds"))
+    assert state["usage"]["m"]["calls"] >= 1
+
+
+def huge(**parts: Any) -> Handler:
+    good: Any = {"label": "dogs", "by": "x", "answer": "y", "claims": [], "dropped": [], "problem": "", "attempt": 1}
+    return Handler("dogs", DOGS.about, lambda state: {"handled": {"dogs": {**good, **parts}}})
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"answer": "y" * 5_000_000}, "[cut here: 30,000 of 5,000,000 characters; the rest was not kept]"),
+        ({"problem": "y" * 5_000_000}, "yyy…"),
+        ({"dropped": ["y" * 5_000_000]}, "its claims take 5,000,010 characters; at most 30,000 are kept"),
+        ({"answer": 5}, "ValidationError"),
+    ],
+)
+def test_5_mb_of_a_handler_are_cut_or_refused(desk: Desk, parts: Any, says: str) -> None:
+    state = desk("a puppy, and a kitten", handlers=[huge(**parts), CATS], people=False)
+    assert says in state["messages"][-1].text + state["reason"]
+    assert len(str(state)) < 100_000
+    assert state["handled"]["cats"]["problem"] == ""
+
+
+def test_5_mb_of_an_agents_tool_never_reach_its_model(server: OpenAIServer, desk: Desk) -> None:
+    @tool
+    def dump() -> str:
+        """Everything."""
+        return "x" * 5_000_000
+
+    agent = react.build(models=models(server), tools=[dump]).compile()
+    server.reply(Reply(calls=(("dump", {}),)), Reply("It is all x."))
+    state = desk("a puppy", handlers=[Handler("dogs", DOGS.about, entrust(agent)), CATS], people=False)
+    assert state["handled"]["dogs"]["answer"] == "It is all x."
+    assert len(str(server.requests[-1].body)) < 100_000
 
 
 @pytest.mark.parametrize("text", ["", "   ", "?" * 100_000, "<option name='x'>\n</option>", "\ud800 \x00 refund"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from threading import Event
 from typing import Any, NotRequired
 
 import pytest
@@ -22,6 +23,7 @@ from tests.servers.smtp_server import HANG_UP, SmtpServer
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.sequential import abandon, build, letter_steps
 from threadloom.models.roles import Models
+from threadloom.nodes.letter import UNCITED
 from threadloom.nodes.step import Step, StepError
 from threadloom.tools.settings import ToolSettings
 
@@ -182,7 +184,7 @@ def test_without_a_server_there_is_a_draft_and_it_says_why_no_more(ask: Ask, smt
     body = mail.get_content().replace("\r\n", "\n")
     assert body.startswith("Hello,\n\nThe green tea order left Kyoto on Monday.")
     assert "extractive, no language model" in body
-    assert "Sources:\n- Order 7\n- Bad https://x.example" in body
+    assert body.endswith("\n\nSources:\n[1] Order 7\n"), "and not the one of which nothing is said"
     assert state["outcome"] == (
         f"Written to {state['draft']}, not sent: that needs THREADLOOM_MAIL_FROM and THREADLOOM_MAIL_SERVER."
     )
@@ -231,6 +233,51 @@ def test_a_response_makes_the_writer_write_again(server: OpenAIServer, ask: Ask,
     assert state["mail"]["to"] == ["ann@example.org"]
     assert state["usage"]["m"]["calls"] == 3
     assert b"Friday." in smtp.script.deliveries[0].data
+
+
+@pytest.mark.parametrize(
+    ("summary", "body", "ends"),
+    [
+        ("It is due on Friday [2]. Good [1].", "Friday [2, 7].", "Friday [1].\n\nSources:\n[1] Bad https://x.example"),
+        ("It is due on Friday [1].", "It is due on Friday.", "on Friday.\n\nSources:\n[1] Order 7"),
+        ("It is due on Friday.", "It is due on Friday.", "on Friday.\n\nSources:\n[1] Order 7"),
+        ("It comes soon.", "It comes soon [9].", "It comes soon."),
+    ],
+)
+def test_sources_are_those_that_the_mail_cites(
+    server: OpenAIServer, ask: Ask, summary: str, body: str, ends: str
+) -> None:
+    server.scenario = lambda asked: (
+        structured(asked, {"subject": "Tea", "body": body}) if "Write a mail" in str(asked) else Reply(summary)
+    )
+    state = ask(known=models(server), sends=False)
+    assert state["mail"]["body"].endswith(ends)
+    assert (state["notes"].get("write") == UNCITED) == ("Sources" not in ends)
+
+
+def test_a_document_of_5_mb_is_read_in_part_and_kept_so(ask: Ask) -> None:
+    long = Document("The order is green tea. " + "More is said. " * 400_000, metadata={"title": "y" * 5_000_000})
+    state = ask(shelf=Shelf(documents=[long]), sends=False)
+    assert len(str(state)) < 50_000
+    assert "The order is green tea. [1]" in state["mail"]["body"]
+
+
+@pytest.mark.parametrize("acts", [False, True])
+def test_a_step_that_hangs_is_left_behind(acts: bool) -> None:
+    let_go = Event()
+
+    def hang(given: Place) -> Words:
+        let_go.wait(30)
+        return {"words": 1}
+
+    step = Step(hang, deadline=0.2, compensate=(lambda _: None) if acts else None)
+    chain, late = build([step], input=Place).compile(), "step hang gave no answer within 0.2 s"
+    if acts:
+        assert chain.invoke({"place": "Rome"})["abandoned"] == f"hang failed: StepError: {late}"
+    else:
+        with pytest.raises(StepError, match=late):
+            chain.invoke({"place": "Rome"})
+    let_go.set()
 
 
 def test_a_mail_whose_fate_is_not_known_is_not_sent_again(ask: Ask, smtp: SmtpServer) -> None:

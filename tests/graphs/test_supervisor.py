@@ -5,9 +5,12 @@ import threading
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
 
-from tests.graphs.agents import THREAD, Run, entry, models, results
+from tests.graphs.agents import THREAD, Run, entry, models, pause, results
 from tests.servers.openai_server import Answer, OpenAIServer, Reply, error
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs import react
@@ -159,6 +162,58 @@ def test_one_who_asks_the_same_again_and_again_gets_nowhere(server: OpenAIServer
     state = lead()
     assert [one["kind"] for one in state["interventions"]] == ["nudge", "replan", "stop"]
     assert state["stopped"].startswith("no progress")
+
+
+def test_a_person_may_give_more_budget(server: OpenAIServer, lead: Run) -> None:
+    number = iter(range(99))
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        if speaker(body) != "lead":
+            return Reply("5 mg.")
+        return asks(("ann", {"key": str(next(number))})) if "tools" in body else Reply("That is all.")
+
+    server.scenario = scenario
+    options: Any = {"budget": {"model_calls": 3}, "at_limit": "ask"}
+    assert pause(lead(**options))["kind"] == "budget"
+    question = pause(lead(Command(resume={"model_calls": 2}), **options))
+    assert question["details"]["spent"]["model_calls"] == 4
+    state = lead(Command(resume={"stop": True}), **options)
+    assert state["messages"][-1].text.startswith("That is all.")
+    assert (len(server.requests), len(state["delegations"])) == (5, 2)
+
+
+def test_5_mb_of_a_specialist_are_cut(server: OpenAIServer, lead: Run) -> None:
+    big: Any = StateGraph(MessagesState)
+    big.add_node("say", lambda state: {"messages": [AIMessage("x" * 5_000_000)]})
+    big.add_edge(START, "say")
+    plays(server, [asks(("eve", {})), Reply("All x.")])
+    state = lead(team=[Member("eve", "Eve.", big.compile())])
+    assert state["messages"][-1].text == "All x."
+    assert len(str(state)) < 200_000
+    assert len(str(server.requests[-1].body)) < 100_000
+
+
+@pytest.mark.parametrize(("budget", "deadline"), [({"seconds": 2}, 900), ({}, 0.3)])
+def test_a_foreign_specialist_that_hangs_is_left_behind(
+    server: OpenAIServer, lead: Run, budget: Any, deadline: float
+) -> None:
+    let_go = threading.Event()
+
+    def hang(state: Any) -> dict[str, Any]:
+        let_go.wait(30)
+        return {}
+
+    stuck: Any = StateGraph(MessagesState)
+    stuck.add_node("hang", hang)
+    stuck.add_edge(START, "hang")
+    plays(server, [asks(("ann", {}), ("eve", {})), Reply("Ann says 5 mg.")], ann=Reply("5 mg."))
+    eve = Member("eve", "Eve.", stuck.compile(), deadline=deadline)
+    state = lead(team=[member(server, "ann"), eve], budget=budget)
+    let_go.set()
+    good, late = results(state)
+    assert (good, late.startswith("eve failed: no answer within")) == ("5 mg.", True)
+    assert [done["status"] for done in state["delegations"].values()] == ["done", "failed"]
+    assert "Not settled:\n- eve failed: no answer within" in state["messages"][-1].text
 
 
 class Killed(BaseException):

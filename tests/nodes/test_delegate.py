@@ -5,14 +5,14 @@ import threading
 from typing import Annotated, Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import StructuredTool, tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph import START, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
-from tests.servers.openai_server import Answer, OpenAIServer, Reply, error
+from tests.servers.openai_server import Answer, Hang, OpenAIServer, Reply, error
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.react import build
 from threadloom.models.roles import Models
@@ -139,3 +139,50 @@ def test_a_question_of_a_sub_agent_pauses_the_run_and_is_answered(
     assert state["answers"] == {to: f"{to} knows." for to in topics}
     assert state["usage"]["m"]["calls"] == 2 * len(topics)
     assert len(server.requests) == 2 * len(topics)
+
+
+class Stuck:
+    """An agent of LangGraph's own that works for a step and then hangs; it keeps no account of what it does."""
+
+    def __init__(self) -> None:
+        self.let_go, self.went_on = threading.Event(), threading.Event()
+        graph: Any = StateGraph(MessagesState)
+        graph.add_node("say", lambda state: {"messages": [AIMessage("One moment.")]})
+        graph.add_node("hang", self._hang)
+        graph.add_node("act", self._act)
+        graph.add_edge(START, "say")
+        graph.add_edge("say", "hang")
+        graph.add_edge("hang", "act")
+        self.agent = graph.compile()
+
+    def _act(self, state: Any) -> dict[str, Any]:
+        self.went_on.set()
+        return {}
+
+    def _hang(self, state: Any) -> dict[str, Any]:
+        self.let_go.wait(30)
+        return {}
+
+
+@pytest.mark.parametrize(("budget", "deadline"), [(Limits(seconds=0.5), 900), (Limits(), 0.5), (Limits(seconds=0), 1)])
+def test_a_foreign_agent_that_hangs_is_left_behind_and_does_nothing_more(budget: Limits, deadline: float) -> None:
+    stuck, before = Stuck(), threading.active_count()
+    outcome = delegate(stuck.agent, [HumanMessage("x")], budget, deadline)
+    no_time = budget.get("seconds") == 0
+    assert outcome.failed == ("no time is left" if no_time else "no answer within 0.5 s")
+    assert outcome.answer == ""
+    assert [message.text for message in outcome.messages] == ([] if no_time else ["x", "One moment."])
+    assert outcome.work["seconds"] >= (0 if no_time else 0.5)
+    stuck.let_go.set()
+    while threading.active_count() > before:
+        threading.Event().wait(0.01)
+    assert not stuck.went_on.is_set()
+
+
+def test_an_agent_that_minds_its_budget_ends_by_itself(server: OpenAIServer) -> None:
+    server.reply(Hang())
+    entry = ModelEntry.model_validate({"model": "m", "base_url": server.url, "api_key": "none", "max_retries": 0})
+    agent = build(models=Models({"m": entry}, {"default": ("m",)}), tools=[weather]).compile()
+    outcome = delegate(agent, [HumanMessage("x")], Limits(seconds=2))
+    assert (outcome.failed, outcome.stopped) == ("", "the budget of 1.8 seconds of work is used up")
+    assert outcome.answer.startswith("The run was stopped without an answer")

@@ -1,17 +1,22 @@
 """From settings to tools: what is named is there, what cannot be had is one line."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.tools import BaseTool
 
 from tests.tools.databases import shop
 from tests.tools.test_mcp import COMMAND, ENVIRONMENT
 from threadloom.models.settings import ConfigError
 from threadloom.tools.acting import acts
+from threadloom.tools.calculator import calculator_tool
 from threadloom.tools.catalogue import configured
-from threadloom.tools.settings import ToolSettings
+from threadloom.tools.later import Later
+from threadloom.tools.settings import McpSettings, ToolSettings
 
 
 def test_nothing_is_there_that_was_not_named() -> None:
@@ -60,3 +65,67 @@ def test_what_cannot_be_had_is_said(values: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         configured(ToolSettings(**values))
     assert str(caught.value).startswith(told)
+
+
+def counted_server(folder: Path) -> tuple[McpSettings, Path]:
+    """A server that writes a line whenever it is started."""
+    starts = folder / "starts"
+    (folder / "counted.py").write_text(
+        f"import runpy, sys\nprint('started', file=open({str(starts)!r}, 'a'))\nsys.argv[1:] = ['stdio']\n"
+        "runpy.run_module('tests.servers.mcp_server', run_name='__main__')\n"
+    )
+    starts.touch()
+    return McpSettings(command=(sys.executable, str(folder / "counted.py")), env=ENVIRONMENT), starts  # type: ignore[arg-type]  # pydantic makes secrets of them
+
+
+def test_a_server_is_started_once_for_all_who_have_its_tools(tmp_path: Path) -> None:
+    wanted, starts = counted_server(tmp_path)
+    for _ in range(2):
+        assert "count_add" in {tool.name for tool in configured(ToolSettings(mcp={"count": wanted}))}
+    assert starts.read_text() == "started\n"
+    other = wanted.model_copy(update={"reads": ("add",)})
+    tools = {tool.name: tool for tool in configured(ToolSettings(mcp={"count": other}))}
+    assert (acts(tools["count_add"]), starts.read_text()) == (False, "started\n" * 2)
+
+
+def test_no_import_and_no_build_starts_a_server_and_runs_share_it(tmp_path: Path) -> None:
+    wanted, _ = counted_server(tmp_path)
+    code = """
+from threadloom.catalogue import ENTRIES, load
+built = {entry.name: load(entry.name) for entry in ENTRIES}
+print(open("starts").read(), end="|")
+for name, given in (("react", {"messages": [("user", "Hello")]}), ("goal", {"goal": "Know more of tea"})):
+    built[name].compile().invoke(given)
+print(open("starts").read(), end="")
+"""
+    env = {
+        **os.environ,
+        **ENVIRONMENT,
+        "THREADLOOM_HOME": str(tmp_path),
+        "THREADLOOM_DISABLED": "europepmc,crossref,arxiv,openalex",
+        "THREADLOOM_WEB_SEARCH": "off",
+    }
+    command = ", ".join(repr(part) for part in wanted.command)
+    (tmp_path / "threadloom.toml").write_text(
+        f"[tools.mcp.count]\ncommand = [{command}]\nenv = {{ PYTHONPATH = {ENVIRONMENT['PYTHONPATH']!r} }}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("|started\n", "")
+
+
+def test_what_is_looked_up_later_is_looked_up_once_and_again_after_a_failure() -> None:
+    asked: list[int] = []
+
+    def find() -> list[BaseTool]:
+        asked.append(1)
+        if len(asked) == 1:
+            raise ConfigError("not now")
+        return [calculator_tool()]
+
+    tools = Later(find)
+    assert asked == []
+    with pytest.raises(ConfigError):
+        len(tools)
+    assert ([tool.name for tool in tools], len(tools), tools[0].name, len(asked)) == (["calculate"], 1, "calculate", 2)

@@ -100,5 +100,5 @@ def _outcome(graph: str, task: Update) -> str:
 def _notes(task: Update) -> list[str]:
     """What a stage had to do without, such as a model that did not answer."""
     notes: Any = dict(task["result"] or {}).get("notes", {})
-    notes = getattr(notes, "value", notes)  # a plan writes it as an Overwrite
-    return [str(note) for note in notes.values() if note] if isinstance(notes, Mapping) else []
+    told: Any = getattr(notes, "value", notes)  # a plan writes it as an Overwrite
+    return [f"{where}: {note}" for where, note in told.items() if note] if isinstance(told, Mapping) else []

@@ -46,7 +46,7 @@ def detail(given: Any) -> str:
         return str(call["name"]).removeprefix("ask_")
     if call:
         return brief(f"{call['name']}({arguments(call['args'])})", 40)
-    names = (given.get(key) for key in ("source", "branch", "agent", "name", "task"))
+    names = (given.get(key) for key in ("source", "branch", "agent", "name", "task", "by"))
     titles = (part.get("title") for part in given.values() if isinstance(part, Mapping))
     return brief(next((name for name in (*names, *titles) if isinstance(name, str)), ""), 40)
 
@@ -149,7 +149,7 @@ def _papers(graph: str) -> Iterator[tuple[tuple[str, str], Callable[[Update], st
 
 SAY: Mapping[tuple[str, str], Callable[[Update], str]] = {
     ("goal", "plan"): _planned,
-    ("goal", "do"): lambda _: "",  # an event has said it
+    ("goal", "do"): lambda _: "",  # an event has said it, as of all that say nothing
     ("goal", "reflect"): _reflected,
     ("goal", "judge"): _judged,
     **dict(_papers("research")),
@@ -157,10 +157,8 @@ SAY: Mapping[tuple[str, str], Callable[[Update], str]] = {
     ("research", "synthesise"): lambda update: _count(len(update["report"]["themes"]), "theme"),
     ("research", "cite"): lambda update: _count(len(update["references"]), "reference"),
     **dict(_papers("debate")),
-    ("debate", "propose"): lambda update: ", ".join(f"{name} has an answer" for name in update.get("proposals", {})),
-    ("debate", "vote"): lambda update: ", ".join(
-        f"{one['voter']} for {one['choice']}" for one in update.get("ballots", {}).values()
-    ),
+    ("debate", "propose"): lambda _: "",
+    ("debate", "vote"): lambda _: "",
     ("debate", "resolve"): _settled,
     ("routing", "classify"): lambda update: ", ".join(
         f"{one['label']} ({one['confidence']:.2f})" for one in update["routes"]
@@ -178,12 +176,19 @@ def _time(event: Update) -> str:
     return f"({event['seconds']:.1f} s)"
 
 
+def _spoke(event: Update) -> str:
+    """A debater's turn; of one that came to nothing a note says why."""
+    said = f"votes for {event['choice']}" if event["choice"] else "has an answer"
+    return "" if event["problem"] else f"{event['debater']}: {said}"
+
+
 HAPPENED: Mapping[str, Callable[[Update], str]] = {
     "tool_ended": lambda event: f"{event['tool']}: {event['status']} {_time(event)}",
     "branch_ended": lambda event: (
         f"{event['branch']}: {event['why'] or 'found something'} {_time(event)} {event.get('reason', '')}".rstrip()
     ),
     "handler_ended": lambda event: f"{event['handler']}: {event['problem'] or 'has an answer'}",
+    "turn_ended": _spoke,
     "delegation_ended": lambda event: f"{event['to']}: {': '.join(filter(None, [event['status'], event['reason']]))}",
     "handoff": lambda event: f"{event['origin']} → {event['to']}{': ' * bool(event['refused'])}{event['refused']}",
     "intervention": lambda event: f"{event['kind']}: {event['reason']}",

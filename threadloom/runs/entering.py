@@ -57,12 +57,12 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
         return Entered(found, None)
     enter_thread(session, record.thread_id, "lead")  # nobody else starts one while we look
     latest = runner.records.latest(session, record.thread_id)
-    if latest and latest.status not in ENDED:
+    if latest.status and latest.status not in ENDED:
         raise ThreadBusyError(record.thread_id, latest.run_id, latest.status)
-    fence = lease.take(session, record.thread_id, runner.owner, runner.lease)
+    fence = lease.take_entered(session, record.thread_id, runner.owner, runner.lease)
     if isinstance(fence, lease.Holder):
         raise ThreadBusyError(record.thread_id, None, f"held by {fence.owner}")
-    stored = runner.records.add(session, record)
+    stored = runner.records.add(session, record, latest.now)
     if stored.run_id != record.run_id:  # the key: another process was faster
         lease.release(session, record.thread_id, fence)
         return Entered(stored, None)

@@ -143,7 +143,7 @@ def test_who_has_lost_the_lease_does_not_end_the_run(runner: Runner, world: Worl
     for status in ("done", "failed"):
         ended: Any = replace(before, status=status)
         with pytest.raises(LeaseLostError):
-            runner.saver.database.write(ending.rest, runner.records, ended, 1)
+            runner.saver.database.write(partial(ending.rest, records=runner.records, record=ended, fence=1))
     assert run.record() == before
     world.go.set()
     assert run.wait(60).status == "done"
@@ -158,9 +158,9 @@ def test_leases_run_out_on_any_other_database(empty_url: Callable[[], str], monk
     with pytest.warns(UserWarning, match="leases go by the clocks of the machines"):
         saver = SQLSaver(engine)
     with saver:
-        take = partial(saver.database.write, lease.take, "t", "somebody", 1)
-        first, until = take(), time.monotonic() + 60
-        while isinstance(second := take(), lease.Holder) and time.monotonic() < until:
+        take = partial(lease.take, thread_id="t", owner="somebody", length=1)
+        first, until = saver.database.write(take), time.monotonic() + 60
+        while isinstance(second := saver.database.write(take), lease.Holder) and time.monotonic() < until:
             time.sleep(0.01)
         assert not isinstance(second, lease.Holder)
         assert first != second

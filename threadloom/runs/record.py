@@ -48,7 +48,7 @@ class Record:
     details: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-class Latest(NamedTuple):
+class Newest(NamedTuple):
     """The run of a thread that was started last; None for both if there is none."""
 
     run_id: str | None
@@ -120,10 +120,14 @@ class Records:
         which = runs.run_id == run_id if request_key is None else runs.request_key == request_key
         return next(iter(self._found(session, which, 1)), None)
 
-    def latest(self, session: Session, thread_id: str) -> Latest:
-        """The run that was started last in a thread which is there."""
-        [row] = session.rows(_latest, {"thread": thread_id}, session.dialect)
-        return Latest(row.run_id, "lost" if row.status == "running" and row.gone else row.status, int(row.now))
+    def latest(self, session: Session, thread_id: str) -> Record | None:
+        """The thread's run that was started last."""
+        return next(iter(self._found(session, session.tables.runs.c.thread_id == thread_id, 1)), None)
+
+    def newest(self, session: Session, thread_id: str) -> Newest:
+        """As much of `latest` as a start asks for, in a thread which is there: an input may be large."""
+        [row] = session.rows(_newest, {"thread": thread_id}, session.dialect)
+        return Newest(row.run_id, "lost" if row.status == "running" and row.gone else row.status, int(row.now))
 
     def named(self, session: Session, text: str, limit: int) -> list[Record]:
         """Runs whose id, or that of their thread, is or begins with a text; those that were started last first."""
@@ -194,14 +198,14 @@ def _ownerless(tables: Tables, dialect: Dialect) -> ColumnElement[bool]:
     return or_(threads.leased_until.is_(None), threads.leased_until <= dialect.now())
 
 
-def _latest(tables: Tables, dialect: Dialect) -> Any:
+def _newest(tables: Tables, dialect: Dialect) -> Any:
     runs, threads = tables.runs, tables.threads
     gone = _ownerless(tables, dialect).label("gone")
     found = select(runs.c.run_id, runs.c.status, gone, dialect.now().label("now")).outerjoin_from(
         threads, runs, runs.c.thread_id == threads.c.thread_id
     )
-    newest = runs.c.created.desc(), runs.c.run_id.desc()
-    return found.where(threads.c.thread_id == bindparam("thread")).order_by(*newest).limit(1)
+    order = runs.c.created.desc(), runs.c.run_id.desc()
+    return found.where(threads.c.thread_id == bindparam("thread")).order_by(*order).limit(1)
 
 
 def _change(tables: Tables, dialect: Dialect, ended: bool, rests: bool) -> Any:

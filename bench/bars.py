@@ -9,10 +9,11 @@ from bench.disk import DISK
 from bench.fan_out import ALLOWED, ASYNC, FAN_OUT, MAY_ADD, SYNC
 from bench.history import HISTORY
 from bench.measure import Figure
-from bench.patterns import BY_HAND, OURS, PATTERNS, STEP
+from bench.patterns import BY_HAND, OURS, OVER_HTTP, PATTERNS, STEP
 from bench.prune import MEMORY, TIME
 from bench.resume import WARM
 from bench.runs import BARE, MANAGED, RUN
+from bench.runs import STEP as SUPER_STEP
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,6 @@ BARS = (
     *(Bar(TIME.format(10_000), ours, ours, 5.0, base=TIME.format(2_500)) for ours in (LITE, POSTGRES, MARIA)),
     *(Bar(MEMORY.format(10_000), ours, ours, 1.25, base=MEMORY.format(2_500)) for ours in (LITE, POSTGRES, MARIA)),
     *(Bar(FAN_OUT.format(branches), ours, ALLOWED, 1.0) for branches in MAY_ADD for ours in (SYNC, ASYNC)),
-    *(Bar(STEP.format(name), OURS, BY_HAND, 1.1) for name in PATTERNS),
-    *(Bar(RUN.format(ours), MANAGED, BARE, 1.1) for ours in (LITE, POSTGRES, MARIA)),
+    *(Bar(STEP.format(name), OURS, BY_HAND, 1.1) for name in (*PATTERNS, OVER_HTTP)),
+    *(Bar(name.format(ours), MANAGED, BARE, 1.1) for ours in (LITE, POSTGRES, MARIA) for name in (RUN, SUPER_STEP)),
 )

@@ -1,5 +1,9 @@
-"""What a pattern adds to a step: steps that do next to nothing, beside the same graph wired with bare LangGraph."""
+"""What a pattern adds to a step, beside the same graph wired with bare LangGraph.
 
+Steps that do next to nothing; and those of an agent that asks a model over HTTP on this machine, in 5 ms an answer.
+"""
+
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -11,14 +15,17 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from pydantic import SecretStr
 from typing_extensions import TypedDict
 
 from bench.measure import Figure, interleaved, timed
 from bench.peers import Peer
 from bench.scale import Scale
+from tests.servers.openai_server import OpenAIServer, Reply
 from threadloom.graphs import parallel, react, sequential
 from threadloom.nodes.branch import SECONDS, Branch
 from threadloom.nodes.step import Step
@@ -26,6 +33,8 @@ from threadloom.nodes.step import Step
 STEP = "{}: a step"
 OURS, BY_HAND = "threadloom", "bare LangGraph"
 STEPS, BRANCHES = 8, 3
+ANSWER = 0.005
+"""Seconds that the model over HTTP takes, beside the protocol."""
 
 
 class Given(TypedDict):
@@ -110,11 +119,16 @@ def look(at: int) -> str:
 
 
 def _loop() -> Pair:
-    model, tools, pool, graph = Looking(), ToolNode([look]), ThreadPoolExecutor(1), StateGraph(MessagesState)
+    return _agent(Looking())
+
+
+def _agent(model: BaseChatModel) -> Pair:
+    tools, pool, graph = ToolNode([look]), ThreadPoolExecutor(1), StateGraph(MessagesState)
+    bound = model.bind_tools([look])
 
     def think(state: MessagesState) -> dict[str, Any]:
         # As ours: neither model nor tool may hang.
-        return {"messages": [pool.submit(copy_context().run, model.invoke, state["messages"]).result(SECONDS)]}
+        return {"messages": [pool.submit(copy_context().run, bound.invoke, state["messages"]).result(SECONDS)]}
 
     def act(state: MessagesState) -> Any:
         return pool.submit(copy_context().run, tools.invoke, state).result(SECONDS)
@@ -128,17 +142,33 @@ def _loop() -> Pair:
     return ours, graph, {"messages": [{"role": "user", "content": "Look."}]}, 2 * STEPS + 1
 
 
+def _answer(body: dict[str, Any]) -> Reply:
+    """What the server's model says: as `Looking`, after a while."""
+    time.sleep(ANSWER)
+    done = sum(message["role"] == "tool" for message in body["messages"])
+    return Reply(calls=(("look", {"at": done}),)) if done < STEPS else Reply("Done.")
+
+
 PATTERNS: Mapping[str, Callable[[], Pair]] = {"sequential": _chain, "parallel": _fan_out, "agent loop": _loop}
+OVER_HTTP = "agent loop over HTTP"
 
 
 def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # savers are not compared here
     """Runs of both in turn, each a thread of its own in memory, as milliseconds a step."""
     for name, pair in PATTERNS.items():
-        ours, by_hand, given, steps = pair()
-        runs = {OURS: _runs(ours, given, steps), BY_HAND: _runs(by_hand, given, steps)}
-        for run in runs.values():
-            run()
-        yield Figure(STEP.format(name), "ms", interleaved(runs, scale.runs * 10))
+        yield _beside(name, pair(), scale.runs * 10)
+    with OpenAIServer() as server:
+        server.scenario = _answer
+        model = ChatOpenAI(model="local", base_url=server.url, api_key=SecretStr("none"))
+        yield _beside(OVER_HTTP, _agent(model), scale.runs * 4)
+
+
+def _beside(name: str, pair: Pair, rounds: int) -> Figure:
+    ours, by_hand, given, steps = pair
+    runs = {OURS: _runs(ours, given, steps), BY_HAND: _runs(by_hand, given, steps)}
+    for run in runs.values():
+        run()
+    return Figure(STEP.format(name), "ms", interleaved(runs, rounds))
 
 
 def _runs(graph: Any, given: Any, steps: int) -> Callable[[], float]:

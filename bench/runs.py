@@ -1,12 +1,13 @@
-"""What a Runner costs: a run of 20 super-steps beside the bare saver's, and from a kill to the takeover by another."""
+"""What a Runner costs beside the bare saver: a run, a super-step; and from a kill to the takeover by another."""
 
 import asyncio
 import itertools
 import signal
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,14 +15,15 @@ from typing import Any
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
-from bench.measure import Figure, interleaved
+from bench.measure import Figure, Samples, interleaved
 from bench.peers import OpenPeer, Peer, fresh, threadloom
 from bench.scale import Scale
 from threadloom.runs.runner import Runner
 
-STEPS = 20
+STEPS, MANY = 20, 100
 LEASE = 3.0  # seconds
-RUN, TAKEOVER = f"run of {STEPS} steps, {{}}", f"kill to takeover, lease {LEASE:.0f} s"
+RUN, STEP = f"run of {STEPS} steps, {{}}", f"a super-step ({STEPS} to {MANY}), {{}}"
+TAKEOVER = f"kill to takeover, lease {LEASE:.0f} s"
 BARE, MANAGED = "bare saver", "Runner"
 
 
@@ -34,9 +36,10 @@ def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:
     ours = [peer for peer in peers if peer.opened is threadloom and not peer.asynchronous]
     for peer in ours:
         with fresh(peer) as opened:
-            contenders = {BARE: _bare(opened), MANAGED: _managed(opened)}
-            interleaved(contenders, 2)
-            yield Figure(RUN.format(peer.name), "ms", interleaved(contenders, 4 * scale.runs))
+            short, long = ({BARE: _bare(opened, n), MANAGED: _managed(opened, n)} for n in (STEPS, MANY))
+            whole = _measured(short, 6 * scale.runs)
+            yield Figure(RUN.format(peer.name), "ms", whole)
+            yield Figure(STEP.format(peer.name), "ms", _slope(whole, _measured(long, 2 * scale.runs)))
     samples = {}
     for peer in ours:
         with fresh(peer) as opened:
@@ -44,31 +47,44 @@ def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:
     yield Figure(TAKEOVER, "ms", samples)
 
 
-def chain() -> Any:
+def _measured(contenders: Mapping[str, Callable[[], float]], rounds: int) -> Samples:
+    interleaved(contenders, 2)
+    return interleaved(contenders, rounds)
+
+
+def _slope(short: Samples, long: Samples) -> Samples:
+    """What a step more takes: by how much longer runs of many steps take longer than the median short one."""
+    return {
+        name: [(sample - statistics.median(short[name])) / (MANY - STEPS) for sample in samples]
+        for name, samples in long.items()
+    }
+
+
+def chain(steps: int) -> Any:
     """A graph of steps that do next to nothing."""
 
     async def step(state: State) -> State:
         return {"number": state["number"] + 1}
 
     built = StateGraph(State)
-    for number in range(STEPS):
+    for number in range(steps):
         built.add_node(str(number), step)
         built.add_edge(str(number - 1) if number else START, str(number))
     return built
 
 
-def _bare(peer: OpenPeer) -> Callable[[], float]:
-    graph, number = chain().compile(checkpointer=peer.saver), itertools.count()
+def _bare(peer: OpenPeer, steps: int) -> Callable[[], float]:
+    graph, number = chain(steps).compile(checkpointer=peer.saver), itertools.count()
 
     async def run() -> None:
-        config = {"configurable": {"thread_id": f"bare-{next(number)}"}}
+        config = {"configurable": {"thread_id": f"bare-{steps}-{next(number)}"}}
         await graph.ainvoke({"number": 0}, config, durability="sync")
 
     return _timed(peer, run)
 
 
-def _managed(peer: OpenPeer) -> Callable[[], float]:
-    runner: Any = Runner(peer.saver, {"chain": chain()})  # type: ignore[arg-type]  # a SQLSaver
+def _managed(peer: OpenPeer, steps: int) -> Callable[[], float]:
+    runner: Any = Runner(peer.saver, {"chain": chain(steps)})  # type: ignore[arg-type]  # a SQLSaver
 
     async def run() -> None:
         await (await runner.astart("chain", {"number": 0}))

@@ -115,6 +115,11 @@ class Database:
         self.open()
         return self._do(Step("read", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
 
+    def ask(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a storage function of a single statement that reads, which needs no transaction around it."""
+        self.open()
+        return self._do(Step("alone", lambda session: work(session, *args, **kwargs)))  # type: ignore[no-any-return]
+
     def write(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a storage function in a transaction that writes; all of it is stored or nothing."""
         self.open()

@@ -35,6 +35,7 @@ class Prepared:
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._asked = [(name, bind.callable) for name, bind in compiled.binds.items() if bind.callable]
         self._processors = [
             (name, process)
             for name, bind in compiled.binds.items()
@@ -52,6 +53,8 @@ class Prepared:
     def parameters(self, values: Values) -> Any:
         """What to hand to the driver."""
         known = {**self._constants, **values}
+        for name, ask in self._asked:
+            known[name] = ask()
         for name, process in self._processors:
             known[name] = process(known.get(name))
         return known if self._order is None else tuple([known.get(name) for name in self._order])
@@ -141,6 +144,15 @@ class Session:
             self._sent("execute", prepared.text, prepared.parameters(rows[0])).close()
         elif rows:
             self._sent("executemany", prepared.text, [prepared.parameters(row) for row in rows]).close()
+
+    def changed(self, make: Make, values: Values, *arguments: Any) -> bool:
+        """Run the prepared update that `make(tables, *arguments)` returns; whether its condition held for any row."""
+        prepared = self._statements.get((make, *arguments), self.connection.dialect)
+        cursor = self._sent("execute", prepared.text, prepared.parameters(values))
+        try:
+            return bool(cursor.rowcount)
+        finally:
+            cursor.close()
 
     def send(self, text: str) -> None:
         """A statement without parameters or results, as it is."""

@@ -20,6 +20,11 @@ UNKNOWN = "unknown tool"
 STAGES = ("nudge", "replan", "stop")
 
 
+_JSON = json.JSONEncoder(
+    sort_keys=True, default=str
+)  # `dumps` would make one each time, which takes longer than its work
+
+
 def stalled(marks: Sequence[str]) -> str:
     """Why rounds with these marks get nowhere, in words that fit behind "Because"; empty when they do not repeat."""
     if len(marks) >= REPEATS and len(set(marks[-REPEATS:])) == 1:
@@ -46,7 +51,7 @@ def astray(messages: Sequence[BaseMessage], interventions: Sequence[Intervention
 
 def mark(*parts: object) -> str:
     """A mark of JSON values."""
-    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return sha256(_JSON.encode(parts).encode()).hexdigest()[:16]
 
 
 def _reason(messages: Sequence[BaseMessage]) -> str:

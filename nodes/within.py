@@ -7,10 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from contextvars import copy_context
-from threading import Thread
+from functools import partial
 from typing import TypeVar
 
+from threadloom.nodes.daemons import Daemons
+
 T = TypeVar("T")
+
+_DAEMONS = Daemons()
 
 
 class TooSlowError(Exception):
@@ -52,5 +56,5 @@ def begun(work: Callable[[], T], outcome: Future[T] | None = None) -> Future[T]:
             except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
                 outcome.set_exception(error)
 
-    Thread(target=copy_context().run, args=(run,), daemon=True).start()
+    _DAEMONS.do(partial(copy_context().run, run))
     return outcome

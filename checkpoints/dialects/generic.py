@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Connection, Engine, Table, and_, delete, insert, literal, select
+from sqlalchemy import BigInteger, Connection, Engine, Table, and_, bindparam, delete, insert, literal, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -118,7 +118,8 @@ class Dialect:
 
     def now(self) -> Any:
         """An SQL expression for the time in ms since 1970, by a clock that all who use the database share."""
-        return literal(time.time_ns() // 1_000_000, BigInteger)  # of this machine, for want of a common one
+        # Of this machine, for want of a common one; asked whenever the statement is sent.
+        return bindparam("now", callable_=lambda: time.time_ns() // 1_000_000, type_=BigInteger, unique=True)
 
     def put_checkpoint(self, session: Session, put: Put) -> Inquiry[int | None]:
         """Store a checkpoint by a single statement; returns the epoch of its thread, None: nothing was stored.

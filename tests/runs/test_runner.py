@@ -3,16 +3,22 @@
 import asyncio
 import operator
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
+from sqlalchemy import create_engine
 from typing_extensions import TypedDict
 
 from tests.runs.side import Side
+from threadloom.checkpoints import SQLSaver, dialects
 from threadloom.checkpoints.errors import LeaseLostError, UnsavableValueError
+from threadloom.runs import ending, lease
 from threadloom.runs.errors import (
     AnswerRefusedError,
     NotResumableError,
@@ -115,6 +121,50 @@ def test_a_run_is_started_streamed_asked_answered_and_ends(side: Side, world: Wo
     ]
     assert side.wait(again).state["log"][-3:] == ["now", "worked", "end"]
     assert [record.run_id for record in side.runner.runs(thread_id="t")] == [again.id, run.id]
+
+
+def test_events_are_made_for_who_asks_those_of_subgraphs_too(empty_url: Callable[[], str], world: World) -> None:
+    outer = StateGraph(State).add_node("inner", world.graph().compile()).add_edge(START, "inner")
+    with Runner(empty_url(), {"outer": outer}) as runner:
+        run = runner.start("outer", {"log": ["now"]}, stream_mode="updates")
+        events = list(run.stream())
+        assert [(len(path), *data) for path, data in events] == [(1, "work"), (1, "end"), (0, "inner")]
+        quiet = runner.start("outer", {"log": ["now"]})
+        assert quiet.wait(60).state == run.wait(60).state
+        with pytest.raises(RunError, match="with stream_mode="):
+            next(quiet.stream())
+
+
+def test_who_has_lost_the_lease_does_not_end_the_run(runner: Runner, world: World) -> None:
+    world.go.clear()
+    run = runner.start("g", {"log": ["now"]})
+    assert world.reached.wait(60)
+    before = run.record()
+    for status in ("done", "failed"):
+        ended: Any = replace(before, status=status)
+        with pytest.raises(LeaseLostError):
+            runner.saver.database.write(partial(ending.rest, records=runner.records, record=ended, fence=1))
+    assert run.record() == before
+    world.go.set()
+    assert run.wait(60).status == "done"
+
+
+def test_leases_run_out_on_any_other_database(empty_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock is asked each time a statement is sent, also by those that were prepared."""
+    monkeypatch.setattr(dialects, "_BY_NAME", {})
+    engine = create_engine(
+        empty_url().replace("mysql:", "mysql+pymysql:").replace("postgresql:", "postgresql+psycopg:")
+    )
+    with pytest.warns(UserWarning, match="leases go by the clocks of the machines"):
+        saver = SQLSaver(engine)
+    with saver:
+        take = partial(lease.take, thread_id="t", owner="somebody", length=1)
+        first, until = saver.database.write(take), time.monotonic() + 60
+        while isinstance(second := saver.database.write(take), lease.Holder) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not isinstance(second, lease.Holder)
+        assert first != second
+    engine.dispose()
 
 
 def test_the_row_is_there_before_the_first_node_and_a_start_is_known_by_its_key(side: Side, world: World) -> None:

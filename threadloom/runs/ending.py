@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from threadloom.checkpoints.elements import enter_thread
+from threadloom.checkpoints.errors import LeaseLostError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import compensation, lease
 from threadloom.runs.ledger import UNKNOWN, Effect
@@ -39,12 +40,14 @@ def rest(session: Session, records: Records, record: Record, fence: int) -> str 
     If somebody wants meanwhile that a run which rests comes to its end, nothing is stored, and that is returned.
     Raises LeaseLostError if the lease is another's.
     """
-    enter_thread(session, record.thread_id, "lead", fence=fence)
-    wanted = None if record.status in ENDED else records.wanted(session, record.run_id)
-    if wanted not in (None, "pause"):
-        return wanted
-    records.change(session, record, ended=record.status in ENDED)
-    lease.release(session, record.thread_id, fence)
+    ended = record.status in ENDED
+    if not ended:
+        enter_thread(session, record.thread_id, "lead", fence=fence)
+        if (wanted := records.wanted(session, record.run_id)) not in (None, "pause"):
+            return wanted
+    if not lease.release(session, record.thread_id, fence):
+        raise LeaseLostError(record.thread_id)
+    records.change(session, record, ended=ended)
     return None
 
 

@@ -56,13 +56,13 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
     if record.request_key is not None and (found := runner.records.find(session, request_key=record.request_key)):
         return Entered(found, None)
     enter_thread(session, record.thread_id, "lead")  # nobody else starts one while we look
-    latest = runner.records.latest(session, record.thread_id)
-    if latest and latest.status not in ENDED:
-        raise ThreadBusyError(record.thread_id, latest.run_id, latest.status)
-    fence = lease.take(session, record.thread_id, runner.owner, runner.lease)
+    newest = runner.records.newest(session, record.thread_id)
+    if newest.status and newest.status not in ENDED:
+        raise ThreadBusyError(record.thread_id, newest.run_id, newest.status)
+    fence = lease.take_entered(session, record.thread_id, runner.owner, runner.lease)
     if isinstance(fence, lease.Holder):
         raise ThreadBusyError(record.thread_id, None, fence.owner)
-    stored = runner.records.add(session, record)
+    stored = runner.records.add(session, record, newest.now)
     if stored.run_id != record.run_id:  # the key: another process was faster
         lease.release(session, record.thread_id, fence)
         return Entered(stored, None)

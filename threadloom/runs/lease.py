@@ -8,12 +8,14 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, null, or_, select, update
 
+from threadloom.checkpoints.dialects.generic import Dialect
 from threadloom.checkpoints.elements import enter_thread, new_number
 from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.tables import Tables
 from threadloom.runs.errors import ThreadBusyError
 
 if TYPE_CHECKING:
@@ -33,13 +35,24 @@ class Holder(NamedTuple):
 def take(session: Session, thread_id: str, owner: str, length: int) -> int | Holder:
     """Take the lease of a thread for `length` ms; returns its fence, or who has it."""
     enter_thread(session, thread_id, "lead")
-    threads, now, fence = session.tables.threads, session.dialect.now(), new_number()
-    free = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= now)
-    taken = update(threads).where(threads.c.thread_id == thread_id, free)
-    if session.execute(taken.values(fence=fence, owner=owner, leased_until=now + length)).rowcount:
+    return take_entered(session, thread_id, owner, length)
+
+
+def take_entered(session: Session, thread_id: str, owner: str, length: int) -> int | Holder:
+    """`take` in a thread that this transaction has entered to lead."""
+    fence, now = new_number(), session.dialect.now()
+    if session.changed(_take, {"thread": thread_id, "new": fence, "by": owner, "length": length}, session.dialect):
         return fence
+    threads = session.tables.threads
     left = select(threads.c.owner, threads.c.leased_until - now).where(threads.c.thread_id == thread_id)
     return Holder(*session.execute(left).one())
+
+
+def _take(tables: Tables, dialect: Dialect) -> Any:
+    threads, now = tables.threads, dialect.now()
+    free = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= now)
+    taken = update(threads).where(threads.c.thread_id == bindparam("thread"), free)
+    return taken.values(fence=bindparam("new"), owner=bindparam("by"), leased_until=now + bindparam("length"))
 
 
 def renew(session: Session, thread_id: str, fence: int, length: int) -> bool:
@@ -51,11 +64,15 @@ def renew(session: Session, thread_id: str, fence: int, length: int) -> bool:
     )
 
 
-def release(session: Session, thread_id: str, fence: int) -> None:
-    """Give it back; whatever of its owner is still at work stores nothing any more."""
-    threads = session.tables.threads
-    own = threads.c.thread_id == thread_id, threads.c.fence == fence
-    session.execute(update(threads).where(*own).values(fence=None, owner=None, leased_until=None))
+def release(session: Session, thread_id: str, fence: int) -> bool:
+    """Give it back; whatever of its owner is still at work stores nothing any more. False: it was lost before."""
+    return session.changed(_release, {"thread": thread_id, "held": fence})
+
+
+def _release(tables: Tables) -> Any:
+    threads = tables.threads
+    own = threads.c.thread_id == bindparam("thread"), threads.c.fence == bindparam("held")
+    return update(threads).where(*own).values(fence=null(), owner=null(), leased_until=null())
 
 
 def this_process() -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.values import Codec
 
 State = Literal["begun", "done", "failed", "unknown", "abandoned", "undoing", "undone", "not undone"]
@@ -63,6 +64,18 @@ def load(
         conditions.append(table.c.key == key)
     rows = session.execute(select(table).where(*conditions).order_by(table.c.at, table.c.key)).all()
     return list(_entries(session, codec, rows))
+
+
+def unknown(session: Session, codec: Codec, thread_id: str, scope: str) -> list[Effect]:
+    """The entries of one scope that are not known to have happened, in the order of their last changes."""
+    return list(_entries(session, codec, session.rows(_unknown, {"thread": thread_id, "run": scope})))
+
+
+def _unknown(tables: Tables) -> Any:
+    table = tables.effects
+    own = table.c.thread_id == bindparam("thread"), table.c.scope == bindparam("run")
+    states = or_(*(table.c.state == state for state in UNKNOWN))  # a prepared statement has no IN
+    return select(table).where(*own, states).order_by(table.c.at, table.c.key)
 
 
 def store(session: Session, codec: Codec, effect: Effect, *, fence: int | None = None) -> None:

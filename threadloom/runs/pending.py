@@ -54,8 +54,9 @@ def look(saver: "SQLSaver", graph: Any, record: Record) -> Pending:
     snapshot = graph.get_state(config)
     if snapshot.interrupts:
         snapshot = graph.get_state(config, subgraphs=True)
-    unknown = saver.database.read(_unknown, saver, record)
-    return saver.database.read(_sorted, saver, record, snapshot, questions_of(saver, snapshot, unknown))
+    unknown = saver.database.ask(ledger.unknown, saver.codec, record.thread_id, record.run_id)
+    found = questions_of(saver, snapshot, unknown)
+    return saver.database.read(_sorted, saver, record, snapshot, found) if found else Pending(snapshot, [], [], {})
 
 
 def inquiries_of(session: Session, saver: "SQLSaver", record: Record) -> Inquiries:
@@ -63,16 +64,9 @@ def inquiries_of(session: Session, saver: "SQLSaver", record: Record) -> Inquiri
     return Inquiries(session, saver.codec, record.thread_id, record.run_id)
 
 
-def _unknown(session: Session, saver: "SQLSaver", record: Record) -> list[ledger.Effect]:
-    found = ledger.load(session, saver.codec, record.thread_id, record.run_id)
-    return [entry for entry in found if entry.state in ledger.UNKNOWN]
-
-
 def _sorted(
     session: Session, saver: "SQLSaver", record: Record, snapshot: StateSnapshot, found: list[Question]
 ) -> Pending:
-    if not found:
-        return Pending(snapshot, [], [], {})
     inquiries = inquiries_of(session, saver, record)
     # An answer about an effect is in the ledger at once: if it is unknown again, it is another time that it is.
     given = {q.handle: a.answer for q in found if q.kind == "interrupt" and (a := inquiries.answered(q.handle))}

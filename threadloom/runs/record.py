@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, null, or_, select, tuple_, update
 
+from threadloom.checkpoints.dialects.generic import Dialect
 from threadloom.checkpoints.session import Session
+from threadloom.checkpoints.tables import Tables
 from threadloom.checkpoints.values import Codec
 
 Status = Literal["running", "waiting", "paused", "done", "failed", "cancelled", "lost"]
@@ -46,6 +48,15 @@ class Record:
     details: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+class Newest(NamedTuple):
+    """The run of a thread that was started last; None for both if there is none."""
+
+    run_id: str | None
+    status: Status | None
+    now: int
+    """In ms since 1970, by the database's clock."""
+
+
 class Records:
     """Storage functions for runs; each takes the session first.
 
@@ -56,9 +67,8 @@ class Records:
     def __init__(self, codec: Callable[[], Codec]) -> None:
         self._codec = codec
 
-    def add(self, session: Session, record: Record) -> Record:
+    def add(self, session: Session, record: Record, now: int) -> Record:
         """Store a new one; returns it, or the one that has its request key already."""
-        now = session.execute(select(session.dialect.now())).scalar()
         row = {
             "thread_id": record.thread_id,
             "run_id": record.run_id,
@@ -73,28 +83,24 @@ class Records:
         }
         session.insert_new(session.tables.runs, [row])
         if record.request_key is None:  # there is nobody else
-            return replace(record, created=int(now), updated=int(now))
+            return replace(record, created=now, updated=now)
         found = self.find(session, record.run_id) or self.find(session, request_key=record.request_key)
         return found or record
 
     def change(self, session: Session, record: Record, *, ended: bool = False) -> None:
         """Store its status, error and details; and, unless it is running, that nothing is wanted of it any more."""
-        values = {"status": record.status, "ended": session.dialect.now() if ended else None}
-        if record.status != "running":
-            values["wanted"] = None
-        self._update(session, record, **values)
+        self._update(session, record, _change, ended, record.status != "running")
 
     def note(self, session: Session, record: Record) -> None:
         """Store its details, while it is running."""
-        self._update(session, record)
+        self._update(session, record, _note)
 
-    def _update(self, session: Session, record: Record, **values: Any) -> None:
-        runs = session.tables.runs
+    def _update(self, session: Session, record: Record, make: Callable[..., Any], *how: Any) -> None:
         place = {"thread_id": record.thread_id, "run_id": record.run_id, "graph": record.graph}
         row: Mapping[str, Any] = {**place, "body": self._body(record)}
-        [row] = session.seals.closed(runs, [row])
-        changed = update(runs).where(runs.c.thread_id == record.thread_id, runs.c.run_id == record.run_id)
-        session.execute(changed.values(**values, updated=session.dialect.now(), body=row["body"]))
+        [row] = session.seals.closed(session.tables.runs, [row])
+        values = {"thread": record.thread_id, "run": record.run_id, "now_status": record.status, "data": row["body"]}
+        session.changed(make, values, session.dialect, *how)
 
     def want(self, session: Session, run_id: str, wanted: str | None) -> bool:
         """Ask the owner of a running run for something, or for nothing any more; False: it is not running."""
@@ -123,6 +129,11 @@ class Records:
         """The thread's run that was started last."""
         return next(iter(self._found(session, session.tables.runs.c.thread_id == thread_id, 1)), None)
 
+    def newest(self, session: Session, thread_id: str) -> Newest:
+        """As much of `latest` as a start asks for, in a thread which is there: an input may be large."""
+        [row] = session.rows(_newest, {"thread": thread_id}, session.dialect)
+        return Newest(row.run_id, "lost" if row.status == "running" and row.gone else row.status, int(row.now))
+
     def named(self, session: Session, text: str, limit: int) -> list[Record]:
         """Runs whose id, or that of their thread, is or begins with a text; those that were started last first."""
         runs = session.tables.runs.c
@@ -147,7 +158,7 @@ class Records:
         if status is not None:
             wanted.append(runs.status == ("running" if status == "lost" else status))
         if status in ("running", "lost"):
-            gone = _ownerless(session)
+            gone = _ownerless(session.tables, session.dialect)
             wanted.append(gone if status == "lost" else ~gone)
         if before is not None:
             wanted.append(tuple_(runs.created, runs.run_id) < (before.created, before.run_id))
@@ -155,7 +166,7 @@ class Records:
 
     def _found(self, session: Session, which: ColumnElement[bool], limit: int) -> list[Record]:
         runs, threads = session.tables.runs, session.tables.threads.c
-        gone = _ownerless(session).label("gone")
+        gone = _ownerless(session.tables, session.dialect).label("gone")
         query = (
             select(*runs.columns, threads.owner, gone)
             .outerjoin_from(runs, session.tables.threads, runs.c.thread_id == threads.thread_id)
@@ -186,7 +197,28 @@ class Records:
         return self._codec().pack(f"run {record.run_id}", body)
 
 
-def _ownerless(session: Session) -> ColumnElement[bool]:
+def _ownerless(tables: Tables, dialect: Dialect) -> ColumnElement[bool]:
     """That nobody has the lease of a run's thread."""
-    threads = session.tables.threads.c
-    return or_(threads.leased_until.is_(None), threads.leased_until <= session.dialect.now())
+    threads = tables.threads.c
+    return or_(threads.leased_until.is_(None), threads.leased_until <= dialect.now())
+
+
+def _newest(tables: Tables, dialect: Dialect) -> Any:
+    runs, threads = tables.runs, tables.threads
+    gone = _ownerless(tables, dialect).label("gone")
+    found = select(runs.c.run_id, runs.c.status, gone, dialect.now().label("now")).outerjoin_from(
+        threads, runs, runs.c.thread_id == threads.c.thread_id
+    )
+    order = runs.c.created.desc(), runs.c.run_id.desc()
+    return found.where(threads.c.thread_id == bindparam("thread")).order_by(*order).limit(1)
+
+
+def _change(tables: Tables, dialect: Dialect, ended: bool, rests: bool) -> Any:
+    values: dict[str, Any] = {"status": bindparam("now_status"), "ended": dialect.now() if ended else null()}
+    return _note(tables, dialect).values(**values, **({"wanted": null()} if rests else {}))
+
+
+def _note(tables: Tables, dialect: Dialect) -> Any:
+    runs = tables.runs
+    own = runs.c.thread_id == bindparam("thread"), runs.c.run_id == bindparam("run")
+    return update(runs).where(*own).values(updated=dialect.now(), body=bindparam("data"))

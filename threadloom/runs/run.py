@@ -44,15 +44,21 @@ class Run:
 
     Attributes:
         id, thread_id, graph: which one.
-        here: whether this is what was started or resumed in this process, so that its events come here.
+        here: whether this is what was started or resumed in this process.
     """
 
     def __init__(
-        self, runner: "Runner", record: Record, ended: "Future[Outcome] | None" = None, events: Any = None
+        self,
+        runner: "Runner",
+        record: Record,
+        ended: "Future[Outcome] | None" = None,
+        events: Any = None,
+        *,
+        streams: bool = False,
     ) -> None:
         self.id, self.thread_id, self.graph = record.run_id, record.thread_id, record.graph
         self.here = ended is not None
-        self._runner, self._ended, self._events = runner, ended, events
+        self._runner, self._ended, self._events, self._streams = runner, ended, events, streams
 
     @property
     def status(self) -> Status:
@@ -102,7 +108,10 @@ class Run:
         return await database.offload(self._runner.outcome, record)
 
     def stream(self) -> Iterator[tuple[tuple[str, ...], Any]]:
-        """The events of a run that was started or resumed here, as (namespace, data) or (namespace, mode, data)."""
+        """The events of a run that was started or resumed here with a `stream_mode`.
+
+        Each is (namespace, data), or (namespace, mode, data) of several modes. Raises RunError if there are none here.
+        """
         while (event := self._queue(queue.SimpleQueue).get()) is not END:
             yield event
 
@@ -138,4 +147,6 @@ class Run:
     def _queue(self, kind: type) -> Any:
         if not isinstance(self._events, kind):
             raise RunError("the events of this run do not come here: `stream` is for `start`, `astream` for `astart`")
+        if not self._streams:
+            raise RunError('no events are made of this run: start or resume it with stream_mode="updates" or another')
         return self._events

@@ -83,7 +83,7 @@ class Runner:
         thread_id: str | None = None,
         key: str | None = None,
         busy: Busy = "reject",
-        stream_mode: Modes = "updates",
+        stream_mode: Modes | None = None,
     ) -> Run:
         """Start a run; its row is stored before the first node.
 
@@ -95,7 +95,7 @@ class Runner:
             busy: what to do on a thread whose run has not ended: "reject" raises ThreadBusyError; "wait" waits while
                 it is running; "interrupt" cancels it where it stands and goes on from there; "rollback" cancels it,
                 undoes what can be undone and deletes its checkpoints.
-            stream_mode: which events `run.stream()` yields, as for LangGraph's `stream`.
+            stream_mode: which events `run.stream()` yields, as for LangGraph's `stream`; without it none are made.
 
         Raises:
             UnknownGraphError, ThreadBusyError.
@@ -114,7 +114,7 @@ class Runner:
         thread_id: str | None = None,
         key: str | None = None,
         busy: Busy = "reject",
-        stream_mode: Modes = "updates",
+        stream_mode: Modes | None = None,
     ) -> Run:
         """`start` for event loops: the run goes on in this one."""
         attempt = self._starting(graph, given, thread_id, key, busy)
@@ -123,7 +123,7 @@ class Runner:
         return self._go(entered, asyncio.Queue(), stream_mode)
 
     def resume(
-        self, run_id: str, answer: Any = NOTHING, *, by: str = "", why: str = "", stream_mode: Modes = "updates"
+        self, run_id: str, answer: Any = NOTHING, *, by: str = "", why: str = "", stream_mode: Modes | None = None
     ) -> Run:
         """Go on with a run that waits, is paused, failed, or was lost.
 
@@ -149,7 +149,7 @@ class Runner:
         return self._go(entered, queue.SimpleQueue(), stream_mode)
 
     async def aresume(
-        self, run_id: str, answer: Any = NOTHING, *, by: str = "", why: str = "", stream_mode: Modes = "updates"
+        self, run_id: str, answer: Any = NOTHING, *, by: str = "", why: str = "", stream_mode: Modes | None = None
     ) -> Run:
         """`resume` for event loops: the run goes on in this one."""
         entered = await self._offload(partial(self._resumed, run_id, Reply(answer, by, why)))
@@ -180,7 +180,7 @@ class Runner:
             if record.graph not in self._graphs or (entering.is_suspect(record) and self._has_suspect()):
                 continue
             if entered := entering.recovered(self, record):
-                runs.append(self._go(entered, queue.SimpleQueue(), "updates"))
+                runs.append(self._go(entered, queue.SimpleQueue(), None))
         return runs
 
     def _has_suspect(self) -> bool:
@@ -345,7 +345,7 @@ class Runner:
         if here:  # at once; the heartbeat would hear it too
             here[0].hear(wanted)
 
-    def _go(self, entered: Entered, events: "asyncio.Queue[Any] | queue.SimpleQueue[Any]", mode: Modes) -> Run:
+    def _go(self, entered: Entered, events: "asyncio.Queue[Any] | queue.SimpleQueue[Any]", mode: Modes | None) -> Run:
         """Have it go on: in the event loop that is running if its events are to come there, else in the own one."""
         record, fence, given = entered
         if fence is None:
@@ -359,7 +359,7 @@ class Runner:
         with self._lock:
             self._driving[record.run_id] = driving, ended
         ended.add_done_callback(lambda _: self._forget(driving))
-        return Run(self, record, ended, events)
+        return Run(self, record, ended, events, streams=bool(mode))
 
     async def _drive(self, driving: Driving, given: Any, events: Any) -> Outcome:
         try:

@@ -113,6 +113,15 @@ def delete_runs(database: Database, run_ids: Collection[str]) -> None:
         policy = Policy(0, partial(_of_other_runs, chunk))
         for thread_id in database.read(_threads_of_runs, chunk):
             prune_thread(database, thread_id, policy)
+        database.write(_delete_calls, chunk)
+
+
+def _delete_calls(session: Session, run_ids: Sequence[str]) -> None:
+    """Delete what models answered in runs."""
+    runs, calls = session.tables.runs.c, session.tables.calls
+    threads = [*session.execute(select(runs.thread_id).where(runs.run_id.in_(run_ids)).distinct()).scalars()]
+    for chunk in chunks(threads):
+        session.execute(delete(calls).where(calls.c.thread_id.in_(chunk), calls.c.run_id.in_(run_ids)))
 
 
 def _of_other_runs(run_ids: Sequence[str], checkpoints: Table) -> Any:
@@ -243,6 +252,8 @@ class _Thread:
             gone = gone.plus(checkpoints=count, size=size)
             count, size = self._drop(session, tables.writes, place, tables.writes.c.checkpoint_id.in_(chunk))
             gone = gone.plus(writes=count, size=size)
+            if not place.ns:  # nobody forks there any more, to be told again what models answered
+                self._delete(session, tables.calls, tables.calls.c.checkpoint_id.in_(chunk))
         return gone
 
     def _drop_strays(self, session: Session, place: Place, kept: Collection[str], gone: Pruned) -> Pruned:

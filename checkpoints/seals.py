@@ -46,6 +46,7 @@ class Seals:
             tables.runs: Sealed("runs", "body", ("run_id", "graph")),
             tables.effects: Sealed("effects", "body", ("scope", "key")),
             tables.questions: Sealed("questions", "body", ("run_id", "handle", "number", "event")),
+            tables.calls: Sealed("calls", "body", ("task_id", "number", "run_id", "checkpoint_id", "ns")),
         }
 
     @property

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import mysql
 
 from threadloom.checkpoints.dialects.types import Bytes, Name
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # What MySQL and MariaDB keep tables in; another, if it is their default, may know no transactions.
 ENGINE = "InnoDB"
@@ -48,6 +48,7 @@ class Tables:
         runs: what was started in a thread, and what became of it; see `runs.record`. Times are the database's, in ms.
         effects: what runs did to the world; see `runs.ledger`.
         questions: what became of questions that runs asked, as numbered events; see `runs.inquiry`.
+        calls: what models answered in runs, by the tasks that asked; see `runs.calls`.
     """
 
     def __init__(self, metadata: MetaData | None = None, *, schema: str | None = None, prefix: str = "") -> None:
@@ -145,6 +146,19 @@ class Tables:
             Column("at", BigInteger, nullable=False),
             Column("body", Bytes, nullable=False),
         )
+        self.calls = self._table(
+            "calls",
+            Column("thread_id", THREAD, primary_key=True),
+            Column("task_id", CHANNEL, primary_key=True),
+            Column("number", Integer, primary_key=True, autoincrement=False),
+            Column("run_id", ID, nullable=False),
+            Column("fence", BigInteger, nullable=False),
+            Column("checkpoint_id", ID, nullable=False),
+            Column("ns", NAMESPACE, nullable=False),
+            Column("replayed", Boolean, nullable=False),
+            Column("at", BigInteger, nullable=False),
+            Column("body", Bytes, nullable=False),
+        )
 
     @property
     def contents(self) -> tuple[Table, Table, Table, Table]:
@@ -152,9 +166,9 @@ class Tables:
         return self.checkpoints, self.values, self.writes, self.elements
 
     @property
-    def affairs(self) -> tuple[Table, Table, Table]:
+    def affairs(self) -> tuple[Table, Table, Table, Table]:
         """Those that hold what runs in a thread had to do with others; a copy of the thread has none of it."""
-        return self.runs, self.effects, self.questions
+        return self.runs, self.effects, self.questions, self.calls
 
     @property
     def every(self) -> tuple[Table, ...]:
@@ -176,7 +190,7 @@ class Tables:
 def tables_in(metadata: MetaData, *, schema: str | None = None, table_prefix: str = "") -> Tables:
     """Declare the tables of a store in a MetaData of yours, for your own Alembic migrations to create and alter.
 
-    A revision of yours that creates them also notes their version: `INSERT INTO threadloom_schema VALUES (3)`; open
+    A revision of yours that creates them also notes their version: `INSERT INTO threadloom_schema VALUES (4)`; open
     the store with the same schema and prefix, and `auto_setup=False`.
 
     Args:

@@ -89,8 +89,11 @@ class Models:
         return Models()
 
     def cost(self, name: str, input_tokens: int, output_tokens: int) -> float | None:
-        """USD for these tokens of the entry's model; None when its price is not known, 0 for the embedded one."""
-        if name == EXTRACTIVE:
+        """USD for these tokens of the entry's model; None when its price is not known, 0 for the embedded one.
+
+        An answer that took none, such as a replayed one, cost nothing.
+        """
+        if name == EXTRACTIVE or not (input_tokens or output_tokens):
             return 0.0
         entry = self._entries.get(name)
         if entry is None or entry.input_price is None or entry.output_price is None:

@@ -33,6 +33,7 @@ def run_result(thread: Thread, files: Sequence[Path | str]) -> dict[str, Any]:
         "cost_usd": usage["cost_usd"],
         "seconds": _seconds(state),
         "files": [str(file) for file in files],
+        **({"calls": thread.calls._asdict()} if thread.calls else {}),
     }
 
 

@@ -15,8 +15,10 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.importing import is_unfinished
 from threadloom.checkpoints.records import ThreadSummary
 from threadloom.errors import UsageError
+from threadloom.runs.calls import Counts, count
 from threadloom.runs.pending import look
 from threadloom.runs.record import ENDED, Record, Records
+from threadloom.runs.recorder import REPLAY
 from threadloom.state.answers import ANSWERS
 
 MOST = 100  # threads or runs of which a word may be the beginning
@@ -44,6 +46,8 @@ class Thread:
     values: dict[str, Any] = field(default_factory=dict, repr=False)
     run_id: str = ""
     """Of its last run, if a Runner made it and nobody else has gone on since."""
+    calls: Counts | None = None
+    """Of a run that replays: how many answers of models it was given from the record, and how many it asked for."""
 
     @property
     def answer(self) -> str:
@@ -129,7 +133,9 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
         return found
     questions = look(saver, flow, record).questions if record.status == "waiting" else []
     pending = [_asked(one.handle, one.prompt) | {"standing": one.standing} for one in questions]
-    return replace(found, status=record.status, pending=pending, error=record.error, run_id=record.run_id)
+    calls = saver.database.read(count, thread_id, record.run_id) if record.details.get(REPLAY) else None
+    told: dict[str, Any] = {"status": record.status, "error": record.error, "run_id": record.run_id}
+    return replace(found, pending=pending, calls=calls, **told)
 
 
 def _was_left(record: Record, found: Thread) -> bool:

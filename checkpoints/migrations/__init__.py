@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, inspect
 
-STEPS = ("m0001_first_tables", "m0002_deflated_checkpoints", "m0003_runs")
+STEPS = ("m0001_first_tables", "m0002_deflated_checkpoints", "m0003_runs", "m0004_calls")
 
 
 class Names:

@@ -147,3 +147,22 @@ def test_threads_are_chosen_and_paged_and_told_as_one_by_one(ran: Cli, tmp_path:
             told = describe(saver, thread.id)
             assert (thread.status, thread.graph, thread.question) == (told.status, told.graph, told.question)
             assert thread.updated == told.updated
+
+
+def test_a_fork_replays_what_models_answered(ran: Cli) -> None:
+    at = next(
+        step["parent_id"] for step in steps_of(ran, "one") if step["tasks"] and step["tasks"][0]["node"] == "model"
+    )
+    ended = ran("fork", "one", "--at", at, "--thread", "same", "--replay", "--json")
+    same, before = json.loads(ended.out), json.loads(ran("show", "one", "--json").out)
+    assert (ended.code, same["status"], same["answer"]) == (0, "done", before["answer"])
+    assert same["calls"]["asked"] == 0 < same["calls"]["replayed"]
+    assert same["tokens"] == {"input": 0, "output": 0}
+    assert sum(step["replayed"] for step in steps_of(ran, "same")) == same["calls"]["replayed"]
+    assert "replayed" in ran("timeline", "same").out
+    assert "extractive (replayed)" in ran("usage", "--by", "model", "--thread", "same").out
+    question = json.dumps([{"role": "user", "content": "How do CRISPR guides find their target?"}])
+    ended = ran("fork", "one", "--at", at, "--set", f"messages={question}", "--thread", "new", "--replay")
+    assert (ended.code, "replayed 0, asked 2" in ended.err) == (0, True), ended.err
+    ran("fork", "one", "--at", at, "--in-place", "--replay")
+    assert json.loads(ran("runs", "--json", "--limit", "1").out)[0]["thread_id"] == "one"

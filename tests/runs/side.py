@@ -28,6 +28,10 @@ class Side:
         resumed: Run = self._do(self.runner.resume, self.runner.aresume, run.id, *answer, **how)
         return resumed
 
+    def fork(self, *where: Any, **how: Any) -> Run:
+        forked: Run = self._do(self.runner.fork, self.runner.afork, *where, **how)
+        return forked
+
     def wait(self, run: Run) -> Outcome:
         if self._loop is None:
             return run.wait(timeout=60)

@@ -157,6 +157,9 @@ def _next_steps(thread: "Thread", files: list[Path], db: str | None) -> None:
     err.print()
     if ready and (stopped := thread.values.get("stopped")):
         err.print(f"stopped  {printable(stopped)}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if thread.calls:
+        told = f"replayed {thread.calls.replayed}, asked {thread.calls.asked}: answers of models"
+        err.print(told, markup=False, highlight=False, soft_wrap=True)
     for file in files:
         err.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
     err.print(f"thread   {thread.id}", markup=False, highlight=False, soft_wrap=True)

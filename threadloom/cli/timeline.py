@@ -75,6 +75,7 @@ def step_json(step: "Step") -> dict[str, Any]:
         "channels": step.channels,
         "retries": step.retries,
         **_usage(step.usage),
+        "replayed": step.replayed,
         "tasks": [_task_json(task) for task in step.tasks],
     }
 
@@ -94,6 +95,7 @@ def _task_json(task: "Task") -> dict[str, Any]:
         "interrupts": plain(task.interrupts),
         "channels": task.channels,
         **_usage(task.usage),
+        "replayed": task.replayed,
         "steps": [step_json(step) for step in task.steps],
     }
 
@@ -126,7 +128,8 @@ def _spent(usage: "Usage") -> tuple[str, str]:
 
 def _wrote(task: "Task") -> str:
     asked = "asked" if task.interrupts else ""
-    return "; ".join(part for part in (", ".join(task.channels), asked, *_failures(task)) if part)
+    replayed = f"{task.replayed} replayed" if task.replayed else ""
+    return "; ".join(part for part in (", ".join(task.channels), replayed, asked, *_failures(task)) if part)
 
 
 def _failures(task: "Task") -> Iterable[str]:

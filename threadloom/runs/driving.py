@@ -19,6 +19,8 @@ from threadloom.runs.metering import Meter, Prices
 from threadloom.runs.pending import Pending, inquiries_of, look
 from threadloom.runs.question import Question
 from threadloom.runs.record import Record, Records, Status
+from threadloom.runs.recorder import Recorder
+from threadloom.runs.recording import recording
 from threadloom.runs.spans import spans_for
 
 if TYPE_CHECKING:
@@ -127,7 +129,9 @@ class Driving:
 
     async def _concluded(self, given: Any) -> tuple[Record, dict[str, Any], list[Question]]:
         self._loop = asyncio.get_running_loop()
-        drive = Drive(self._saver, self.thread_id, self.run_id, self.fence)
+        recorder = Recorder(self._saver, self.record, self.fence)
+        await recorder.load()
+        drive = Drive(self._saver, self.thread_id, self.run_id, self.fence, recorder)
         self._task = self._loop.create_task(self._execute(given, drive))
         status, error = await self._ended(self._task)
         if drive.under_way:  # in threads, of nodes that were cancelled
@@ -191,8 +195,9 @@ class Driving:
         # To look out for events of subgraphs costs a super-step 0.05 ms; nobody would read them.
         events = {"stream_mode": self._mode, "subgraphs": True} if self._mode else {"stream_mode": []}
         how: Any = {**events, "durability": "sync", "control": self._control}
-        async for event in self._graph.astream(given, config, **how):
-            self._emit(event)
+        with recording():
+            async for event in self._graph.astream(given, config, **how):
+                self._emit(event)
 
     def _counted(self) -> Record:
         counted = {"usage": self._meter.spent, KEY: self._attempts.failed}

@@ -31,6 +31,7 @@ from threadloom.runs.ledger import OF_TASK, Effect
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
+    from threadloom.runs.recorder import Recorder
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ LONGEST_KEY = 400
 """Bytes of an effect's key in UTF-8: on every database it fits into the ledger and into the handle of a question."""
 
 CONTEXT = "__threadloom_drive"
-"""The key of a config's `configurable` under which a Runner tells effects what they belong to."""
+"""The key of a config's `configurable` under which a Runner tells effects and model calls what they belong to."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Drive:
         saver, thread_id: where the ledger is.
         scope: whose effects have one ledger: the run's id, or that of a task.
         fence: of the lease under which it happens; None without a Runner.
+        recorder: keeps what models answer; None without a Runner.
         done: by task and key of an effect, which execution of the task has had its result.
         under_way: the keys of effects that are being carried out.
     """
@@ -57,6 +59,7 @@ class Drive:
     thread_id: str
     scope: str
     fence: int | None = None
+    recorder: "Recorder | None" = None
     done: dict[tuple[str, str], object] = field(default_factory=dict)
     under_way: list[str] = field(default_factory=list)
     _changed: Condition = field(default_factory=Condition)

@@ -1,8 +1,9 @@
 """How a run comes under a lease: started anew, resumed, recovered, or only to be ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 from langgraph.types import Command
 from sqlalchemy import exists, select
@@ -12,7 +13,7 @@ from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
-from threadloom.runs.adapting import adapted
+from threadloom.runs.adapting import KEY, adapted
 from threadloom.runs.answering import Reply
 from threadloom.runs.errors import (
     AnswerRefusedError,
@@ -21,11 +22,15 @@ from threadloom.runs.errors import (
     NotResumableError,
     ThreadBusyError,
 )
+from threadloom.runs.fingerprint import fingerprint
+from threadloom.runs.fork import fork
 from threadloom.runs.pending import Pending, inquiries_of, look
 from threadloom.runs.question import Question
 from threadloom.runs.record import ENDED, Record, Status
+from threadloom.runs.recorder import REPLAY
 from threadloom.runs.run import NOTHING
 from threadloom.runs.settling import Settled, settle
+from threadloom.runs.snapshot import snapshot
 
 if TYPE_CHECKING:
     from threadloom.runs.runner import Runner
@@ -42,6 +47,34 @@ class Entered(NamedTuple):
     record: Record
     fence: int | None
     given: Any = None
+
+
+def new(runner: "Runner", graph: str, thread_id: str, given: Any, **more: Any) -> Record:
+    """The record of a run that is to be started, with `more` of its attributes. Raises UnknownGraphError."""
+    details = {**more.pop("details", {}), KEY: fingerprint(runner.graph(graph)).text}
+    return Record(str(uuid4()), thread_id, graph, "running", given, details=details, **more)
+
+
+def forked(
+    runner: "Runner",
+    graph: str,
+    thread_id: str,
+    checkpoint_id: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    *,
+    as_node: str | None = None,
+    to: str | None = None,
+    replay: bool = False,
+) -> Entered:
+    """Fork a thread, and start a run there; see `Runner.fork`. If the process dies in between, there is a fork."""
+    saver = runner.saver
+    flow = runner.graph(graph).copy(update={"checkpointer": saver})
+    if to is None and (latest := saver.database.read(runner.records.latest, thread_id)) and latest.status not in ENDED:
+        raise ThreadBusyError(thread_id, latest.run_id, latest.status)
+    origin = checkpoint_id or snapshot(saver, thread_id).checkpoint_id
+    place = fork(flow, thread_id, origin, values, as_node=as_node, to=to)["configurable"]
+    details: dict[str, Any] = {REPLAY: {"thread_id": thread_id, "checkpoint_id": origin}} if replay else {}
+    return started(runner, new(runner, graph, place["thread_id"], None, details=details))
 
 
 def started(runner: "Runner", record: Record) -> Entered:

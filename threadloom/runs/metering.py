@@ -10,6 +10,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
 
+from threadloom.runs.calls import REPLAYED
 from threadloom.runs.record import Record
 from threadloom.state.usage import Usage, add_usage
 
@@ -95,6 +96,8 @@ class Meter(BaseCallbackHandler):
         node = self._nodes.pop(run_id, "")
         for message in _messages(response):
             name = str(message.response_metadata.get("model_name") or "unknown")
+            if message.response_metadata.get(REPLAYED):
+                name = f"{name} (replayed)"
             used = message.usage_metadata
             self._count(node, name, used["input_tokens"] if used else 0, used["output_tokens"] if used else 0)
 
@@ -111,8 +114,8 @@ class Meter(BaseCallbackHandler):
 
 
 def one_call(name: str, read: int, written: int, prices: Prices) -> Usage:
-    """What one call of a model took; its cost is unknown where the price is."""
-    price = prices.get(name)
+    """What one call of a model took; its cost is unknown where the price is, unless nothing was read or written."""
+    price = prices.get(name) if read or written else (0.0, 0.0)
     cost = None if price is None else (read * price[0] + written * price[1]) / 1_000_000
     return Usage(calls=1, input_tokens=read, output_tokens=written, cost_usd=cost)
 

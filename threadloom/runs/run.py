@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from threadloom.runs.calls import Counts
 from threadloom.runs.errors import RunError
 from threadloom.runs.inquiry import Event
 from threadloom.runs.question import Question
@@ -127,6 +128,10 @@ class Run:
     def trail(self) -> list[Event]:
         """See `Runner.trail`."""
         return self._runner.trail(self.id)
+
+    def calls(self) -> Counts:
+        """See `Runner.calls`."""
+        return self._runner.calls(self.id)
 
     def resume(self, answer: Any = NOTHING, **how: Any) -> "Run":
         """See `Runner.resume`."""

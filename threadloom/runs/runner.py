@@ -16,29 +16,27 @@ from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import SQLSaver
 from threadloom.runs import entering, lease
-from threadloom.runs.adapting import KEY
 from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
 from threadloom.runs.errors import NotResumableError, RunError, ThreadBusyError, UnknownGraphError, UnknownRunError
-from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.heartbeat import Heartbeat
-from threadloom.runs.inquiry import Event, overdue, trail
+from threadloom.runs.inquiry import overdue
 from threadloom.runs.lease import this_process
 from threadloom.runs.lineage import Migrations
 from threadloom.runs.loop import Loop
-from threadloom.runs.metering import FIELDS, Prices, usage_of
+from threadloom.runs.metering import Prices
 from threadloom.runs.question import Question
-from threadloom.runs.record import Record, Records, Status
+from threadloom.runs.record import Record
+from threadloom.runs.register import Register
 from threadloom.runs.run import END, NOTHING, POLL, Outcome, Run
-from threadloom.state.usage import Usage
 
 T = TypeVar("T")
 Busy = Literal["reject", "wait", "interrupt", "rollback"]
 Modes = str | list[str]
 
 
-class Runner:
+class Runner(Register):
     """Runs graphs on threads of a database: one owner per thread, and nothing lost or done twice if a process dies.
 
     Args:
@@ -64,9 +62,8 @@ class Runner:
         lease: float = 15.0,
         owner: str = "",
     ) -> None:
+        super().__init__(store if isinstance(store, SQLSaver) else SQLSaver(store))
         self._owned = not isinstance(store, SQLSaver)
-        self.saver: SQLSaver = store if isinstance(store, SQLSaver) else SQLSaver(store)
-        self.records = Records(lambda: self.saver.codec)
         self.owner, self.lease = owner or this_process(), int(lease * 1000)
         self._prices, self.migrations = prices or {}, migrations or {}
         self._graphs, self._compiled = dict(graphs), dict[str, Any]()
@@ -155,6 +152,42 @@ class Runner:
         entered = await self._offload(partial(self._resumed, run_id, Reply(answer, by, why)))
         return self._go(entered, asyncio.Queue(), stream_mode)
 
+    def fork(
+        self,
+        graph: str,
+        thread_id: str,
+        checkpoint_id: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        *,
+        as_node: str | None = None,
+        to: str | None = None,
+        replay: bool = False,
+        stream_mode: Modes | None = None,
+    ) -> Run:
+        """Fork a thread, and start a run that goes on from there.
+
+        Args:
+            graph: the name of the thread's graph, one of this Runner's.
+            thread_id, checkpoint_id, values, as_node, to: as for `runs.fork.fork`.
+            replay: give the run the answers that models gave in the thread since, wherever it asks what was asked then,
+                and ask models for the rest; `run.calls()` tells how often. Only answers in runs of a Runner are
+                recorded. Tools are called, and effects done, as in any other run.
+            stream_mode: as for `start`.
+
+        Raises:
+            UnknownGraphError.
+            UsageError, ThreadExistsError: as `runs.fork.fork` does.
+            ThreadBusyError: the thread itself is to be forked, and its run has not ended.
+        """
+        how: Any = {"as_node": as_node, "to": to, "replay": replay}
+        entered = entering.forked(self, graph, thread_id, checkpoint_id, values, **how)
+        return self._go(entered, queue.SimpleQueue(), stream_mode)
+
+    async def afork(self, *where: Any, stream_mode: Modes | None = None, **how: Any) -> Run:
+        """`fork` for event loops: the run goes on in this one."""
+        entered = await self._offload(partial(entering.forked, self, *where, **how))
+        return self._go(entered, asyncio.Queue(), stream_mode)
+
     def pause(self, run_id: str) -> None:
         """Have a running run stop after its super-step, wherever it runs; raises NotResumableError if it is not."""
         self._ask(run_id, "pause")
@@ -187,56 +220,14 @@ class Runner:
         with self._lock:
             return any(entering.is_suspect(driving.record) for driving, _ in self._driving.values())
 
-    def runs(
-        self,
-        *,
-        status: Status | None = None,
-        graph: str | None = None,
-        thread_id: str | None = None,
-        limit: int | None = 20,
-        before: Record | None = None,
-    ) -> list[Record]:
-        """Runs, those that were started last first; `before` is the last one of the page before."""
-        found: list[Record] = []
-        while limit is None or len(found) < limit:
-            size = 500 if limit is None else limit - len(found)
-            which: Any = {"status": status, "graph": graph, "thread_id": thread_id, "before": before}
-            page = self.saver.database.read(self.records.page, size, **which)
-            found += page
-            if len(page) < size:
-                break
-            before = page[-1]
-        return found
-
-    def usage(self, by: str = "node", **which: Any) -> dict[str, Usage]:
-        """Model calls, tokens and dollars of runs, by "day", "node", "model", "graph", "thread" or "run".
-
-        `which` are the arguments of `runs`; all of them unless told otherwise. A run under way is in it up to its last
-        heartbeat. A cost is None as soon as the price of one of its models is not known.
-        """
-        if by not in FIELDS:
-            raise RunError(f"usage by {by!r} is not told; choose one of {', '.join(FIELDS)}")
-        return usage_of(self.runs(**{"limit": None, **which}), by)
-
     def run(self, run_id: str) -> Run:
         """A run by its id; raises UnknownRunError."""
         return Run(self, self.record(run_id))
-
-    def record(self, run_id: str) -> Record:
-        """What the database has of a run; raises UnknownRunError."""
-        if (found := self.saver.database.read(self.records.find, run_id)) is None:
-            raise UnknownRunError(f"there is no run {run_id!r} in this database")
-        return found
 
     def pending(self, run_id: str) -> list[Question]:
         """What a run waits for, in its graph and its subgraphs, and of the effects what is not known."""
         record = self.record(run_id)
         return [] if record.status in ("running", "done", "cancelled") else entering.pending(self, record)
-
-    def trail(self, run_id: str) -> list[Event]:
-        """What became of a run's questions: who was asked, who said what, when and why; oldest first."""
-        record = self.record(run_id)
-        return self.saver.database.read(trail, self.saver.codec, record.thread_id, record.run_id)
 
     def outcome(self, record: Record) -> Outcome:
         """What became of a run, from the database."""
@@ -248,10 +239,6 @@ class Runner:
     def graphs(self) -> tuple[str, ...]:
         """The names of its graphs."""
         return tuple(self._graphs)
-
-    def is_overdue(self, run_id: str) -> bool:
-        """Whether it waits for an answer to a question that has expired; `recover` or `resume` does what is due."""
-        return run_id in self.saver.database.read(overdue)
 
     def graph(self, name: str) -> Any:
         """The compiled graph of a name; raises UnknownGraphError."""
@@ -314,9 +301,8 @@ class Runner:
         """What starts the run, or makes way for it and returns None: to be called again after a while."""
         if busy not in (choices := ("reject", "wait", "interrupt", "rollback")):
             raise RunError(f"unknown busy={busy!r}; choose one of {', '.join(choices)}")
-        details = {KEY: fingerprint(self.graph(graph)).text}
         thread = str(uuid4()) if thread_id is None else str(thread_id)
-        record = Record(str(uuid4()), thread, graph, "running", given, request_key=key, details=details)
+        record = entering.new(self, graph, thread, given, request_key=key)
 
         def attempt() -> Entered | None:
             try:

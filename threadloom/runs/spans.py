@@ -12,6 +12,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.outputs import LLMResult
 
+from threadloom.runs.calls import REPLAYED
 from threadloom.runs.record import Record
 
 
@@ -106,6 +107,7 @@ class Spans(BaseCallbackHandler):
         if span and (used := getattr(message, "usage_metadata", None)):
             span.set_attribute("gen_ai.usage.input_tokens", used["input_tokens"])
             span.set_attribute("gen_ai.usage.output_tokens", used["output_tokens"])
+            span.set_attribute("threadloom.replayed", bool(message and message.response_metadata.get(REPLAYED)))
         self._end(run_id)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:

@@ -20,6 +20,7 @@ from langgraph.checkpoint.base import CheckpointTuple
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.timeline import pulled_node
 from threadloom.runs.attempts import KEY, NEVER, Failed
+from threadloom.runs.calls import replayed_in
 from threadloom.runs.consumption import NO_PRICES, NOTHING, answers_in, recorded_in, total, usage_in
 from threadloom.runs.metering import Prices
 from threadloom.runs.record import Records
@@ -48,6 +49,7 @@ class Task:
         failed_calls: how many calls of models and tools failed in it, under a Runner.
         call_error: the class of the last such error.
         interrupts: what it asked.
+        replayed: how many answers of models were replayed in it, what is below it included.
         ended: whether it came to its end.
         steps: those of the subgraphs in it.
     """
@@ -61,6 +63,7 @@ class Task:
     failed_calls: int = 0
     call_error: str = ""
     interrupts: tuple[Any, ...] = ()
+    replayed: int = 0
     ended: bool = True
     steps: tuple["Step", ...] = ()
 
@@ -108,6 +111,11 @@ class Step:
     def usage(self) -> Usage:
         """What models took in it."""
         return total(task.usage for task in self.tasks)
+
+    @property
+    def replayed(self) -> int:
+        """How many answers of models were replayed in it."""
+        return sum(task.replayed for task in self.tasks)
 
     @property
     def seconds(self) -> float | None:
@@ -172,6 +180,7 @@ class _Steps:
         self._saver, self._thread_id, self._prices = saver, thread_id, prices
         self._failed: dict[str, Failed] = {}
         self._runs = {""}  # of which this is known; "" stands for who has no Runner
+        self._replayed = saver.database.read(replayed_in, thread_id)
         self._inner: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ns in saver.namespaces(thread_id):
             if ns:
@@ -288,6 +297,7 @@ class _Steps:
                 failed_calls=counted["calls"],
                 call_error=counted["call_error"],
                 interrupts=tuple(_question(i) for channel, v in writes if channel == "__interrupt__" for i in v),
+                replayed=self._replayed[task_id],
                 ended=ended or outputs,
                 steps=tuple(steps),
             )

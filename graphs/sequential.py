@@ -128,7 +128,7 @@ def letter_steps(
             to=["summarise", END],
             deadline=RETRIEVING,
         ),
-        Step(letter.summarise(get_models), "summarise"),
+        Step(letter.summarise(get_models), "summarise", then=_unless_over("write"), to=["write", END]),
         Step(letter.write(get_models), "write"),
         Step(letter.draft(folder, sender, server), "draft", then=_unless_over("approve"), to=["approve", END]),
         Step(letter.approve, then=_after_approval, to=["approve", "write", "send"]),

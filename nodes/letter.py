@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from threadloom import effect
 from threadloom.models.answers import complaint
 from threadloom.models.chain import ModelAnswerError
+from threadloom.models.extractive.answer import NOTHING_ON_IT
 from threadloom.models.prompts import element, prompt
 from threadloom.models.reply import reply
 from threadloom.models.roles import Models
@@ -50,7 +51,8 @@ from threadloom.tools.text import clipped, text
 READER, WRITER = "reader", "writer"
 SUMMARISE = (
     "Summarise what the documents say about the request, and nothing else of them, in at most 150 words. Behind each "
-    "sentence put the number of the document that says it in brackets, as in [1]."
+    "sentence put the number of the document that says it in brackets, as in [1]. If none of them says anything about "
+    f"it, answer with this sentence alone: {NOTHING_ON_IT}"
 )
 WRITE = (
     "Write a mail about the request from the summary: a subject of one line, and a body of plain text without a "
@@ -92,7 +94,10 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
 
 
 def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
-    """Step factory: what the documents say; if no model of the role can be had, sentences of them."""
+    """Step factory: what the documents say; if no model of the role can be had, sentences of them.
+
+    If they say nothing on the request, that is the end.
+    """
 
     def condense(state: Documents) -> Summary:
         found = [
@@ -107,8 +112,14 @@ def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
         except ModelAnswerError as error:
             answer, usage = reply(models().extractive(), READER, messages), error.usage
             note = f"no language model could be had ({error}); sentences were selected instead"
-        summary = marked(answer.value.text, state["documents"])
-        return Summary(summary=summary, usage=usage, notes=_noted("summarise", note or answer.note))
+        silent = answer.value.text.strip() == NOTHING_ON_IT
+        return Summary(
+            summary="" if silent else marked(answer.value.text, state["documents"]),
+            outcome="The documents found say nothing on this, so no mail was written." if silent else "",
+            finished_at=_now() if silent else None,
+            usage=usage,
+            notes=_noted("summarise", note or answer.note),
+        )
 
     return condense
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
+from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.prompts import element
 from threadloom.nodes.delegate import Outcome, delegate
 from threadloom.nodes.emit import emit
@@ -65,11 +66,12 @@ def _part(state: GoalState) -> Limits:
 
 def _tried(step: PlanStep, outcome: Outcome) -> PlanStep:
     answer = outcome.answer.removesuffix(EXTRACTIVE_NOTE).strip()  # said once, of the whole
+    nothing = "there is nothing to go by" if answer in NOTHING else "" if answer else "it gave no answer"
     return PlanStep(
         task=step["task"],
         status="tried",
-        result=capped(answer, MOST_RESULT, "the rest was not kept"),
-        problem=outcome.failed or outcome.stopped or ("" if answer else "it gave no answer"),
+        result="" if nothing else capped(answer, MOST_RESULT, "the rest was not kept"),
+        problem=outcome.failed or outcome.stopped or nothing,
         notes=written_by(outcome.messages),
         sources=_sources(outcome.messages),
     )

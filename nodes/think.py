@@ -121,7 +121,7 @@ def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str
     content = message.content if calls == message.tool_calls else message.text
     if refusal := message.additional_kwargs.get("refusal"):
         content = message.text or str(refusal)
-    if answer.model == EXTRACTIVE and not calls:
+    if answer.model == EXTRACTIVE and message.response_metadata.get("selected"):
         content = f"{message.text}\n\n{EXTRACTIVE_NOTE}"
     return AIMessage(
         content=content,

@@ -60,6 +60,9 @@ class Summary(TypedDict):
     """What summarising gives."""
 
     summary: str
+    outcome: str
+    """Why no mail is written; empty where there is something to write."""
+    finished_at: str | None
     usage: Annotated[dict[str, Usage], merge_usage]
     notes: Annotated[dict[str, str], merge_keys]
 

@@ -9,8 +9,10 @@ from threadloom.models.extractive.findings import manner
 from threadloom.models.extractive.material import Element, Material
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
-NO_MATERIAL = "No material was given to answer from, and the extractive model knows nothing of its own."
+NO_MATERIAL = "No material was given to answer from, and no language model is there that knows anything by itself."
 NOTHING_ON_IT = "The material given says nothing on this."
+NOTHING = frozenset({NO_MATERIAL, NOTHING_ON_IT})
+"""Answers that there is none."""
 MAX_SENTENCES = 4
 SHORT = 60
 """Words up to which results of tools are passed on whole."""

@@ -16,10 +16,14 @@ _ASKS = re.compile(
     r"\?\s*$|^\W*(who|what|when|where|why|which|how|is|are|do|does|did|can|tell|explain|describe)\b", re.IGNORECASE
 )
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
+_SHARE = re.compile(r"-?\d+(?:\.\d+)?(?=\s*(?:%|per ?cent\b))", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
 _FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
 _SUM = re.compile(r"\d\s*[*/+^]\s*[\d(]|\d\)?\s+[-%]\s+[\d(]")
+_OPERATOR = re.compile(r"[\d)]\s*[-+*/^%]")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per ?cent)\s+of\s+(?=[\d(])", re.IGNORECASE)
+"""A share of a number, which is written as a sum before anything is read: 17% of 2340 as 17 / 100 * 2340."""
 _PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 
@@ -34,7 +38,7 @@ def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Too
 
 def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     """Where no tool is asked for by its words: one that works out a sum, else one that looks a question up."""
-    for tool in tools if _SUM.search(request) else ():
+    for tool in tools if _SUM.search(_summed(request)) else ():
         if any(map(_is_formula, _properties(tool))) and arguments(request, tool) is not None:
             return [tool]
     lookups = [tool for tool in tools if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
@@ -56,10 +60,11 @@ def best(request: str, tools: Sequence[Tool]) -> Tool:
     return max(tools, key=lambda tool: score(request, tool))
 
 
-def arguments(request: str, tool: Tool, *, forced: bool = False, content: str = "") -> dict[str, Any] | None:
+def arguments(request: str, tool: Tool, *, forced: bool = False, content: str | None = "") -> dict[str, Any] | None:
     """Arguments read off the request; None if a required one is not there. A forced call makes do with the request.
 
-    `content` is what there is to write, where an argument of that name is wanted and nothing is quoted.
+    `content` is what there is to write, where an argument of that name is wanted and nothing is quoted; None if that
+    was looked for and is not there.
     """
     pool = _Pool(request.replace(tool["name"], " "), content)
     required = set(tool.get("parameters", {}).get("required", []))
@@ -75,6 +80,28 @@ def arguments(request: str, tool: Tool, *, forced: bool = False, content: str = 
         if value is not None:
             found[name] = value
     return found
+
+
+def every(request: str, tool: Tool, *, content: str | None = "") -> list[dict[str, Any]]:
+    """Arguments of each call of a tool that is asked for: one for every sum that it is to work out, else one.
+
+    None if a required one is not there.
+    """
+    first = arguments(request, tool, content=content)
+    if first is None:
+        return []
+    formula = next((name for name in first if _is_formula(name)), "")
+    return [{**first, formula: one} for one in _sums(request)] if formula else [first]
+
+
+def _sums(request: str) -> list[str]:
+    """What there is to work out, as it is written; a number alone only where nothing else is there."""
+    found = [one.strip() for one in _FORMULA.findall(_DATE.sub(" ", _summed(request)))]
+    return list(dict.fromkeys(one for one in found if _OPERATOR.search(one))) or found[:1]
+
+
+def _summed(request: str) -> str:
+    return _PERCENT.sub(r"\1 / 100 * ", request)
 
 
 def _properties(tool: Tool) -> Mapping[str, Any]:
@@ -93,7 +120,7 @@ def _spaced(name: str) -> str:
 class _Pool:
     """What a request holds that can be an argument; each number, quotation and name is used once."""
 
-    def __init__(self, request: str, content: str) -> None:
+    def __init__(self, request: str, content: str | None) -> None:
         self.request, self.content = squeeze(request), content
         self.paths: list[str] = _PATH.findall(request)
         self.numbers = _NUMBER.findall(request)
@@ -105,28 +132,28 @@ class _Pool:
         if "enum" in field:
             return classify(self.request, {str(option): "" for option in field["enum"]}) or None
         if kind in {"integer", "number"}:  # what is to be worked out is nobody's limit
-            return self._number(kind) if needed or not _SUM.search(self.request) else None
+            shares = [] if needed else _SHARE.findall(self.request)
+            return self._number(kind, shares) if needed or not _SUM.search(_summed(self.request)) else None
         if kind == "string":
             return self._string(name, needed=needed)
         return None
 
-    def _number(self, kind: str) -> int | float | None:
+    def _number(self, kind: str, other: Sequence[str]) -> int | float | None:
         for text in self.numbers:
-            if kind == "number" or "." not in text:
+            if text not in other and (kind == "number" or "." not in text):
                 self.numbers.remove(text)
                 return int(text) if "." not in text else float(text)
         return None
 
     def _string(self, name: str, *, needed: bool) -> str | None:
         if _is_formula(name):
-            found = _FORMULA.search(self.request)
-            return found[0].strip() if found else None
+            return next(iter(_sums(self.request)), None)
         if re.search(r"date|day|when", name, re.IGNORECASE):
             dated = _DATE.search(self.request)
             return dated[0] if dated else (self.request if needed else None)
         if name == "path" and self.paths:
             return self.paths.pop(0)
-        if name == "content" and self.content and not self.quoted:
+        if name == "content" and self.content != "" and not self.quoted:
             return self.content
         for pool in (self.quoted, [] if _WHOLE.search(name) else self.named):
             if pool:

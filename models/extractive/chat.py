@@ -65,7 +65,7 @@ class ChatExtractive(BaseChatModel):
             content=text,
             tool_calls=made,
             usage_metadata=_usage(messages, text, made),
-            response_metadata={"model_name": self.model, "finish_reason": "tool_calls" if made else "stop"},
+            response_metadata=self._metadata(messages, made),
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -87,10 +87,19 @@ class ChatExtractive(BaseChatModel):
         last = AIMessageChunk(
             content="",
             usage_metadata=_usage(messages, text, made),
-            response_metadata={"model_name": self.model, "finish_reason": "tool_calls" if made else "stop"},
+            response_metadata=self._metadata(messages, made),
             chunk_position="last",
         )
         yield ChatGenerationChunk(message=last)
+
+    def _metadata(self, messages: Sequence[BaseMessage], made: Sequence[ToolCall]) -> dict[str, Any]:
+        """Beside what every model says, `selected`: whether there was material to take sentences from."""
+        selected = not made and any(text.strip() for text in read(messages).texts())
+        return {
+            "model_name": self.model,
+            "finish_reason": "tool_calls" if made else "stop",
+            **({"selected": True} if selected else {}),
+        }
 
     def _reply(
         self,
@@ -112,7 +121,7 @@ class ChatExtractive(BaseChatModel):
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
         if not chosen and tool_choice in (None, "auto") and not answered:
             likely = calls.likely(material.question, tools)
-            chosen = [(tool["name"], calls.arguments(material.question, tool) or {}) for tool in likely]
+            chosen = [(tool["name"], args) for tool in likely for args in calls.every(material.question, tool)]
         made = [_call(name, args, messages) for name, args in chosen]
         return ("", made) if made else (_cut(answer(material), stop or self.stop or []), [])
 
@@ -134,7 +143,7 @@ def _chosen(
     done = [called for message in messages[asked + 1 :] for called in _answered(message, messages)]
     wanted = calls.wanted(request, tools, done)
     content = note(material) if wanted else ""
-    return [(tool["name"], calls.arguments(request, tool, content=content) or {}) for tool in wanted]
+    return [(tool["name"], args) for tool in wanted for args in calls.every(request, tool, content=content)]
 
 
 def _answered(message: BaseMessage, messages: list[BaseMessage]) -> list[str]:

@@ -195,7 +195,7 @@ SYNONYMS = """
 decline decrease drop dwindle diminish disappear vanish shrink fall falling lessen; rise grow increase climb surge soar
 rising; lose loss lost; gain win winning; beat outperform surpass exceed overtake; harm damage hurt injure; safe safety
 harmless; trigger provoke induce; prevent avert; destroy devastate wreck; predict forecast foresee; quantify gauge;
-merge merger collide collision crash; spread transmit transmission contagious contagion; expand expansion; accelerate
+merge merger collide collision; spread transmit transmission contagious contagion; expand expansion; accelerate
 quicken; rapid fast quick swift quicker faster; agree agreement consensus; choose choice decide decision; danger hazard
 peril; error mistake; answer reply; copy duplicate; explode explosion; heavy massive; begin onset start; stable
 stability; broken breakdown collapse; unequal inequality disparity uneven gap; rich wealth wealthy affluent prosperity
@@ -246,6 +246,11 @@ video film; privacy private; replace substitute supplant; cnn convnet convolutio
 frail frailty; father dad paternal
 """
 """Groups of near-synonyms: everyday beside technical words, noun beside verb. Each must hold in every field."""
+
+PHRASES = ("in order to", "in order that", "in order for", "in terms of", "in light of", "in view of", "in spite of",
+           "in case of", "in the case of", "in the course of", "in the face of", "on behalf of", "with respect to",
+           "with regard to", "by means of", "on account of")  # fmt: skip
+"""Grammar of several words; the noun in it is no content word."""
 
 DETERMINERS = _words("""
 the a an of in for to and or on by with from at between among its their our your his her this that these those no

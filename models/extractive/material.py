@@ -12,6 +12,7 @@ from json import loads
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 _ELEMENT = re.compile(r"<(?P<tag>[A-Za-z]\w*)(?P<attributes>(?: \w+=\"[^\"<]*\")*)>\n(?P<text>[^<]*)\n</(?P=tag)>")
+_BARE = re.compile(r"-?\d[\d.,]*|True|False", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r" (\w+)=\"([^\"<]*)\"")
 ASIDE = frozenset(
     {"question", "sub_question", "today", "option", "label", "category", "instruction", "goal", "criterion", "remark"}
@@ -66,9 +67,20 @@ def read(messages: Sequence[BaseMessage]) -> Material:
     asked = _ELEMENT.sub("", messages[last].text).strip() if last >= 0 else ""
     questions = [element.text for element in elements if element.tag == "question"]
     question, beside = (questions[-1], []) if questions else _asked(asked)
-    results = [_result(message) for message in messages[last + 1 :] if isinstance(message, ToolMessage)]
+    results = _results(messages[last + 1 :])
     task = "\n".join(message.text for message in messages if message.type == "system")
     return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results)
+
+
+def _results(messages: Sequence[BaseMessage]) -> list[str]:
+    """What tools said. Of several bare values each says what it is of: "3 * 4 = 12"."""
+    answers = [message for message in messages if isinstance(message, ToolMessage)]
+    asked = {call["id"]: call["args"] for one in messages if isinstance(one, AIMessage) for call in one.tool_calls}
+    told = [_result(message) for message in answers]
+    if len(told) < 2 or not all(map(_BARE.fullmatch, told)):
+        return told
+    of = [next(iter(asked.get(message.tool_call_id, {}).values()), message.name) for message in answers]
+    return [f"{what} = {value}." for what, value in zip(of, told, strict=True)]
 
 
 def _result(message: ToolMessage) -> str:

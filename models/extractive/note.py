@@ -1,14 +1,14 @@
 """A note made of material: the sentences nearest to what is asked, as a list, with the sources they are from."""
 
-from threadloom.models.extractive.answer import NOTHING_ON_IT, best_sentences
+from threadloom.models.extractive.answer import best_sentences
 from threadloom.models.extractive.material import Material
 from threadloom.models.extractive.text import concepts, fold
 
 MOST = 8
 
 
-def note(material: Material) -> str:
-    """Markdown; empty where there is no goal and nothing fits.
+def note(material: Material) -> str | None:
+    """Markdown; None where nothing fits a goal, so that there is no note to write; empty where there is no goal.
 
     Looks for what the goal asks too, since a task names only its own part.
     """
@@ -18,7 +18,7 @@ def note(material: Material) -> str:
     said = set(concepts(" ".join(found))).intersection(concepts(wanted))
     sources = [one for one in named if said.intersection(concepts(one))]
     if not found:
-        return f"{NOTHING_ON_IT}\n" if material.of("goal") else ""
+        return None if material.of("goal") else ""
     listed = ["", "Sources:", "", *(f"- {one}" for one in sources)] if sources else []
     return "\n".join([*(f"- {one}" for one in found), *listed, "", "(extractive, no language model)", ""])
 

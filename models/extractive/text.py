@@ -18,6 +18,7 @@ from threadloom.models.extractive.lexicon import (
     FILLER_NOUNS,
     FILLERS,
     LETTERED,
+    PHRASES,
     SIZES,
     STARTERS,
     STOP_WORDS,
@@ -110,8 +111,11 @@ def terms(text: str) -> list[str]:
     return list(_terms(text))
 
 
+_PHRASE = re.compile(rf"\b(?:{'|'.join(PHRASES)})\b".replace(" ", r"\s+"), re.IGNORECASE)
+
+
 def _terms(text: str) -> Iterator[str]:
-    for word in words(text):
+    for word in words(_PHRASE.sub(" ", text)):
         if not is_stop(word):
             for part in re.split(r"[-‐‑–]", word):
                 if len(part) > 1 and not part.replace(".", "").isdigit() and not is_stop(part):

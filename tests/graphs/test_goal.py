@@ -17,6 +17,7 @@ from tests.servers.openai_server import Answer, Hang, OpenAIServer, Raw, Reply, 
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.goal import build
 from threadloom.models.chain import ModelAnswerError
+from threadloom.models.extractive.answer import NO_MATERIAL
 from threadloom.models.roles import Models
 from threadloom.state.budget import Limits
 from threadloom.tools.workspace.workspace import Workspace
@@ -394,4 +395,8 @@ def test_without_a_language_model_a_goal_is_pursued_by_vocabulary(
 
     state = build(models=Models()).compile().invoke({"goal": "Find out how zorblax sings; then write a summary"})
     assert not state["done"]
+    assert [step["status"] for step in state["plan"]] == ["failed", "failed"]
+    assert {thought["learnt"] for thought in state["reflections"]} == {"there is nothing to go by"}
+    assert [*(tmp_path / "notes").iterdir()] == [path]
+    assert state["messages"][-1].text.startswith(NO_MATERIAL)
     assert "Not settled:\n- The notes speak of" in state["messages"][-1].text

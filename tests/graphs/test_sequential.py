@@ -22,6 +22,7 @@ from tests.servers.openai_server import OpenAIServer, Raw, Reply, structured
 from tests.servers.smtp_server import HANG_UP, SmtpServer
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.sequential import abandon, build, letter_steps
+from threadloom.models.extractive.answer import NOTHING_ON_IT
 from threadloom.models.roles import Models
 from threadloom.nodes.letter import UNCITED
 from threadloom.nodes.step import Step, StepError
@@ -291,6 +292,17 @@ def test_without_documents_no_mail_is_written(ask: Ask) -> None:
     assert state["outcome"] == "No documents were found, so no mail was written."
     assert state["finished_at"]
     assert "mail" not in state
+
+
+def test_documents_that_say_nothing_on_it_make_no_mail(server: OpenAIServer, ask: Ask) -> None:
+    silent = {"request": "Who invented velcro?", "to": ["ann@example.org"]}
+    server.scenario = [Reply(NOTHING_ON_IT)]
+    for known in (Models(), models(server)):
+        state = ask(silent, known=known)
+        assert state["outcome"] == "The documents found say nothing on this, so no mail was written."
+        assert state["documents"]
+        assert "mail" not in state
+        assert state["finished_at"]
 
 
 def test_a_wrong_address_is_said_before_any_work(ask: Ask) -> None:

@@ -242,6 +242,12 @@ def calculator(expression: str) -> str:
     return expression
 
 
+@tool
+def lookup(query: str, limit: int = 3) -> str:
+    """Look up papers."""
+    return query
+
+
 TOOLS = [search_web, read_calendar, calculator]
 
 
@@ -273,6 +279,38 @@ def test_tools_are_called_when_plainly_asked_for(
     model: ChatExtractive, request_: str, expected: dict[str, Any]
 ) -> None:
     assert calls(model.bind_tools(TOOLS).invoke(request_)) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "sums"),
+    [
+        ("17% of 2340", ["17 / 100 * 2340"]),
+        ("How much is 12.5 percent of (20 + 4)?", ["12.5 / 100 * (20 + 4)"]),
+        ("What is 3 * 4, and what is 15 - 6?", ["3 * 4", "15 - 6"]),
+        ("Use the calculator: 2 * 3 for 40 people on 2026-11-22, and 7 + 7", ["2 * 3", "7 + 7"]),
+    ],
+)
+def test_every_sum_is_worked_out(model: ChatExtractive, request_: str, sums: list[str]) -> None:
+    bound = model.bind_tools([lookup, calculator])
+    made = bound.invoke(request_)
+    assert [(call["name"], call["args"]) for call in made.tool_calls] == [
+        ("calculator", {"expression": one}) for one in sums
+    ]
+    results = [ToolMessage("1", tool_call_id=call["id"]) for call in made.tool_calls]
+    said = bound.invoke([HumanMessage(request_), made, *results]).text
+    assert said == ("1" if len(sums) == 1 else " ".join(f"{one} = 1." for one in sums))
+
+
+def test_a_percentage_is_no_limit(model: ChatExtractive) -> None:
+    bound = model.bind_tools([lookup])
+    assert calls(bound.invoke("Use lookup: wages that fell by 9%"))["lookup"].keys() == {"query"}
+    assert calls(bound.invoke("Use lookup: 5 papers on wages"))["lookup"]["limit"] == 5
+
+
+def test_only_sentences_of_material_are_called_selected(model: ChatExtractive) -> None:
+    for text, selected in (("Hello", False), ("Why?", False), (f"{QUESTION}\n\n{DOCUMENT}", True)):
+        for message in (model.invoke(text), *list(model.stream(text))[-1:]):
+            assert bool(message.response_metadata.get("selected")) is selected
 
 
 def test_what_is_there_already_is_not_looked_up(model: ChatExtractive) -> None:

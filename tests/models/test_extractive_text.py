@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from threadloom.models.extractive.text import (
     capitalise,
+    concepts,
     key_phrases,
     overlap,
     sentences,
@@ -109,3 +110,12 @@ def test_capitals_respect_own_spelling() -> None:
         "Rates rose",
         "",
     ]
+
+
+def test_grammar_of_several_words_has_no_content_word() -> None:
+    assert terms("We wait in order to learn, in  light of that") == ["wait", "learn"]
+    assert "order" in terms("The orders came in order")
+
+
+def test_what_crashes_is_not_merged() -> None:
+    assert set(concepts("The app crashes")).isdisjoint(concepts("merging black holes"))

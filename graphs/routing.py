@@ -17,7 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from threadloom.graphs.support import desk
-from threadloom.models.extractive.courtesy import courtesy
+from threadloom.models.extractive.courtesy import kindness
 from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.escalate import ask_what_to_do, check
 from threadloom.nodes.handler import ATTEMPTS, Handler, checked_handlers, guarded, to_handlers
@@ -105,7 +105,7 @@ def _visits(state: RoutingState) -> list[Send | str]:
 
 def _after_classify(least: float, doubt: str) -> Callable[[RoutingState], list[Send | str] | str]:
     def route(state: RoutingState) -> list[Send | str] | str:
-        if courtesy(str(state["messages"][-1].text)):
+        if kindness(str(state["messages"][-1].text)):
             return "respond"
         return doubt if in_doubt(state["routes"], least) else _visits(state)
 
@@ -122,7 +122,8 @@ def _after_check(*, people: bool) -> Callable[[RoutingState], list[Send] | str]:
 
     def route(state: RoutingState) -> list[Send] | str:
         handled = state["handled"].values()
-        complaints = {one["label"]: one["problem"] for one in handled if one["problem"] and one["attempt"] < ATTEMPTS}
+        worth = [one for one in handled if one["attempt"] < ATTEMPTS and not one.get("vain")]
+        complaints = {one["label"]: one["problem"] for one in worth if one["problem"]}
         if complaints:
             again = [one for one in state["routes"] if one["label"] in complaints]
             return to_handlers(state, again, complaints)

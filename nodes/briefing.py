@@ -103,20 +103,35 @@ def calendar(
 
 def from_settings(models: Callable[[], Models]) -> list[Branch]:
     """All three as the settings have them, read when they are asked."""
-    return [
-        web(lambda: configured(WebSettings())),
-        database(lambda: _database(ToolSettings()), models),
-        calendar(lambda: _diary(ToolSettings()), models),
-    ]
+    return [web(_search), database(_database, models), calendar(_diary, models)]
 
 
-def _database(settings: ToolSettings) -> Database:
+def check_settings() -> None:
+    """Raises UnavailableError, with all reasons, if none of the three can be asked."""
+    reasons = []
+    for get in (_search, _database, _diary):
+        try:
+            available(get)
+        except UnavailableError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise UnavailableError(f"there is nothing to ask: {'; '.join(reasons)}")
+
+
+def _search() -> WebSearch:
+    return configured(WebSettings())
+
+
+def _database() -> Database:
+    settings = ToolSettings()
     if settings.read_database is None:
         raise UnavailableError("no database is set; it needs THREADLOOM_READ_DATABASE")
     return Database(settings.read_database.get_secret_value())
 
 
-def _diary(settings: ToolSettings) -> Diary:
+def _diary() -> Diary:
+    settings = ToolSettings()
     if not settings.calendars:
         raise UnavailableError("no calendar is set; it needs THREADLOOM_CALENDARS__NAME")
     return Diary(settings.calendars, settings.timezone)

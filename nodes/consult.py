@@ -5,8 +5,9 @@ from typing import Any
 
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
+from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.ask import ask_or_extract
-from threadloom.nodes.handler import failed
+from threadloom.nodes.handler import ATTEMPTS, failed
 from threadloom.nodes.node import Node
 from threadloom.nodes.span import locate, omits_negation, unsupported_numbers
 from threadloom.state.drafts import AnswerDraft, ClaimDraft
@@ -27,14 +28,17 @@ def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Kno
     def answer(state: Task) -> dict[str, Any]:
         again = state["attempt"] > 1
         question = state["route"]["text"]
-        passages = knowledge().search(question, PASSAGES * state["attempt"])
+        found = knowledge().search(question, PASSAGES * ATTEMPTS)
+        passages = found[: PASSAGES * state["attempt"]]
         if not passages:
-            return failed(state, "the knowledge base says nothing on this")
+            return failed(state, "the knowledge base says nothing on this", vain=True)
         told = f"\n\nYour answer before was refused: {state['complaint']}." if again else ""
         documents = [element("document", one["text"], id=one["id"], title=one["title"]) for one in passages]
         messages = prompt(TASK.format(role=role) + told, element("question", question), *documents)
         draft, usage, note = ask_or_extract(models(), role, AnswerDraft, messages, state["budget"])
         handled = _handled(state, _by(usage, models(), role), draft.claims, passages)
+        # from the same passages none would be selected again
+        handled["vain"] = handled["by"] == EXTRACTIVE and found == passages and not draft.claims
         notes = {f"{role}, attempt {state['attempt']}": note} if note else {}
         return {"handled": {state["route"]["label"]: handled}, "usage": usage, "notes": notes}
 

@@ -102,10 +102,12 @@ def guarded(handler: Handler) -> Node[Task]:
     return run
 
 
-def failed(task: Task, problem: str) -> dict[str, Any]:
-    """The update of a handler that has no answer."""
+def failed(task: Task, problem: str, *, vain: bool = False) -> dict[str, Any]:
+    """The update of a handler that has no answer; in `vain` it would be asked again."""
     label = task["route"]["label"]
-    handled = Handled(label=label, by="", answer="", claims=[], dropped=[], problem=problem, attempt=task["attempt"])
+    handled = Handled(
+        label=label, by="", answer="", claims=[], dropped=[], problem=problem, attempt=task["attempt"], vain=vain
+    )
     return {"handled": {label: handled}}
 
 

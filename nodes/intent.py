@@ -5,7 +5,7 @@ from typing import Any
 
 from langgraph.types import Overwrite
 
-from threadloom.models.extractive.courtesy import courtesy
+from threadloom.models.extractive.courtesy import kindness
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
@@ -29,7 +29,7 @@ MAX_CHARS = 20_000
 def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], budget: Limits) -> Node[RoutingState]:
     """Node factory: forgets what an earlier run of the thread left, and finds the routes of the last message.
 
-    A message that only greets or thanks has none, and no model is asked about it.
+    A message that only greets, thanks or praises has none, and no model is asked about it.
     """
     options = [element("option", handler.about, name=handler.name) for handler in handlers]
     names = [handler.name for handler in handlers]
@@ -41,7 +41,7 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
         routes: list[Route] = []
         usage: dict[str, Usage] = {}
         note = ""
-        if not courtesy(text):
+        if not kindness(text):
             messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
             draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages, limits)
             routes = _routes(draft.routes, names, text)

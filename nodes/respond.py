@@ -5,7 +5,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from threadloom.models.extractive.courtesy import courtesy
+from threadloom.models.extractive.courtesy import kindness
 from threadloom.models.settings import EXTRACTIVE
 from threadloom.state.routing import Handled, RoutingState
 
@@ -15,8 +15,8 @@ EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the help pages, 
 
 
 def respond(state: RoutingState) -> dict[str, Any]:
-    """Node: the last message, `outcome` and `finished_at`; greetings and thanks are returned."""
-    return ended("answered", courtesy(str(state["messages"][-1].text)) or compose(state))
+    """Node: the last message, `outcome` and `finished_at`; greetings, thanks and praise are returned."""
+    return ended("answered", kindness(str(state["messages"][-1].text)) or compose(state))
 
 
 def ended(outcome: str, text: str, name: str | None = None) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Handled(TypedDict):
     problem: str
     """Why this is no good answer; empty when it is one."""
     attempt: int
+    vain: NotRequired[bool]
+    """Whether another attempt would have nothing else to go by."""
 
 
 class Task(TypedDict):

@@ -85,6 +85,16 @@ def _tools_at_hand(_given: State) -> None:
     ready_tools()  # raises ConfigError
 
 
+def _branches_at_hand(_given: State) -> None:
+    from threadloom.nodes.branch import UnavailableError
+    from threadloom.nodes.briefing import check_settings
+
+    try:
+        check_settings()
+    except UnavailableError as error:
+        raise UsageError(str(error)) from None
+
+
 def _addresses(given: State) -> None:
     from threadloom.tools.mail.letter import Letter
 
@@ -133,6 +143,7 @@ ENTRIES = (
         example='"Which orders are late, and what is on tomorrow?"',
         text="question",
         answer=itemgetter("answer"),
+        check=_branches_at_hand,
     ),
     Entry(
         name="sequential",

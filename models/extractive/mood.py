@@ -27,18 +27,25 @@ LEXICON: dict[str, float] = {
         0.0: "please cancel free like support help share credit yes interest interested security secure account "
         "premium discount safe trial hi hello dear party error errors forgot forget stop expired problem "
         "problems wrong cut leave pay paid charged tax alert debt reset accept agreement agree dark black "
-        "suggest sign",
+        "suggest sign promise promised promises",
         1.0: "thank thanks",
         2.6: "brilliantly brilliant awesome fantastic wonderful love beautifully",
     }.items()
     for word in listed.split()
 }
 """One word for a fault (-1.3) is a report and two are a complaint; what belongs to every request is nothing."""
+EMOJIS = {
+    emoji: word
+    for word, listed in {"furious": "🤬🖕😡", "annoying": "😤🙄😒👎💩", "brilliant": "👍👏🙌🎉💯🏆"}.items()
+    for emoji in listed
+}
+"""To the word that they are read as: VADER reads them by their names, and "thumbs down" has no weight."""
 _COMPLAINT = re.compile(
     r"\bnothing (?:works|but)\b|\bgive (?:it|me|back)\b|\b(?:every|third|fourth) time\b"
     r"|\b(?:fix|sort) (?:it|this|that)\b"
     r"|\bstill waiting\b|\bhow you treat\b|\bwhat kind of\b|\b(?:can't|cannot|without) expla\w+|\bdone with you\b"
-    r"|\b(?:nobody|no one|never) (?:answers|replies|picks|responds|reads|finishes|agreed)\b|\bdoes not answer\b"
+    r"|\b(?:nobody|no one|never|not once)(?: has| have| had| ever| even)? (?:answer|repl[iy]|pick|respond|read|finish"
+    r"|agreed|r[aiu]ng|call|phone|came|come|show|wr[io]t|got|get|gets|contact|turned|help|look)\w*|\bdoes not answer\b"
     r"|[!?]{3,}",
     re.IGNORECASE,
 )
@@ -58,7 +65,7 @@ _THREAT = re.compile(
 )
 _GROSS = re.compile(
     r"\b(?:furious|garbage|crap|disgrace\w*|appalling|liars?|outrag\w+|ridiculous|unacceptable)\b"
-    r"|\b(?:disgust\w+|pathetic|fed up)\b",
+    r"|\b(?:disgust\w+|pathetic|fed up)\b|[🤬🖕]",
     re.IGNORECASE,
 )
 
@@ -95,10 +102,11 @@ def _score(text: str) -> float:
 
 
 def _telling(text: str, sentiment: str) -> list[str]:
-    """Words of the text whose weight has the sign of the mood."""
+    """Words and emojis of the text whose weight has the sign of the mood."""
     sign = {"negative": -1, "positive": 1}.get(sentiment, 0)
     lexicon = _analyser().lexicon
-    return [word for word in words(text) if lexicon.get(word.lower(), 0) * sign > 0]
+    said = [*words(text), *(mark for mark in text if mark in EMOJIS)]
+    return [word for word in said if lexicon.get(EMOJIS.get(word, word.lower()), 0) * sign > 0]
 
 
 @cache
@@ -107,4 +115,5 @@ def _analyser() -> "SentimentIntensityAnalyzer":
 
     analyser = SentimentIntensityAnalyzer()
     analyser.lexicon.update(LEXICON)
+    analyser.emojis.update(EMOJIS)
     return analyser

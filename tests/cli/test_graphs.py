@@ -112,6 +112,20 @@ def test_what_happens_is_told_in_lines_that_fit_the_screen(cli: Cli, name: str, 
     assert max(map(len, lines)) <= 80
 
 
+def test_a_briefing_that_has_nothing_to_ask_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADLOOM_WEB_SEARCH", "off")
+    ended = cli("run", "parallel", "Which orders are late?")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is nothing to ask: web search" in ended.err
+    assert "THREADLOOM_READ_DATABASE" in ended.err
+    assert "no database" in cli("threads").err
+
+
+def test_why_a_handler_has_no_answer_is_told_once_and_in_the_question(cli: Cli) -> None:
+    ended = cli("run", "routing", "Do you ship to Mars?")
+    assert (ended.code, ended.err.count("the knowledge base says nothing on this")) == (3, 1)
+
+
 def test_tokens_are_shown_at_a_terminal(cli: Cli, model: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=200)
     shown: list[str] = []

@@ -16,7 +16,7 @@ from tests.servers.openai_server import Answer, Hang, OpenAIServer, Reply, struc
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs import react
 from threadloom.graphs.routing import build
-from threadloom.models.extractive.courtesy import courtesy
+from threadloom.models.extractive.courtesy import kindness
 from threadloom.models.roles import Models
 from threadloom.nodes.entrust import entrust
 from threadloom.nodes.handler import Handler
@@ -134,10 +134,10 @@ def test_a_person_who_answers_wrongly_is_asked_again(desk: Desk, answer: Any, wh
     assert desk(Command(resume={"action": "close"}))["outcome"] == "closed"
 
 
-def test_greetings_and_thanks_cost_nobody_anything(server: OpenAIServer, desk: Desk) -> None:
-    for said in ("Good morning!", "thanks, that fixed it"):
+def test_greetings_thanks_and_praise_cost_nobody_anything(server: OpenAIServer, desk: Desk) -> None:
+    for said in ("Good morning!", "thanks, that fixed it", "Your search is brilliant, I love it!"):
         state = desk(said, models=models(server))
-        assert state["messages"][-1].text == courtesy(said) != ""
+        assert state["messages"][-1].text == kindness(said) != ""
         assert (state["routes"], state["handled"], bool(state["finished_at"])) == ([], {}, True)
     assert server.requests == []
 
@@ -146,6 +146,13 @@ def test_without_people_the_answer_says_what_is_missing(desk: Desk) -> None:
     state = desk("Do you ship to Mars?", people=False)
     assert state["messages"][-1].text == "This could not be answered: the knowledge base says nothing on this."
     assert state["outcome"] == "answered"
+
+
+def test_a_handler_that_would_have_nothing_else_to_go_by_is_not_asked_again(server: OpenAIServer, desk: Desk) -> None:
+    server.scenario = playing(routes=[route("general", text="Mars")])
+    for options in ({}, {"models": models(server)}):
+        [one] = desk("Do you ship to Mars?", people=False, **options)["handled"].values()
+        assert (one["problem"], one["attempt"]) == ("the knowledge base says nothing on this", 1)
 
 
 def test_a_new_message_on_a_thread_begins_anew(desk: Desk) -> None:

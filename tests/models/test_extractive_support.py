@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadloom.models.extractive.advice import advice
+from threadloom.models.extractive.courtesy import PRAISED, kindness
 from threadloom.models.extractive.material import Element
 from threadloom.models.extractive.mood import feeling
 from threadloom.models.extractive.routes import routes
@@ -82,3 +83,43 @@ def test_one_of_two_words_does_not_make_a_sentence_an_answer(question: str, page
 def test_of_two_words_the_title_may_have_one() -> None:
     document = Element("document", "They are painted in May.", {"title": "Bicycles"})
     assert advice("Paint a bicycle", [document]) == ["They are painted in May."]
+
+
+@pytest.mark.parametrize("said", ["🤬", "Now the export 🤬"])
+def test_a_swearing_face_is_swearing(said: str) -> None:
+    assert feeling(said)[:2] == ("negative", True)
+    assert feeling(said).reasons == ["🤬"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentiment"),
+    [
+        ("The map view 👎", "negative"),
+        ("The map view 👏", "positive"),
+        ("You promised an answer by noon and no one has phoned.", "negative"),
+        ("A refund was promised on Monday.", "neutral"),
+    ],
+)
+def test_thumbs_and_promises(text: str, sentiment: str) -> None:
+    assert feeling(text).sentiment == sentiment
+
+
+@pytest.mark.parametrize("said", ["Your map view is wonderful, we love it!", "Hi team! Fantastic tool.", "👏"])
+def test_praise_alone_is_thanked(said: str) -> None:
+    assert kindness(said) == PRAISED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Your map view is wonderful, but it stutters",
+        "Wonderful tool! Please add a legend.",
+        "Lovely tool, cancel my seat.",
+        "I love it. Is there a legend?",
+        "I love it! The legend is in Dutch.",
+        "I would love a refund",
+        "",
+    ],
+)
+def test_praise_beside_something_else_is_not_all(said: str) -> None:
+    assert kindness(said) == ""

@@ -165,6 +165,7 @@ SAY: Mapping[tuple[str, str], Callable[[Update], str]] = {
     ),
     ("routing", "fall_back"): lambda update: ", ".join(one["label"] for one in update.get("routes", [])),
     ("routing", "mood"): _mood,
+    ("routing", "check"): lambda _: "",  # handlers and mood have said it; a person reads it in the question
     ("routing", "respond"): lambda _: "",
     ("sequential", "draft"): lambda update: update["draft"],
     ("sequential", "write"): lambda update: update["mail"]["subject"],

@@ -295,10 +295,9 @@ def test_without_documents_no_mail_is_written(ask: Ask) -> None:
 
 
 def test_documents_that_say_nothing_on_it_make_no_mail(server: OpenAIServer, ask: Ask) -> None:
-    silent = {"request": "Who invented velcro?", "to": ["ann@example.org"]}
-    server.scenario = [Reply(NOTHING_ON_IT)]
-    for known in (Models(), models(server)):
-        state = ask(silent, known=known)
+    server.reply(Reply(NOTHING_ON_IT))
+    for request, known in (("Who invented velcro?", Models()), (REQUEST["request"], models(server))):
+        state = ask({**REQUEST, "request": request}, known=known)
         assert state["outcome"] == "The documents found say nothing on this, so no mail was written."
         assert state["documents"]
         assert "mail" not in state

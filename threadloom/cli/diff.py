@@ -19,12 +19,12 @@ SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 def diff(
     thread: ThreadArgument,
-    other: Annotated[str | None, typer.Argument(help="Another thread.", metavar="[OTHER]")] = None,
+    other: Annotated[str | None, typer.Argument(help="Another thread.", metavar="OTHER")] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="A checkpoint of THREAD; its first unless told otherwise.")
+        str | None, typer.Option("--from", help="A step or checkpoint of THREAD; its first unless told otherwise.")
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="A checkpoint of THREAD, or of OTHER; the latest unless told otherwise.")
+        str | None, typer.Option("--to", help="A step or checkpoint of THREAD, or of OTHER; the latest unless told otherwise.")
     ] = None,
     db: DbOption = None,
     json: JsonOption = False,

@@ -19,7 +19,10 @@ PAGE = 100  # threads
 
 def check(
     graph: Annotated[
-        str, typer.Argument(help="Name of a ready graph, or module:attribute or path.py:attribute of yours.")
+        str,
+        typer.Argument(
+            help="Name of a ready graph, or module:attribute or path.py:attribute of yours.", metavar="GRAPH"
+        ),
     ],
     db: DbOption = None,
     json: JsonOption = False,

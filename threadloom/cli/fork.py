@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def fork(
     thread: ThreadArgument,
-    at: Annotated[str, typer.Option(help="The checkpoint to go on from: its step, its id, or the beginning or end of that.")],
+    at: Annotated[
+        str, typer.Option(help="The checkpoint to go on from: its step, its id, or the beginning or end of that.")
+    ],
     values: Annotated[
         list[str] | None, typer.Option("--set", help="Write into the state, as KEY=JSON; may be repeated.")
     ] = None,

@@ -88,12 +88,20 @@ def _about(runner: "Runner", record: "Record") -> str:
 
 
 def _given(record: "Record") -> str:
-    """What it was asked, as far as that is known of its graph, or else the first text that it was given."""
+    """What it was asked: what its graph takes for that, or else the first text that it was given."""
     from threadloom.catalogue import GRAPHS
 
     given = record.input if isinstance(record.input, dict) else {"": record.input}
-    text = GRAPHS[record.graph].asked(given) if record.graph in GRAPHS else ""
-    return " ".join((text or next((value for value in given.values() if isinstance(value, str)), "")).split())
+    first = given.get(GRAPHS[record.graph].text) if record.graph in GRAPHS else None
+    return next((text for value in (first, *given.values()) if (text := _text(value))), "")
+
+
+def _text(value: Any) -> str:
+    """A text on one line; of a message what it says, of messages what the last one says; else nothing."""
+    if isinstance(value, list | tuple):
+        return _text(value[-1]) if value else ""
+    said = value.get("content") if isinstance(value, dict) else getattr(value, "text", value)
+    return " ".join(said.split()) if isinstance(said, str) else ""
 
 
 def _prompt(asked: Any) -> str:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 def show(
     thread: ThreadArgument,
-    at: Annotated[str | None, typer.Option(help="A step, or a checkpoint id or its end: the state as it was then.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="A step, or a checkpoint id or its end: the state as it was then.")
+    ] = None,
     graph: GraphOption = None,
     db: DbOption = None,
     folder: OutOption = None,

@@ -95,7 +95,8 @@ def _explain(entry: Entry, error: ValidationError) -> str:
     name = str(first["loc"][0]) if first["loc"] else "input"
     context = first.get("ctx", {})
     if first["type"] == "missing":
-        return f"{name} is missing; `threadloom run {entry.name} --help` says what it is"
+        option = name if name == entry.text else f"--{name.replace('_', '-')}"
+        return f"{option} is missing; `threadloom run {entry.name} --help` says what it is"
     if first["type"] in {"string_too_short", "string_too_long"} and name == entry.text:
         limit = f"at least {context['min_length']}" if "min_length" in context else f"at most {context['max_length']:,}"
         return f"the {name} is {len(str(first['input']).strip()):,} characters long; it takes {limit}"

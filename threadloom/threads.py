@@ -16,7 +16,9 @@ from threadloom.checkpoints.importing import is_unfinished
 from threadloom.checkpoints.records import ThreadSummary
 from threadloom.errors import UsageError
 from threadloom.runs.calls import Counts, count
+from threadloom.runs.due import due
 from threadloom.runs.pending import look
+from threadloom.runs.question import EFFECT, HAPPENED
 from threadloom.runs.record import ENDED, Record, Records
 from threadloom.runs.recorder import REPLAY
 from threadloom.state.answers import ANSWERS
@@ -27,7 +29,7 @@ DUE = ("branch:to:", "join:", "__")  # how channels begin in which LangGraph kee
 
 Status = Literal["done", "waiting", "failed", "unfinished", "foreign", "running", "lost", "paused", "cancelled"]
 """`lost` was running, and its process is gone; `unfinished`, of a thread that no Runner has made, is one or the other;
-`foreign` is of a graph that is not in the catalogue."""
+`foreign` is of a graph that is not in the catalogue, and no Runner has made it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Thread:
     """Of its last run, if a Runner made it and nobody else has gone on since."""
     calls: Counts | None = None
     """Of a run that replays: how many answers of models it was given from the record, and how many it asked for."""
+    known: bool = True
+    """Whether its graph is in the catalogue; without it there is no state, question or answer to tell."""
 
     @property
     def answer(self) -> str:
@@ -57,7 +61,7 @@ class Thread:
 
 @dataclass(frozen=True)
 class Step:
-    """One checkpoint of a thread; `next` is None where the graph is not known."""
+    """One checkpoint of a thread; `next` is None where that takes the graph, and it is not known."""
 
     id: str
     created: str
@@ -109,8 +113,7 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     metadata: dict[str, Any] = {**latest.metadata} if latest else {}
     name = _graph_of(metadata)
     if name not in GRAPHS or is_unfinished(thread_id):  # half of an import is no thread of ours yet
-        updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
-        return Thread(id=thread_id, graph=name, question="", status="foreign", updated=updated)
+        return _unknown(saver, thread_id, name, latest)
     flow = graph(name, saver)
     snapshot: StateSnapshot = flow.get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
@@ -138,6 +141,16 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     return replace(found, pending=pending, calls=calls, **told)
 
 
+def _unknown(saver: SQLSaver, thread_id: str, graph: str, latest: CheckpointTuple | None) -> Thread:
+    """What its run's row tells of a thread whose graph is not here, if its last checkpoint is the run's."""
+    updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
+    found = Thread(id=thread_id, graph=graph, question="", status="foreign", updated=updated, known=False)
+    record = latest_run(saver, thread_id) if latest and not is_unfinished(thread_id) else None
+    if latest is None or record is None or latest.metadata.get("run_id") != record.run_id:
+        return found
+    return replace(found, status=record.status, error=record.error, run_id=record.run_id)
+
+
 def _was_left(record: Record, found: Thread) -> bool:
     """Whether somebody without a Runner, such as LangGraph Studio, has gone on with the thread after a run."""
     return record.status in ENDED or (found.updated is not None and found.updated.timestamp() * 1000 > record.updated)
@@ -152,7 +165,8 @@ def _asked(handle: str, prompt: Any) -> dict[str, Any]:
     """A question as this command line shows it: one of ours as its node asks it, any other as it is."""
     if isinstance(prompt, Mapping) and prompt.get("kind") in ANSWERS:
         return {"id": handle, **prompt}
-    return {"id": handle, "kind": "", "prompt": prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
+    plain = {"id": handle, "kind": "", "prompt": prompt, "refused": "", "papers": [], "markdown": "", "details": {}}
+    return plain | ({"example": HAPPENED} if handle.startswith(EFFECT) else {})
 
 
 @dataclass(frozen=True)
@@ -216,7 +230,7 @@ def _glimpse(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
 
 def history(saver: SQLSaver, thread: Thread) -> list[Step]:
     """The thread's checkpoints, newest first."""
-    if thread.status == "foreign":
+    if not thread.known:
         return [_stored(stored) for stored in saver.list(_root(thread.id))]
     return [_snapped(snapshot) for snapshot in compiled(thread.graph, saver).get_state_history(config_for(thread.id))]
 
@@ -234,7 +248,10 @@ def _stored(stored: CheckpointTuple) -> Step:
     values = {
         key: value for key, value in checkpoint["channel_values"].items() if not key.startswith(("__", "branch:"))
     }
-    return Step(checkpoint["id"], checkpoint["ts"], metadata.get("step", 0), metadata.get("source", ""), None, values)
+    following = tuple(task.node for task in due(stored, {})) or None
+    return Step(
+        checkpoint["id"], checkpoint["ts"], metadata.get("step", 0), metadata.get("source", ""), following, values
+    )
 
 
 def _snapped(snapshot: StateSnapshot) -> Step:

@@ -19,7 +19,10 @@ PAGE = 100  # threads
 
 def check(
     graph: Annotated[
-        str, typer.Argument(help="Name of a ready graph, or module:attribute or path.py:attribute of yours.")
+        str,
+        typer.Argument(
+            help="Name of a ready graph, or module:attribute or path.py:attribute of yours.", metavar="GRAPH"
+        ),
     ],
     db: DbOption = None,
     json: JsonOption = False,
@@ -65,13 +68,15 @@ def _verdict(saver: "SQLSaver", loaded: "Loaded", graph: Any, thread: Any) -> "V
     """What is said of a thread; None when it is of another graph."""
     from threadloom.catalogue import GRAPHS
     from threadloom.runs.fingerprint import Fingerprint
-    from threadloom.runs.record import Records
+    from threadloom.runs.record import ENDED, Records
     from threadloom.runs.verdict import judge
 
     run = saver.database.read(Records(lambda: saver.codec).latest, thread.thread_id)
     name = run.graph if run else str(thread.metadata.get("graph") or thread.metadata.get("graph_id") or "")
     if name != loaded.name and (loaded.ready or name in GRAPHS or not _is_of(saver, graph, thread.thread_id)):
         return None
+    if run and run.status in ENDED and thread.metadata.get("run_id") == run.run_id:
+        return None  # a cancelled run has work left, and nobody goes on with it
     before = run.details.get("fingerprint") if run else None
     return judge(saver, graph, thread.thread_id, Fingerprint.parse(before) if before else None)
 

@@ -42,7 +42,8 @@ def report_error(error: BaseException, *, as_json: bool) -> int:
     text = one_line(error)
     if as_json:
         thread = {"thread_id": error.thread_id} if isinstance(error, StoppedError) else {}
-        print_json(thread | {"status": "failed", "error": text, "exit_code": code})
+        status = "refused" if code == UsageError.exit_code else getattr(error, "status", UserError.status)
+        print_json(thread | {"status": status, "error": text, "exit_code": code})
     err.print(f"threadloom: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
     if not isinstance(error, UserError) and not _explained(error):
         err.print("(run again with `threadloom --debug …` for the traceback)", style="dim", markup=False)

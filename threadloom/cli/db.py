@@ -60,7 +60,7 @@ def upgrade(db: DbOption = None, json: JsonOption = False) -> None:
 
 @app.command(epilog="Example: threadloom db sizes 3f2a")
 def sizes(
-    thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="[THREAD]")] = None,
+    thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="THREAD")] = None,
     limit: Annotated[int, typer.Option(help="How many threads, largest first.", min=1)] = 20,
     db: DbOption = None,
     json: JsonOption = False,
@@ -89,7 +89,7 @@ def sizes(
 
 @app.command(epilog="Example: threadloom db verify --allow my_agent.state:Invoice")
 def verify(
-    thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="[THREAD]")] = None,
+    thread: Annotated[str | None, typer.Argument(help="Thread id, or its beginning.", metavar="THREAD")] = None,
     allow: Annotated[
         list[str] | None, typer.Option(help="A class that the program allows, as module:Class; may be repeated.")
     ] = None,

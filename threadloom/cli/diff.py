@@ -19,12 +19,13 @@ SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 def diff(
     thread: ThreadArgument,
-    other: Annotated[str | None, typer.Argument(help="Another thread.", metavar="[OTHER]")] = None,
+    other: Annotated[str | None, typer.Argument(help="Another thread.", metavar="OTHER")] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="A checkpoint of THREAD; its first unless told otherwise.")
+        str | None, typer.Option("--from", help="A step or checkpoint of THREAD; its first unless told otherwise.")
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="A checkpoint of THREAD, or of OTHER; the latest unless told otherwise.")
+        str | None,
+        typer.Option("--to", help="A step or checkpoint of THREAD, or of OTHER; the latest unless told otherwise."),
     ] = None,
     db: DbOption = None,
     json: JsonOption = False,
@@ -77,10 +78,8 @@ def _side(snapshot: "Snapshot", path: "Trail") -> dict[str, Any]:
 
 
 def _change(change: "Change") -> dict[str, Any]:
-    from threadloom.runs.plain import shortened
-
     sides = {"before": change.before, "after": change.after}
-    kept = {side: shortened(value) for side, value in sides.items() if change.kind != _absent(side)}
+    kept = {side: value for side, value in sides.items() if change.kind != _absent(side)}
     return {"path": change.path, "kind": change.kind, **kept}
 
 
@@ -117,7 +116,8 @@ def _line(change: "Change", *, bare: bool) -> str:
     from threadloom.runs.plain import canonical, shortened
 
     def text(value: Any) -> str:
-        return canonical(shortened(value, 120))
+        cut = shortened(value, 120)
+        return cut if isinstance(cut, str) and not isinstance(value, str) else canonical(cut)
 
     where = f"step {change.path[0]}" if bare else _place(change.path)
     if change.kind == "changed":

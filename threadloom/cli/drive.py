@@ -100,7 +100,7 @@ def _show(saver: "SQLSaver", flow: Flow, *, folder: Path | None, as_json: bool, 
     thread = describe(saver, flow.thread_id)
     if thread.status not in ("done", "waiting"):
         advice = "" if thread.status == "cancelled" else f" Go on with: {again}"
-        raise StoppedError(flow.thread_id, f"the run is {thread.status}.{advice}")
+        raise StoppedError(flow.thread_id, f"the run is {thread.status}.{advice}", thread.status)
     conclude(thread, folder, as_json=as_json, db=db)
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def fork(
     thread: ThreadArgument,
-    at: Annotated[str, typer.Option(help="The checkpoint to go on from: its id, or the beginning or end.")],
+    at: Annotated[
+        str, typer.Option(help="The checkpoint to go on from: its step, its id, or the beginning or end of that.")
+    ],
     values: Annotated[
         list[str] | None, typer.Option("--set", help="Write into the state, as KEY=JSON; may be repeated.")
     ] = None,
@@ -52,7 +54,7 @@ def fork(
     given = _values(values or [])
     with own(graph), opened(db) as saver, runner_of(saver, looks=not (run or replay)) as runner:
         found = describe(saver, find(saver, thread))
-        if found.status == "foreign":
+        if not found.known:
             raise UsageError(unknown(found))
         checkpoint = find_checkpoint(saver, found.id, at)
         how: dict[str, Any] = {"as_node": as_node, "to": None if in_place else new or str(uuid4())}

@@ -12,7 +12,10 @@ from threadloom.errors import UsageError
 
 def graph(
     name: Annotated[
-        str, typer.Argument(help="Name of a ready graph, or module:attribute or path.py:attribute of yours.")
+        str,
+        typer.Argument(
+            help="Name of a ready graph, or module:attribute or path.py:attribute of yours.", metavar="GRAPH"
+        ),
     ],
     form: Annotated[Literal["mermaid", "ascii", "png"], typer.Option("--format", help="How to draw it.")] = "mermaid",
     out: Annotated[Path | None, typer.Option("--out", help="File to write; NAME.png by default for png.")] = None,

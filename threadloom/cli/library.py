@@ -25,7 +25,7 @@ app = typer.Typer(
 
 @app.command(epilog='Example: threadloom library search "minimum wage" --limit 3')
 def search(
-    query: Annotated[str, typer.Argument(help="Words to look for.")],
+    query: Annotated[str, typer.Argument(help="Words to look for.", metavar="QUERY")],
     limit: Annotated[int, typer.Option(help="How many papers.", min=1)] = 10,
     json: JsonOption = False,
 ) -> None:
@@ -50,7 +50,9 @@ def list_papers(json: JsonOption = False) -> None:
 
 @app.command(epilog="Example: threadloom library add refs.bib notes.md")
 def add(
-    files: Annotated[list[Path], typer.Argument(help="BibTeX (.bib), JSON (.json; ours or CSL-JSON) or notes (.md).")],
+    files: Annotated[
+        list[Path], typer.Argument(help="BibTeX (.bib), JSON (.json; ours or CSL-JSON) or notes (.md).", metavar="FILE")
+    ],
     json: JsonOption = False,
 ) -> None:
     """Add papers of your own; they are searched with the bundled ones from then on."""

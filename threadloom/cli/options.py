@@ -87,15 +87,15 @@ def _options(one: Input) -> list[Option]:
         ]
     if one.form == "json":
         return []
-    flag, choices = f"--{_dashed(one.name)}", "|".join(one.choices)
-    metavar = f"[{choices}]" if choices else one.form.upper()
+    flag = f"--{_dashed(one.name)}"
+    told = f"{one.help}: {', '.join(one.choices)}" if one.choices else one.help  # a placeholder would break in words
     if one.form == "flag":
         return [Option(f"{flag}/--no-{flag[2:]}" if one.default else flag, (one.name,), bool | None, one.help)]
     if one.form == "list":
         singular = flag.removesuffix("s")
-        return [Option(singular, (one.name,), list[str] | None, f"{one.help}; may be repeated.", choices and metavar)]
+        return [Option(singular, (one.name,), list[str] | None, f"{told}; may be repeated.", "TEXT")]
     shown = False if one.default is None else str(one.default)
-    return [Option(flag, (one.name,), str | None, one.help, metavar, shown)]
+    return [Option(flag, (one.name,), str | None, told, one.form.upper(), shown)]
 
 
 def _given(

@@ -21,7 +21,7 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def prune(
     threads: Annotated[
-        list[str] | None, typer.Argument(help="Thread ids, or their beginnings.", metavar="[THREAD]…")
+        list[str] | None, typer.Argument(help="Thread ids, or their beginnings.", metavar="THREAD")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All threads.")] = False,
     keep: Annotated[

@@ -102,7 +102,7 @@ def _check_resumable(found: "Thread", record: "Record | None") -> None:
             f"thread {found.id} is running, in {record.owner}; if that is gone, the run is lost "
             "in some seconds, and this goes on with it"
         )
-    if found.status == "foreign" and not (record and not found.graph and record.graph in GRAPHS):
+    if not found.known and not (record and not found.graph and record.graph in GRAPHS):
         raise UsageError(unknown(found, record))
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable
+from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable, short
 from threadloom.cli.running import GraphOption, own, runner_of, the_run
 from threadloom.errors import UsageError
 
@@ -31,7 +31,7 @@ def runs(
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List runs, newest first: where each stands, who runs it, what it cost, and what it waits for."""
+    """List runs, newest first: where each stands, what it cost, who runs it, what it waits for or was asked."""
     if status is not None and status not in STYLES:
         raise UsageError(f"--status {status!r}: it is one of {', '.join(STYLES)}")
     with opened(db) as saver, runner_of(saver, looks=True) as runner:
@@ -75,9 +75,9 @@ def _say(record: "Record", wanted: str, *, as_json: bool) -> None:
 
 
 def _about(runner: "Runner", record: "Record") -> str:
-    """What it waits for, or why it failed, or what of it could not be undone."""
+    """What it waits for, or why it failed, or what of it could not be undone; else what it was asked."""
     if record.status != "waiting":
-        return record.error
+        return record.error or _given(record)
     asked: dict[str, Any] = {}
     for event in runner.trail(record.run_id):
         if event.event == "asked":
@@ -85,6 +85,23 @@ def _about(runner: "Runner", record: "Record") -> str:
         elif event.event == "answered":
             asked.pop(event.handle, None)
     return "; ".join(map(_prompt, asked.values()))
+
+
+def _given(record: "Record") -> str:
+    """What it was asked: what its graph takes for that, or else the first text that it was given."""
+    from threadloom.catalogue import GRAPHS
+
+    given = record.input if isinstance(record.input, dict) else {"": record.input}
+    first = given.get(GRAPHS[record.graph].text) if record.graph in GRAPHS else None
+    return next((text for value in (first, *given.values()) if (text := _text(value))), "")
+
+
+def _text(value: Any) -> str:
+    """A text on one line; of a message what it says, of messages what the last one says; else nothing."""
+    if isinstance(value, list | tuple):
+        return _text(value[-1]) if value else ""
+    said = value.get("content") if isinstance(value, dict) else getattr(value, "text", value)
+    return " ".join(said.split()) if isinstance(said, str) else ""
 
 
 def _prompt(asked: Any) -> str:
@@ -102,7 +119,7 @@ def _cost(record: "Record") -> float | None:
 def _as_json(record: "Record", about: str) -> dict[str, Any]:
     keys = ("run_id", "thread_id", "graph", "status", "owner")
     times = {key: _time(getattr(record, key)) for key in ("created", "updated", "ended")}
-    waits = {"waits_for": about} if record.status == "waiting" else {}
+    waits = {"waits_for": about} if record.status == "waiting" else {"question": _given(record)}
     return {key: getattr(record, key) for key in keys} | times | {
         "cost_usd": _cost(record), "error": record.error, **waits,
     }  # fmt: skip
@@ -110,13 +127,14 @@ def _as_json(record: "Record", about: str) -> dict[str, Any]:
 
 def _print(found: Iterable[tuple["Record", str]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "graph", "status", "when", "cost", "where, or what for"):
+    for heading in ("run", "thread", "graph", "status", "when", "cost", "what about"):
         table.add_column(heading, no_wrap=heading in ("run", "status", "cost"), overflow="fold")
     for record, about in found:
         cost = _cost(record)
-        told = record.owner or about
+        told = f"in {record.owner}" if record.owner else about
         table.add_row(
             escape(record.run_id[:8]),
+            escape(short(record.thread_id)),
             escape(printable(record.graph)),
             f"[{STYLES[record.status]}]{record.status}[/]",
             ago(_time(record.updated)),

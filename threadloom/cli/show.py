@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 def show(
     thread: ThreadArgument,
-    at: Annotated[str | None, typer.Option(help="A checkpoint id, or its end: the state as it was then.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="A step, or a checkpoint id or its end: the state as it was then.")
+    ] = None,
     graph: GraphOption = None,
     db: DbOption = None,
     folder: OutOption = None,
@@ -44,11 +46,11 @@ def show(
     with own(graph), opened(db) as saver:
         found = describe(saver, find(saver, thread))
         if at is not None:
-            known = None if found.status == "foreign" else compiled(found.graph, saver)
+            known = compiled(found.graph, saver) if found.known else None
             _state(snapshot(saver, found.id, find_checkpoint(saver, found.id, at), graph=known), as_json=json)
             return
         steps = history(saver, found)
-        files = write_report(folder, found) if folder and found.status == "done" else []
+        files = write_report(folder, found) if folder and found.known and found.status == "done" else []
         if json:
             print_json(_as_json(found, steps, [str(file) for file in files]))
             return
@@ -96,7 +98,7 @@ def _as_json(thread: "Thread", steps: list["Step"], files: list[str]) -> dict[st
 def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
     from threadloom.cli.drive import print_report
 
-    if thread.status == "done":
+    if thread.known and thread.status == "done":
         print_report(thread.answer)
     out.print(f"\nthread {thread.id}, {thread.status}", style="bold", markup=False, highlight=False)
     table = Table(box=None, pad_edge=False)
@@ -113,6 +115,8 @@ def _thread(thread: "Thread", steps: list["Step"], db: str | None) -> None:
 
 def _advice(thread: "Thread", db: str | None) -> str:
     """What is to be said of where it stands, and how to go on."""
+    if not thread.known:
+        return unknown(thread)
     again = command("resume", thread.id, db=db, graph=thread.graph)
     all_of_them = command("recover", db=db, graph=thread.graph)
     error = f"{printable(thread.error)}. " if thread.error else ""
@@ -122,7 +126,6 @@ def _advice(thread: "Thread", db: str | None) -> str:
         "lost": f"Its process is gone. Go on with: {again}, or with all: {all_of_them}",
         "running": f"Under way in another process, as run {thread.run_id}.",
         "unfinished": f"Under way in another process, or cut off. If it was cut off: {again}",
-        "foreign": unknown(thread),
     }
     return told.get(thread.status, error)
 

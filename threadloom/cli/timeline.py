@@ -29,7 +29,8 @@ def timeline(
     thread: ThreadArgument,
     limit: Annotated[int, typer.Option(help="How many steps of the root graph, the newest.", min=1)] = 50,
     before: Annotated[
-        str | None, typer.Option(help="Only steps before this checkpoint (its id, or the beginning or end).")
+        str | None,
+        typer.Option(help="Only steps before this one, or before this checkpoint (its id, or the beginning or end)."),
     ] = None,
     db: DbOption = None,
     json: JsonOption = False,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def export(
     thread: ThreadArgument,
-    file: Annotated[Path, typer.Argument(help="A new file to write.")],
+    file: Annotated[Path, typer.Argument(help="A new file to write.", metavar="FILE")],
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -38,7 +38,7 @@ def export(
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A file that `threadloom export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file that `threadloom export` wrote.", metavar="FILE")],
     thread: Annotated[str | None, typer.Option(help="Another id than the thread had.")] = None,
     allow: Annotated[
         list[str] | None, typer.Option(help="A class that may be restored, as module:Class; may be repeated.")

@@ -65,9 +65,15 @@ def snapshot(
 
 
 def find_checkpoint(saver: SQLSaver, thread_id: str, text: str, ns: str = "") -> str:
-    """The id of the one checkpoint that begins or ends so. Raises UsageError when none or several do."""
-    ids = [moment.checkpoint_id for moment in saver.timeline(thread_id, ns)]
-    matches = [each for each in ids if text and (each.startswith(text) or each.endswith(text))]
+    """The id of the one checkpoint of this step, or that begins or ends so.
+
+    Raises UsageError when there is none, or several: a thread that was forked in place has steps of the same number.
+    """
+    moments = [*saver.timeline(thread_id, ns)]
+    matches = [each.checkpoint_id for each in moments if text and str(each.step) == text]
+    if not matches:
+        ids = (each.checkpoint_id for each in moments)
+        matches = [each for each in ids if text and (each.startswith(text) or each.endswith(text))]
     if text in matches or len(matches) == 1:
         return text if text in matches else matches[0]
     problem = f"{text!r} fits {len(matches)} checkpoints" if matches else f"no checkpoint of this thread is {text!r}"

@@ -110,7 +110,7 @@ def _plain(sealed: Sealed, rows: Iterable[Any], given: Mapping[str, Any]) -> Ite
 
 def _check_name(sealed: Sealed, row: Any, data: bytes, given: Mapping[str, Any]) -> None:
     if sealed.name == "elements" and digest_of(data) != row.digest:
-        raise DamagedElementError(given["thread_id"] if "thread_id" in given else row.thread_id)
+        raise DamagedElementError(given.get("thread_id") or row.thread_id)
 
 
 def _unsealed(

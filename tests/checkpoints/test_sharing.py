@@ -402,7 +402,7 @@ def test_a_damaged_element_is_served_to_nobody(new_url: str) -> None:
         _damage(saver, 64)
     with SQLSaver(new_url) as saver:
         for read in (saver.get_tuple, lambda of: [*saver.list(of)]):
-            with pytest.raises(DamagedElementError, match="thread 't': .*`threadloom db verify`") as refused:
+            with pytest.raises(DamagedElementError, match=r"thread 't': .*`threadloom db verify`") as refused:
                 read(config())
             assert refused.value.thread_id == "t"
         assert [problem.kind for problem in saver.verify("t")] == ["damaged"] * 2

@@ -363,26 +363,6 @@ async def test_who_is_frozen_in_a_transaction_keeps_no_thread_locked(
             await first
 
 
-def test_who_is_at_work_when_a_saver_is_closed_comes_to_an_end(driven_url: str) -> None:
-    begun, results = threading.Event(), list[Any]()
-    slow = "SELECT 1 FROM (SELECT pg_sleep(0.3)) x" if driven_url.startswith("postgresql") else "SELECT SLEEP(0.3) + 1"
-
-    def work(session: Session) -> Any:
-        begun.set()
-        return session.execute(text(slow)).scalar_one()
-
-    saver = SQLSaver(driven_url)
-    saver.setup()
-    worker = threading.Thread(target=lambda: results.append(saver.database.write(work)), daemon=True)
-    worker.start()
-    begun.wait()
-    saver.close()
-    worker.join(20)
-    assert results == [1]
-    with pytest.raises(errors.ClosedError):
-        saver.database.write(work)
-
-
 def test_who_comes_too_late_for_the_loop_of_a_driver_is_told(server_url: str) -> None:
     driver = "postgresql+asyncpg" if server_url.startswith("postgresql") else "mysql+asyncmy"
     saver = SQLSaver(_with_driver(server_url, driver))

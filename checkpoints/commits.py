@@ -1,12 +1,14 @@
 """Those who wait for their turn together share one transaction."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
+from threadloom.checkpoints.errors import ClosedError
 from threadloom.checkpoints.session import Session
 
 Work = Callable[[Session], Any]
@@ -72,7 +74,7 @@ class SharedCommits:
         self._turn, self._together, self._workers = turn, together, workers
         self._apart = apart
         self._waiting: deque[_Job] = deque()
-        self._helping = False
+        self._helping, self._asking = False, threading.Lock()
 
     def run(self, work: Work) -> Any:
         """Do the work and return its result, once it is stored."""
@@ -84,18 +86,23 @@ class SharedCommits:
         return mine.outcome()
 
     async def arun(self, work: Work) -> Any:
-        """`run` for event loops."""
+        """`run` for event loops; raises ClosedError when the workers have gone home."""
         mine = _LoopJob(work)
-        self._waiting.append(mine)
-        if not self._helping:
-            self._helping = True
-            self._workers.submit(self._help)
+        with self._asking:  # of two loops neither relies on help that the other asked for in vain
+            if not self._helping:
+                try:
+                    self._workers.submit(self._help)
+                except RuntimeError as exc:
+                    raise ClosedError from exc
+                self._helping = True
+            self._waiting.append(mine)
         await mine.ended
         return mine.outcome()
 
     def _help(self) -> None:
         with self._turn:
-            self._helping = False  # before the last look: whoever comes after it sends for help again
+            with self._asking:
+                self._helping = False  # before the last look: whoever comes after it sends for help again
             while self._waiting:
                 self._lead()
 

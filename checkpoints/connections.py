@@ -14,6 +14,8 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from threadloom.checkpoints.errors import ClosedError
+
 T = TypeVar("T")
 
 
@@ -56,16 +58,22 @@ class LoopPool:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._loop = asyncio.new_event_loop()
+        self._loop, self._open, self._lock = asyncio.new_event_loop(), True, threading.Lock()
         self._thread = threading.Thread(target=_serve, args=(self._loop,), name="threadloom-loop", daemon=True)
         self._thread.start()
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Do something with a connection of its own; what it has not committed is rolled back."""
-        return asyncio.run_coroutine_threadsafe(self._run(work), self._loop).result()
+        with self._lock:  # what comes after the end would wait for a loop that stands still
+            if not self._open:
+                raise ClosedError
+            done = asyncio.run_coroutine_threadsafe(self._run(work), self._loop)
+        return done.result()
 
     def close(self) -> None:
-        """Close them and end the loop."""
+        """Close them, when those who are at it have done, and end the loop."""
+        with self._lock:
+            self._open = False
         asyncio.run_coroutine_threadsafe(self._end(), self._loop)
         if threading.current_thread() is not self._thread:  # the garbage collector may call from there
             self._thread.join()
@@ -76,6 +84,7 @@ class LoopPool:
 
     async def _end(self) -> None:
         try:
+            await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
             await self._engine.dispose()
         finally:
             self._loop.stop()

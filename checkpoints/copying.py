@@ -10,11 +10,15 @@ from threadloom.checkpoints.session import Session
 
 
 def copy_thread(session: Session, source: str, target: str) -> None:
-    """Copy everything of a thread, whole history included, to a thread that must not exist yet."""
+    """Copy everything of a thread, whole history included, to a thread that must not exist yet.
+
+    A thread without checkpoints is not there: nothing is copied.
+    """
+    if not _has_checkpoints(session, source):  # before rows of threads are made for the locks
+        return
     for thread_id in sorted({source, target}):  # in order: two who lock the same wait, never both at once
         enter_thread(session, thread_id, "own")
-    checkpoints = session.tables.checkpoints
-    if session.execute(select(checkpoints.c.ns).where(checkpoints.c.thread_id == target).limit(1)).first():
+    if _has_checkpoints(session, target):
         raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
     delete_thread(session, target)  # writes without a checkpoint may be there
     enter_thread(session, target, "own")
@@ -23,6 +27,11 @@ def copy_thread(session: Session, source: str, target: str) -> None:
     else:
         _duplicate(session, source, target)
     renew_thread(session, target)
+
+
+def _has_checkpoints(session: Session, thread_id: str) -> bool:
+    checkpoints = session.tables.checkpoints.c
+    return bool(session.execute(select(checkpoints.ns).where(checkpoints.thread_id == thread_id).limit(1)).first())
 
 
 def _rewrite(session: Session, rewriting: Rewriting, source: str) -> None:

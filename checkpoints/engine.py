@@ -156,7 +156,11 @@ class Database:
         """Run a synchronous method in a worker thread, from any event loop."""
         if self._closed:
             raise ClosedError
-        return await asyncio.get_running_loop().run_in_executor(self._workers, lambda: call(*args, **kwargs))
+        try:
+            called = asyncio.get_running_loop().run_in_executor(self._workers, lambda: call(*args, **kwargs))
+        except RuntimeError as exc:  # it was closed meanwhile
+            raise ClosedError from exc
+        return await called
 
     def setup(self) -> int:
         """Create the tables, or bring them to today's version; returns the version they had, 0 for none.

@@ -116,6 +116,21 @@ class UnrestorableValueError(CheckpointError):
     """A stored value cannot be turned back into an object."""
 
 
+class DamagedElementError(UnrestorableValueError):
+    """A part of a stored value is not what was stored: the database is damaged, or somebody changed a row.
+
+    Attributes:
+        thread_id: where.
+    """
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"thread {thread_id!r}: an element of it is not what was stored; `threadloom db verify` tells which values "
+            "are concerned: restore them from a backup"
+        )
+
+
 class EncryptionError(CheckpointError):
     """The database's encryption and the keys of this saver do not fit."""
 

@@ -63,7 +63,10 @@ class Keeper(BaseCheckpointSaver[str]):
         pruning.delete_runs(self._database, [str(run_id) for run_id in run_ids])
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy a thread with its whole history; raises ThreadExistsError if the target has checkpoints."""
+        """Copy a thread with its whole history; one that does not exist is no error, and nothing is copied.
+
+        Raises ThreadExistsError if the target has checkpoints.
+        """
         self._database.write(copying.copy_thread, str(source_thread_id), str(target_thread_id))
 
     def prune(  # type: ignore[override]  # LangGraph's returns nothing

@@ -3,6 +3,9 @@
 Every row of contents has one blob. What it is sealed for are its table, its keys and what else says how it is to be
 read, so that none can be put in the place of another. Every insertion passes `closed`; whoever reads a blob passes its
 rows through `opened`, and could not read it otherwise: a sealed blob is no MessagePack.
+
+In plain text the only seal is the name of an element. It is looked at as well: what is remembered under a name goes to
+every thread that refers to it.
 """
 
 from collections import namedtuple
@@ -14,8 +17,9 @@ import ormsgpack
 from sqlalchemy import LargeBinary, Table, func, literal, or_
 
 from threadloom.checkpoints.encryption import Encryption, key_id_of
-from threadloom.checkpoints.errors import MissingKeyError
+from threadloom.checkpoints.errors import DamagedElementError, MissingKeyError
 from threadloom.checkpoints.tables import Tables
+from threadloom.checkpoints.tree import digest_of
 
 
 class Sealed(NamedTuple):
@@ -87,18 +91,26 @@ class Seals:
         Raises:
             EncryptionError: a row is not sealed as it should be, or sealed though it should not; see
                 `Encryption.open`.
+            DamagedElementError: a plain element is not the one of its name.
         """
         sealed = self.tables[table]
         if self.encryption is None:
-            return _plain(sealed, rows)
+            return _plain(sealed, rows, given)
         return _unsealed(self.encryption, sealed, rows, given, lenient=lenient)
 
 
-def _plain(sealed: Sealed, rows: Iterable[Any]) -> Iterator[Any]:
+def _plain(sealed: Sealed, rows: Iterable[Any], given: Mapping[str, Any]) -> Iterator[Any]:
     for row in rows:
-        if (key_id := key_id_of(getattr(row, sealed.blob))) is not None:
+        data = getattr(row, sealed.blob)
+        if (key_id := key_id_of(data)) is not None:
             raise MissingKeyError(key_id)
+        _check_name(sealed, row, data, given)
         yield row
+
+
+def _check_name(sealed: Sealed, row: Any, data: bytes, given: Mapping[str, Any]) -> None:
+    if sealed.name == "elements" and digest_of(data) != row.digest:
+        raise DamagedElementError(given.get("thread_id") or row.thread_id)
 
 
 def _unsealed(
@@ -113,6 +125,8 @@ def _unsealed(
         if not lenient or key_id_of(data) is not None:
             thread_id, *place = [given[n] if n in given else getattr(row, n) for n in ("thread_id", *sealed.place)]
             data = encryption.open(thread_id, _place(sealed, place), data)
+        else:
+            _check_name(sealed, row, data, given)
         yield make((*row[:at], data, *row[at + 1 :]))
 
 

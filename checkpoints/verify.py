@@ -14,11 +14,17 @@ from sqlalchemy import Row, Select, Table, func, select, tuple_
 from threadloom.checkpoints.codec import Reader, StrictSerializer, UnknownTypeError
 from threadloom.checkpoints.elements import epoch_of
 from threadloom.checkpoints.engine import Database
-from threadloom.checkpoints.errors import EncryptionError, MissingKeyError, NotEncryptedError, UnrestorableValueError
+from threadloom.checkpoints.errors import (
+    DamagedElementError,
+    EncryptionError,
+    MissingKeyError,
+    NotEncryptedError,
+    UnrestorableValueError,
+)
 from threadloom.checkpoints.records import Place, body_of, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
-from threadloom.checkpoints.tree import DICT, LIST, REFERENCE, TREE, digest_of, references_in
+from threadloom.checkpoints.tree import DICT, LIST, REFERENCE, TREE, references_in
 
 PAGE = 64  # rows
 
@@ -148,6 +154,9 @@ class _Thread:
         """A row as it was before it was sealed, or why it cannot be opened."""
         try:
             [opened] = self._database.seals.opened(table, [row], thread_id=self._thread_id)
+        except DamagedElementError:
+            self._incomplete = True
+            return None, _Fault("damaged", "", "an element of it is not what was stored; restore it from a backup")
         except EncryptionError as exc:
             self._incomplete = True
             kind: Kind = "unrestorable" if isinstance(exc, MissingKeyError | NotEncryptedError) else "damaged"
@@ -195,9 +204,6 @@ class _Thread:
         references, fault = _tried(self._serde, TREE if row.inner else "msgpack", opened.data)
         if references:
             self._below[row.digest] = references
-        # The seal of an encrypted one is for its digest.
-        if self._database.seals.encryption is None and digest_of(row.data) != row.digest:
-            fault = _Fault("damaged", "", "an element of it is not what was stored; restore it from a backup")
         if fault:
             self._broken[row.digest] = fault
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from tests import services
 from tests.checkpoints.chain import config
 from threadloom.checkpoints import SQLSaver
-from threadloom.checkpoints.errors import InvalidRequestError, StaleThreadError
+from threadloom.checkpoints.errors import ClosedError, InvalidRequestError, StaleThreadError
 from threadloom.checkpoints.guard import FOLLOWS
 
 THREADS = [f"{number}" for number in range(8)]
@@ -135,3 +135,13 @@ async def test_a_thread_may_begin_with_writes(url: str) -> None:
     assert found
     assert found.checkpoint["channel_values"] == {"a": ["long" * 200]}
     assert found.pending_writes == [("task", "a", ["other" * 200])]
+
+
+async def test_who_comes_too_late_is_told(url: str) -> None:
+    async with SQLSaver(url) as saver:
+        await saver.asetup()
+        saver.database._workers.shutdown()  # closed between the look whether it is and the work
+        asked = [asyncio.wait_for(saver.aget_tuple(config(thread)), 20) for thread in THREADS]
+        asked.append(asyncio.wait_for(saver.adelete_thread("t"), 20))
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(end) for end in ends] == [ClosedError] * len(asked)

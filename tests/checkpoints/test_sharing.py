@@ -6,6 +6,7 @@ import datetime as dt
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
 
@@ -27,7 +28,7 @@ from tests.checkpoints.chain import BEFORE, KEYS, TABLES, config, put
 from threadloom.checkpoints import Encryption, SQLSaver, elements, tree
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import StrictSerializer
-from threadloom.checkpoints.errors import UnrestorableValueError
+from threadloom.checkpoints.errors import DamagedElementError, UnrestorableValueError
 from threadloom.checkpoints.session import Session
 
 SERDE = StrictSerializer()
@@ -378,6 +379,60 @@ def test_a_missing_element_is_a_clear_error(url: str) -> None:
         saver._database.write(lambda session: session.execute(TABLES.elements.delete()))
     with SQLSaver(url) as saver, pytest.raises(UnrestorableValueError, match=r"thread 't', channel 'x': .* is missing"):
         saver.get_tuple(config())
+
+
+def _damage(saver: SQLSaver, length: int) -> None:
+    """Change a letter in the elements of a thread of so many bytes: what they are then can be read."""
+
+    def change(session: Session) -> None:
+        table = saver._tables.elements
+        for row in session.execute(select(table).where(func.length(table.c.data) > length)).all():
+            at = row.data.index(b"aaaa") + 2
+            changed = table.update().where(table.c.thread_id == "t", table.c.digest == row.digest)
+            session.execute(changed.values(data=row.data[:at] + b"b" + row.data[at + 1 :]))
+
+    saver._database.write(change)
+
+
+def test_a_damaged_element_is_served_to_nobody(new_url: str) -> None:
+    with SQLSaver(new_url) as saver:
+        at = put(saver, config(), {"x": ["a" * 100]})
+        saver.put_writes(at, [("x", ["a" * 100])], "task")
+        put(saver, config("other"), {"x": 1})
+        _damage(saver, 64)
+    with SQLSaver(new_url) as saver:
+        for read in (saver.get_tuple, lambda of: [*saver.list(of)]):
+            with pytest.raises(DamagedElementError, match=r"thread 't': .*`threadloom db verify`") as refused:
+                read(config())
+            assert refused.value.thread_id == "t"
+        assert [problem.kind for problem in saver.verify("t")] == ["damaged"] * 2
+        put(saver, config("other"), {"x": ["a" * 100]})
+    with SQLSaver(new_url) as saver:
+        found = saver.get_tuple(config("other"))
+        assert found
+        assert found.checkpoint["channel_values"] == {"x": ["a" * 100]}
+
+
+def test_damage_is_not_made_good_by_other_keys_or_a_file(url: str, tmp_path: Path) -> None:
+    with SQLSaver(url) as saver:
+        put(saver, config(), {"x": ["a" * 100]})
+        _damage(saver, 64)
+        with pytest.raises(DamagedElementError):
+            saver.export_thread("t", tmp_path / "t.thread")
+        assert [*tmp_path.glob("t.thread*")] == []
+    with SQLSaver(url, encryption=KEYS) as saver, pytest.raises(DamagedElementError):
+        saver.rekey()
+
+
+def test_a_damaged_node_costs_no_elements(plain_saver: SQLSaver) -> None:
+    put(plain_saver, put(plain_saver, config(), {"x": []}), {"x": [[f"aaaa{n}" * 20] for n in range(200)]})
+    elements = plain_saver._tables.elements
+    changed = elements.update().where(elements.c.inner).values(data=b"\x90")  # an empty list
+    plain_saver._database.write(lambda session: session.execute(changed))
+    before = plain_saver.sizes()[0].elements
+    with pytest.raises(DamagedElementError):
+        plain_saver.prune(["t"])
+    assert plain_saver.sizes()[0].elements == before
 
 
 def test_a_warm_saver_reads_only_what_it_has_not_seen(url: str) -> None:

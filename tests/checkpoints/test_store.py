@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, empty_checkpoint, get_checkpoint_id
 from langgraph.checkpoint.memory import InMemorySaver
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, select
 from sqlalchemy.pool import StaticPool
 
-from tests.checkpoints.chain import config, put
+from tests.checkpoints.chain import TABLES, config, put
 from threadloom.checkpoints import SQLSaver, elements, summaries
 from threadloom.checkpoints.errors import InvalidRequestError, ThreadExistsError, UnsupportedDatabaseError
 from threadloom.checkpoints.versions import next_version
@@ -180,6 +180,17 @@ def test_threads_are_listed_newest_first_page_by_page(saver: SQLSaver) -> None:
     assert second.checkpoint_id == latest.checkpoint["id"]
     assert second.created == datetime.fromisoformat(latest.checkpoint["ts"])
     assert second.created.tzinfo is UTC
+
+
+def test_a_copy_of_what_is_not_there_leaves_no_trace(saver: SQLSaver) -> None:
+    put(saver, config("a"), {"x": 1})
+    saver.copy_thread("none", "a")
+    saver.copy_thread("none", "b")
+    threads = TABLES.threads.c.thread_id
+    assert saver.database.read(lambda session: [*session.execute(select(threads)).scalars()]) == ["a"]
+    found = saver.get_tuple(config("a"))
+    assert found
+    assert found.checkpoint["channel_values"] == {"x": 1}
 
 
 async def test_threads_are_listed_in_event_loops_too(saver: SQLSaver) -> None:

@@ -1,53 +1,42 @@
-"""What the other patterns add to a run, beside the same graph wired with bare LangGraph, by the calls of a model in it.
+"""What the other patterns add to a run, beside the same graph wired with bare LangGraph, by calls of its model.
 
-Each asks a model over HTTP on this machine, which takes 5 ms an answer. The graphs differ in their steps, but both make
-the same calls with requests of about the same size: so a figure is the time of a run, divided by its calls.
+All ask a model over HTTP on this machine, in 5 ms an answer. Both make the same calls, but not in the same steps.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from functools import partial
-from operator import or_
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.prebuilt import ToolNode, tools_condition
-from langgraph.types import Command, Send
 from pydantic import SecretStr
-from typing_extensions import TypedDict
 
+from bench import by_hand
 from bench.measure import Figure
 from bench.patterns import ANSWER, Pair, beside
 from bench.peers import Peer as SaverPeer
 from bench.scale import Scale
 from tests.servers.openai_server import OpenAIServer, Reply, structured
-from threadloom.graphs import handoff, react, routing, supervisor
+from threadloom.graphs import debate, goal, handoff, react, routing, supervisor
 from threadloom.models.prompts import element, prompt
-from threadloom.nodes import intent, mood
-from threadloom.nodes.branch import SECONDS
+from threadloom.nodes import intent, judge, mood, plan, reflect, steps
+from threadloom.nodes.debate import Debater
 from threadloom.nodes.handler import Handler
 from threadloom.nodes.handoff import Peer, handoff_tools
 from threadloom.nodes.team import Member, request_tools
-from threadloom.state.drafts import MoodDraft, RoutesDraft
 from threadloom.state.routing import Handled, Task
+from threadloom.tools.library.catalogue import Library
+from threadloom.tools.library.source import LibrarySource
+from threadloom.tools.workspace.tools import workspace_tools
+from threadloom.tools.workspace.workspace import Workspace
 
 CALL = "{}: a call of its model"
-LOOKS = 3
 ASKED = "The printer smokes, and I was charged twice."
 GIVEN: Any = {"messages": [{"role": "user", "content": ASKED}]}
-
-_POOL = ThreadPoolExecutor(16)
-
-
-def _waiting(work: Callable[..., Any], *given: Any) -> Any:
-    """What ours do as well, in the plainest way there is: neither a model nor a tool may hang."""
-    return _POOL.submit(copy_context().run, work, *given).result(SECONDS)
+ABOUT = "Questions about {}."
 
 
 @tool
@@ -67,74 +56,23 @@ def _told(body: dict[str, Any]) -> str:
     return str(body["messages"][0]["content"])
 
 
-# Routing: both topics of the message are handled at once, and the mood is read beside them.
-
 TOPICS = ("billing", "technical")
-ABOUT = "Questions about {}."
-
-
-class Routed(MessagesState):
-    routes: list[dict[str, Any]]
-    answers: Annotated[dict[str, str], or_]
-    mood: dict[str, Any]
-    reason: str
 
 
 def _routing(model: BaseChatModel) -> Pair:
-    def handle(name: str, task: Task) -> dict[str, Any]:
-        text = _handled(model, name, task["route"]["text"])
+    """Both topics of the message are handled at once, and its mood is read beside them."""
+
+    def answer(name: str, text: str) -> str:
+        return str(model.invoke(prompt(f"Answer what concerns {name}.", element("message", text))).text)
+
+    def handle(state: Task, name: str) -> dict[str, Any]:
+        text = answer(name, state["route"]["text"])
         done = Handled(label=name, by="local", answer=text, claims=[], dropped=[], problem="", attempt=1)
         return {"handled": {name: done}}
 
-    handlers = [Handler(name, ABOUT.format(name), partial(handle, name)) for name in TOPICS]
-    return routing.build(model=model, handlers=handlers, people=False), _routing_by_hand(model), GIVEN, 4
-
-
-def _handled(model: BaseChatModel, name: str, text: str) -> str:
-    return str(model.invoke(prompt(f"Answer what concerns {name}.", element("message", text))).text)
-
-
-def _routing_by_hand(model: BaseChatModel) -> Any:
-    classifier, reader = model.with_structured_output(RoutesDraft), model.with_structured_output(MoodDraft)
-    options = [element("option", ABOUT.format(name), name=name) for name in TOPICS]
-
-    def classify(state: Routed) -> dict[str, Any]:
-        message = element("message", state["messages"][-1].text)
-        draft = _waiting(classifier.invoke, prompt(intent.TASK, message, *options))
-        return {"routes": [route.model_dump() for route in draft.routes], "answers": {}}
-
-    def visits(state: Routed) -> list[Send | str]:
-        parts = [{"route": route, "messages": state["messages"]} for route in state["routes"]]
-        return [*(Send(part["route"]["label"], part) for part in parts), "mood"]
-
-    def handle(state: Any, name: str) -> dict[str, Any]:
-        return {"answers": {name: _waiting(_handled, model, name, state["route"]["text"])}}
-
-    def feel(state: Routed) -> dict[str, Any]:
-        draft = _waiting(reader.invoke, prompt(mood.TASK, element("message", state["messages"][-1].text)))
-        return {"mood": draft.model_dump()}
-
-    def check(state: Routed) -> dict[str, Any]:
-        missing = [name for name, answer in state["answers"].items() if not answer]
-        return {"reason": "; ".join([*missing, *(["angry"] if state["mood"]["angry"] else [])])}
-
-    def respond(state: Routed) -> dict[str, Any]:
-        return {"messages": [AIMessage("\n\n".join(state["answers"].values()))]}
-
-    graph = StateGraph(Routed)
-    graph.add_node("classify", classify)
-    graph.add_node("mood", feel)
-    graph.add_node("check", check)
-    graph.add_node("respond", respond)
-    graph.add_edge(START, "classify")
-    graph.add_conditional_edges("classify", visits, [*TOPICS, "mood"])
-    for name in TOPICS:
-        graph.add_node(name, partial(handle, name=name))
-    for name in (*TOPICS, "mood"):
-        graph.add_edge(name, "check")
-    graph.add_edge("check", "respond")
-    graph.add_edge("respond", END)
-    return graph
+    handlers = [Handler(name, ABOUT.format(name), partial(handle, name=name)) for name in TOPICS]
+    bare = {name: (ABOUT.format(name), partial(answer, name)) for name in TOPICS}
+    return routing.build(model=model, handlers=handlers, people=False), by_hand.routing(model, bare), GIVEN, 4
 
 
 def _routes(body: dict[str, Any]) -> Reply:
@@ -147,41 +85,16 @@ def _routes(body: dict[str, Any]) -> Reply:
     return Reply("We look into it.")
 
 
-# Handoff: the first peer passes the conversation on at once, the second looks and answers.
-
-TRIAGE, ENGINEER = "You are the triage.", "You are the engineer."
+TRIAGE, ENGINEER, LOOKS = "You are the triage.", "You are the engineer.", 3
 
 
 def _handoff(model: BaseChatModel) -> Pair:
+    """The first peer passes the conversation on at once, the second looks and answers."""
     triage = Peer("triage", "Finds out who can help.", TRIAGE, to=("engineer",))
     engineer = Peer("engineer", "Knows the machines.", ENGINEER, tools=(look,))
-    ours = handoff.build(model=model, peers=[triage, engineer])
     passing = handoff_tools(triage, {"engineer": engineer})["hand_to_engineer"]
-    return ours, _handoff_by_hand(model.bind_tools([passing]), model.bind_tools([look])), GIVEN, LOOKS + 2
-
-
-def _handoff_by_hand(triage: Any, engineer: Any) -> Any:
-    tools = ToolNode([look])
-
-    def receive(state: MessagesState) -> Command[Any]:
-        reply = _waiting(triage.invoke, [SystemMessage(TRIAGE), *state["messages"]])
-        passed = [ToolMessage("engineer has it now.", tool_call_id=call["id"]) for call in reply.tool_calls]
-        return Command(goto="engineer" if passed else END, update={"messages": [reply, *passed]})
-
-    def think(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [_waiting(engineer.invoke, [SystemMessage(ENGINEER), *state["messages"]])]}
-
-    def act(state: MessagesState) -> Any:
-        return _waiting(tools.invoke, state)
-
-    graph = StateGraph(MessagesState)
-    graph.add_node("triage", receive, destinations=("engineer", END))
-    graph.add_node("engineer", think)
-    graph.add_node("tool", act)
-    graph.add_edge(START, "triage")
-    graph.add_conditional_edges("engineer", tools_condition, {"tools": "tool", END: END})
-    graph.add_edge("tool", "engineer")
-    return graph
+    bare = by_hand.handoff(model, (TRIAGE, passing), "engineer", (ENGINEER, [look]))
+    return handoff.build(model=model, peers=[triage, engineer]), bare, GIVEN, LOOKS + 2
 
 
 def _hands(body: dict[str, Any]) -> Reply:
@@ -190,71 +103,21 @@ def _hands(body: dict[str, Any]) -> Reply:
     return _looks(body, LOOKS, "Pull the plug.")
 
 
-# Supervisor: two specialists at once, agents that look once each, then the answer.
-
-LEAD, TEAM = "You lead a team.", ("ann", "bob")
-
-
-class Led(TypedDict):
-    call: dict[str, Any]
+LEAD = "You lead a team."
+TEAM = {name: f"You are {name}, a specialist." for name in ("ann", "bob")}
 
 
 def _supervisor(model: BaseChatModel) -> Pair:
-    def agent(name: str) -> Any:
-        return react.build(model=model, tools=[look], prompt=_specialist(name), name=name).compile()
+    """Two specialists at once, agents that look once each, then the answer."""
 
-    team = [Member(name, ABOUT.format(name), agent(name)) for name in TEAM]
-    lead = model.bind_tools(list(request_tools(team).values()))
-    ours = supervisor.build(model=model, team=team, prompt=LEAD)
-    return ours, _supervisor_by_hand(lead, model.bind_tools([look])), GIVEN, 2 + 2 * len(TEAM)
+    def member(name: str, told: str) -> Member:
+        agent = react.build(model=model, tools=[look], prompt=told, name=name)
+        return Member(name, ABOUT.format(name), agent.compile())
 
-
-def _specialist(name: str) -> str:
-    return f"You are {name}, a specialist."
-
-
-def _supervisor_by_hand(lead: Any, looking: Any) -> Any:
-    agents = {f"ask_{name}": _agent_by_hand(looking, _specialist(name)) for name in TEAM}
-
-    def think(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [_waiting(lead.invoke, [SystemMessage(LEAD), *state["messages"]])]}
-
-    def route(state: MessagesState) -> list[Send] | str:
-        last = state["messages"][-1]
-        calls = last.tool_calls if isinstance(last, AIMessage) else []
-        return [Send("specialist", Led(call=dict(call))) for call in calls] or END
-
-    def work(state: Led) -> dict[str, Any]:
-        call = state["call"]
-        given = {"messages": [HumanMessage(call["args"]["request"])]}
-        done = _waiting(agents[call["name"]].invoke, given)
-        return {"messages": [ToolMessage(done["messages"][-1].text, tool_call_id=call["id"])]}
-
-    graph = StateGraph(MessagesState)
-    graph.add_node("model", think)
-    graph.add_node("specialist", work, input_schema=Led)
-    graph.add_edge(START, "model")
-    graph.add_conditional_edges("model", route, ["specialist", END])
-    graph.add_edge("specialist", "model")
-    return graph
-
-
-def _agent_by_hand(looking: Any, told: str) -> Any:
-    tools = ToolNode([look])
-
-    def think(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [_waiting(looking.invoke, [SystemMessage(told), *state["messages"]])]}
-
-    def act(state: MessagesState) -> Any:
-        return _waiting(tools.invoke, state)
-
-    graph = StateGraph(MessagesState)
-    graph.add_node("model", think)
-    graph.add_node("tool", act)
-    graph.add_edge(START, "model")
-    graph.add_conditional_edges("model", tools_condition, {"tools": "tool", END: END})
-    graph.add_edge("tool", "model")
-    return graph.compile()
+    team = [member(name, told) for name, told in TEAM.items()]
+    agents = {f"ask_{name}": by_hand.agent(model, told, [look]) for name, told in TEAM.items()}
+    bare = by_hand.supervisor(model, LEAD, list(request_tools(team).values()), agents)
+    return supervisor.build(model=model, team=team, prompt=LEAD), bare, GIVEN, 2 + 2 * len(TEAM)
 
 
 def _leads(body: dict[str, Any]) -> Reply:
@@ -265,26 +128,72 @@ def _leads(body: dict[str, Any]) -> Reply:
     return Reply(calls=tuple((f"ask_{name}", {"request": f"{name}, look into it"}) for name in TEAM))
 
 
-class Case(NamedTuple):
-    """A pattern: its pair of graphs for a model, and what the model says."""
+DEBATERS = {"ann": "say yes.", "bob": "say no."}
+QUESTION = "Does raising the minimum wage reduce employment?"
+QUOTE = "Across 138 state-level minimum-wage increases in the United States between 1979 and 2016"
 
-    pair: Callable[[BaseChatModel], Pair]
+
+def _debate(model: BaseChatModel) -> Pair:
+    """Two debaters read what the bundled papers say, propose and vote."""
+    source = LibrarySource(Library(own=False))
+    debaters = [Debater(name, stance) for name, stance in DEBATERS.items()]
+    ours = debate.build(model=model, sources=[source], debaters=debaters)
+    return ours, by_hand.debate(model, source, DEBATERS), {"question": QUESTION}, 1 + 2 * len(DEBATERS)
+
+
+def _debates(body: dict[str, Any]) -> Reply:
+    told = _told(body)
+    if told.startswith(plan.TASK):
+        return structured(body, {"topic": "minimum wage", "sub_questions": [], "key_terms": ["minimum wage"]})
+    if "speaks against" in told:
+        return structured(body, {"criticism": [], "choice": "bob", "confidence": 0.8, "reason": "It is right."})
+    return structured(body, {"answer": "It does not.", "findings": [{"claim": "It did not.", "quote": QUOTE}]})
+
+
+TASKS = ["Look at the weather in Lima", "Look at the weather in Oslo"]
+
+
+def _goal(model: BaseChatModel, notes: Workspace) -> Pair:
+    """Two steps of a plan, by an agent that looks once for each, a thought on each, the judge and the answer."""
+    ours = goal.build(model=model, tools=[look], workspace=notes)
+    tools = [look, *workspace_tools(notes)]
+    bare = by_hand.goal(model, by_hand.agent(model, goal.PROMPT, tools), tools, goal.ANSWER)
+    return ours, bare, {"goal": "Know the weather"}, 1 + 3 * len(TASKS) + 2
+
+
+def _pursues(body: dict[str, Any]) -> Reply:
+    told = _told(body)
+    if told.startswith(steps.TASK):
+        return structured(body, {"steps": TASKS, "criteria": ["Both are known"]})
+    if told.startswith(reflect.TASK):
+        return structured(body, {"worked": True, "learnt": "It is sunny.", "next": "go_on", "reason": "It worked."})
+    if told.startswith(judge.TASK):
+        return structured(body, {"checks": [{"number": 1, "met": True, "reason": "Seen."}], "missing": ""})
+    return _looks(body, 1, "It is sunny.") if told.startswith(goal.PROMPT) else Reply("It is sunny in both.")
+
+
+class Case(NamedTuple):
+    """A pattern: its pair of graphs for a model and a folder of notes, and what the model says."""
+
+    pair: Callable[[BaseChatModel, Workspace], Pair]
     says: Callable[[dict[str, Any]], Reply]
 
 
 CASES: Mapping[str, Case] = {
-    "routing": Case(_routing, _routes),
-    "handoff": Case(_handoff, _hands),
-    "supervisor": Case(_supervisor, _leads),
+    "routing": Case(lambda model, _: _routing(model), _routes),
+    "handoff": Case(lambda model, _: _handoff(model), _hands),
+    "supervisor": Case(lambda model, _: _supervisor(model), _leads),
+    "debate": Case(lambda model, _: _debate(model), _debates),
+    "goal": Case(_goal, _pursues),
 }
 
 
 def measure(peers: Sequence[SaverPeer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # savers are not compared here
     """Runs of both in turn, each a thread of its own in memory, as milliseconds a call of the model."""
-    with OpenAIServer() as server:
+    with OpenAIServer() as server, tempfile.TemporaryDirectory() as folder:
         for name, case in CASES.items():
             server.scenario = partial(_in_time, case.says)
-            yield beside(CALL.format(name), case.pair(asking(server)), scale.runs * 10)
+            yield beside(CALL.format(name), case.pair(asking(server), Workspace(folder)), scale.runs * 6)
 
 
 def asking(server: OpenAIServer) -> BaseChatModel:

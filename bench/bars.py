@@ -14,6 +14,7 @@ from bench.prune import MEMORY, TIME
 from bench.resume import WARM
 from bench.runs import BARE, MANAGED, RUN
 from bench.runs import STEP as SUPER_STEP
+from bench.teams import CALL, CASES
 
 
 @dataclass(frozen=True)
@@ -66,5 +67,6 @@ BARS = (
     *(Bar(MEMORY.format(10_000), ours, ours, 1.25, base=MEMORY.format(2_500)) for ours in (LITE, POSTGRES, MARIA)),
     *(Bar(FAN_OUT.format(branches), ours, ALLOWED, 1.0) for branches in MAY_ADD for ours in (SYNC, ASYNC)),
     *(Bar(STEP.format(name), OURS, BY_HAND, 1.1) for name in (*PATTERNS, OVER_HTTP)),
+    *(Bar(CALL.format(name), OURS, BY_HAND, 1.1) for name in CASES),
     *(Bar(name.format(ours), MANAGED, BARE, 1.1) for ours in (LITE, POSTGRES, MARIA) for name in (RUN, SUPER_STEP)),
 )

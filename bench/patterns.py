@@ -46,7 +46,7 @@ class Taken(TypedDict):
 
 
 Pair = tuple[Any, Any, Any, int]
-"""Ours and the one by hand, what both are given, and how many steps each takes."""
+"""Ours and the one by hand, what both are given, and by how many steps their time is divided."""
 
 
 def _chain() -> Pair:
@@ -156,19 +156,20 @@ OVER_HTTP = "agent loop over HTTP"
 def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # savers are not compared here
     """Runs of both in turn, each a thread of its own in memory, as milliseconds a step."""
     for name, pair in PATTERNS.items():
-        yield _beside(name, pair(), scale.runs * 10)
+        yield beside(STEP.format(name), pair(), scale.runs * 10)
     with OpenAIServer() as server:
         server.scenario = _answer
         model = ChatOpenAI(model="local", base_url=server.url, api_key=SecretStr("none"))
-        yield _beside(OVER_HTTP, _agent(model), scale.runs * 4)
+        yield beside(STEP.format(OVER_HTTP), _agent(model), scale.runs * 4)
 
 
-def _beside(name: str, pair: Pair, rounds: int) -> Figure:
+def beside(figure: str, pair: Pair, rounds: int) -> Figure:
+    """The time of runs of both, by their steps, after one of each that does not count."""
     ours, by_hand, given, steps = pair
     runs = {OURS: _runs(ours, given, steps), BY_HAND: _runs(by_hand, given, steps)}
     for run in runs.values():
         run()
-    return Figure(STEP.format(name), "ms", interleaved(runs, rounds))
+    return Figure(figure, "ms", interleaved(runs, rounds))
 
 
 def _runs(graph: Any, given: Any, steps: int) -> Callable[[], float]:

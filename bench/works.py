@@ -18,6 +18,7 @@ from bench import (
     resume,
     runs,
     start_up,
+    teams,
     threads,
     wide,
 )
@@ -52,6 +53,7 @@ _MODULES = (
     encrypted,
     fan_out,
     patterns,
+    teams,
     threads,
     runs,
 )

@@ -3,13 +3,20 @@
 import json
 from pathlib import Path
 
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from rich.console import Console
 
 from bench import table
 from bench.__main__ import run
+from bench.bars import BARS
 from bench.databases import FOLDER
 from bench.peers import PEERS
 from bench.scale import TINY
+from bench.teams import CASES, asking
+from tests.graphs.agents import THREAD
+from tests.servers.openai_server import OpenAIServer
+from threadloom.tools.workspace.workspace import Workspace
 
 
 def test_a_tiny_run_measures_shows_and_keeps(tmp_path: Path) -> None:
@@ -30,3 +37,27 @@ def test_a_tiny_run_measures_shows_and_keeps(tmp_path: Path) -> None:
     markdown, data = table.keep(tmp_path / "tiny", works, facts)
     assert "| threadloom sqlite |" in markdown.read_text()
     assert json.loads(data.read_text())["works"].keys() == works.keys()
+
+
+def test_every_pattern_is_measured_and_held_to_a_bar() -> None:
+    works, facts = run(["teams"], [], TINY)
+    assert not [label for label in facts if label.startswith("failed")]
+    figures = {figure.name: figure for figure in works["teams"]}
+    assert len(figures) == len(CASES)
+    assert all(any(bar.figure == name and bar.ratio(figures) for bar in BARS) for name in figures)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_pattern_and_the_graph_wired_by_hand_ask_for_the_same(
+    server: OpenAIServer, tmp_path: Path, name: str
+) -> None:
+    server.scenario = CASES[name].says
+    ours, by_hand, given, calls = CASES[name].pair(asking(server), Workspace(tmp_path))
+    sizes = []
+    for graph in (ours, by_hand):
+        server.requests.clear()
+        state = graph.compile(checkpointer=InMemorySaver()).invoke(given, THREAD)
+        assert not state.get("stopped")
+        assert len(server.requests) == calls
+        sizes.append(sum(len(json.dumps(request.body)) for request in server.requests))
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1)

@@ -14,12 +14,13 @@ def copy_thread(session: Session, source: str, target: str) -> None:
 
     A thread without checkpoints is not there: nothing is copied.
     """
-    if not _has_checkpoints(session, source):  # before rows of threads are made for the locks
-        return
-    for thread_id in sorted({source, target}):  # in order: two who lock the same wait, never both at once
+    there = _has_checkpoints(session, source)
+    for thread_id in sorted({source, target}) if there else ():  # in order: two who lock the same never deadlock
         enter_thread(session, thread_id, "own")
     if _has_checkpoints(session, target):
         raise ThreadExistsError(f"thread {target!r} already has checkpoints; choose a new id or delete it first")
+    if not there:  # no rows of threads are made for the locks
+        return
     delete_thread(session, target)  # writes without a checkpoint may be there
     enter_thread(session, target, "own")
     if encryption := session.seals.encryption:

@@ -20,6 +20,7 @@ from tests.outages.disturbed import undisturbed, voyage
 from tests.outages.private import PRIVATE, PrivateMariaDB, public_folder, running, small_disk
 from tests.outages.proxy import Moment, proxied
 from threadloom.checkpoints import SQLSaver, errors
+from threadloom.checkpoints.dialects.postgresql import PostgreSQL
 
 DRIVERS = [
     *((driver, side) for driver in ("postgresql+psycopg", "mysql+pymysql") for side in ("sync", "async")),
@@ -119,12 +120,14 @@ def test_a_server_without_connections_to_spare_is_a_clear_error(server: Any, dri
 
 @ALL_DRIVERS
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_connection_that_is_cut_around_the_commit_is_a_clear_error(driver: str, side: str, moment: Moment) -> None:
+def test_a_connection_that_is_cut_around_the_commit_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, driver: str, side: str, moment: Moment
+) -> None:
     """Nobody knows whether it was stored; the run goes on from where it is."""
+    monkeypatch.setattr(PostgreSQL, "single_statements", False)  # a single one is repeated, and nobody notices
     with services.database(_kind(driver)) as url, proxied(_with_driver(url, driver)) as (proxy, through):
         with SQLSaver(through) as first:
             first.setup()
-        # The first checkpoint of a thread takes a transaction on every database.
         with voyage(through, side, lambda: proxy.cut_at(COMMIT, moment), at=1) as run:
             run.fails_with(
                 errors.DatabaseUnavailableError, "whether this step was stored shows when the run is resumed"

@@ -39,7 +39,7 @@ def check_budget(budget: Limits, known: Models | None, roles: Sequence[str]) -> 
 def require_prices(models: Models, roles: Sequence[str]) -> None:
     """Raises ValueError if the price of a model that plays one of the roles is not known."""
     names = {name for role in roles for name, _ in models.players(role)}
-    if unknown := sorted(models.id(name) for name in names if models.cost(name, 0, 0) is None):
+    if unknown := sorted(models.id(name) for name in names if models.cost(name, 1, 1) is None):
         raise ValueError(
             f"budget: usd cannot be kept, the price of {', '.join(unknown)} is not known; "
             "set input_price and output_price, or limit tokens"

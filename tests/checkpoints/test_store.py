@@ -184,7 +184,8 @@ def test_threads_are_listed_newest_first_page_by_page(saver: SQLSaver) -> None:
 
 def test_a_copy_of_what_is_not_there_leaves_no_trace(saver: SQLSaver) -> None:
     put(saver, config("a"), {"x": 1})
-    saver.copy_thread("none", "a")
+    with pytest.raises(ThreadExistsError):
+        saver.copy_thread("none", "a")
     saver.copy_thread("none", "b")
     threads = TABLES.threads.c.thread_id
     assert saver.database.read(lambda session: [*session.execute(select(threads)).scalars()]) == ["a"]

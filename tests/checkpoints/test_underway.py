@@ -56,10 +56,11 @@ async def _cancelled(graph: Any, config: Any, gate: Gate, durability: str) -> No
     run = asyncio.create_task(graph.ainvoke({"seen": ["first"]}, config, durability=durability))
     assert await asyncio.to_thread(gate.reached.wait, 30)
     await asyncio.sleep(0.05)  # so that the nodes are done, and LangGraph waits for the rest
+    # Before the run is waited for: with durability "sync" it ends when what it was storing is stored.
+    asyncio.get_running_loop().call_later(0.1, gate.opened.set)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    asyncio.get_running_loop().call_later(0.1, gate.opened.set)
 
 
 def _graph(saver: SQLSaver) -> tuple[Any, Any]:

@@ -4,12 +4,12 @@ Before a statement is the same moment as after the one before it, as far as the 
 that only reads.
 """
 
-import itertools
 import os
 import re
 import signal
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -24,29 +24,36 @@ CHANGES = re.compile(r"\b(INSERT|(?<!FOR )UPDATE|DELETE|CREATE|ALTER|DROP)\b")
 
 
 class Death:
-    """Counts the boundaries that this process passes, once armed, and kills it at the n-th.
+    """Counts the boundaries that this process passes, once armed, and kills it at the n-th, of all or of one name.
 
     Args:
         last_words: called with the name of the boundary just before.
+
+    Attributes:
+        names: how many of each name it has passed.
     """
 
     def __init__(self, last_words: Callable[[str], object]) -> None:
         self._last_words = last_words
-        self._counter = itertools.count(1)
-        self._at = -1
+        self._at, self._name = -1, ""
+        self.names: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._writing: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self.passed = 0
 
-    def arm(self, at: int) -> None:
-        """Start to count; 0 never kills."""
-        self._counter, self._at, self.passed = itertools.count(1), at, 0
+    @property
+    def passed(self) -> int:
+        """How many boundaries it has passed."""
+        return self.names.total()
+
+    def arm(self, at: int, name: str = "") -> None:
+        """Start to count, all boundaries or those of the name; 0 never kills."""
+        self.names, self._at, self._name = Counter(), at, name
 
     def boundary(self, name: str) -> None:
         """Pass a boundary, or die there; two threads pass one after the other, so that nobody goes on meanwhile."""
         with self._lock:
-            self.passed = next(self._counter)
-            if self.passed == self._at:
+            self.names[name] += 1
+            if self._name in ("", name) and self._at == (self.names[name] if self._name else self.passed):
                 self._last_words(name)
                 os.kill(os.getpid(), signal.SIGKILL)
 

@@ -5,7 +5,8 @@ A program of its own, because it forks:
     python -m tests.crash.matrix URL WORKLOAD sync|async DURABILITY MOST [FIRST]
 
 MOST is how many kills to try in each part of a run (a part ends where the run pauses for an answer), spread evenly from
-the boundary FIRST; 0 is all of them. Every run has a thread of its own in the one database.
+the boundary FIRST; 0 is all of them: the first of every name, the second, …, since in which order a run with event
+loops passes them is chance. Every run has a thread of its own in the one database.
 """
 
 import asyncio
@@ -90,8 +91,8 @@ def forked(task: Callable[[Callable[[str], object]], object]) -> tuple[bool, str
     return status != 0, words
 
 
-def part(run: Run, number: int, at: int) -> tuple[bool, str]:
-    """One part of a run, killed at a boundary; whether it was, and at which one, or else how many it passed."""
+def part(run: Run, number: int, at: int, name: str = "") -> tuple[bool, str]:
+    """One part of a run, killed at a boundary of a name; whether it was, or else how many of each name it passed."""
 
     def task(say: Callable[[str], object]) -> None:
         death = Death(say)
@@ -102,9 +103,9 @@ def part(run: Run, number: int, at: int) -> tuple[bool, str]:
             Run(run.work.earlier, run.url, run.thread, run.side, run.durability).to_the_end()
         for _ in range(number):
             run.live()
-        death.arm(at)
+        death.arm(at, name)
         run.live()
-        say(str(death.passed))
+        say(json.dumps(death.names))
 
     return forked(task)
 
@@ -138,14 +139,16 @@ def main(url: str, workload: str, side: str, durability: str, most: str, first: 
     forked(lambda _: _set_up(url))
     for number in range(run("").work.pauses + 1):
         undisturbed = run(f"{number}-undisturbed")
-        _, total = part(undisturbed, number, at=0)
+        _, passed = part(undisturbed, number, at=0)
         expected = to_the_end(undisturbed)
-        for at in boundaries(int(total), int(most), int(first)):
-            mortal = run(f"{number}-{at}")
-            killed, boundary = part(mortal, number, at)
+        every = [(at, name) for name, count in json.loads(passed).items() for at in range(1, count + 1)]
+        for which in boundaries(len(every), int(most), int(first)):
+            at, name = every[which - 1]
+            mortal = run(f"{number}-{which}")
+            killed, _ = part(mortal, number, at, name)
             state = to_the_end(mortal)
             different = sorted(key for key in expected.keys() | state.keys() if state.get(key) != expected.get(key))
-            kill = {"part": number, "at": at, "killed": killed, "boundary": boundary, "different": different}
+            kill = {"part": number, "at": at, "killed": killed, "boundary": name, "different": different}
             sys.stdout.write(json.dumps(kill) + "\n")
 
 

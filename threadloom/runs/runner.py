@@ -306,7 +306,7 @@ class Runner(Register):
 
         def attempt() -> Entered | None:
             try:
-                return entering.started(self, record)
+                return entering.started(self, record, begins=thread_id is None)
             except ThreadBusyError as error:
                 if busy == "reject" or error.run_id is None or (busy == "wait" and error.status != "running"):
                     raise

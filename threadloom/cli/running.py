@@ -33,7 +33,8 @@ def own(graphs: Sequence[str] | None) -> Iterator[None]:
         name, equals, place = text.rpartition("=")
         loaded = load_graph(place)
         if equals or not loaded.ready:
-            found.append(catalogue.own(name if equals else loaded.name, place, loaded.graph))
+            name = name if equals else loaded.name
+            found.append(catalogue.own(name, place, loaded.graph, loaded.migrations_of(name)))
     with catalogue.also(found):
         yield
 
@@ -49,7 +50,7 @@ def runner_of(saver: "SQLSaver", *, looks: bool = False) -> Iterator["Runner"]:
 
     known, prices = ({}, {}) if looks else _known()
     try:
-        with Runner(saver, known, prices=prices) as runner:
+        with Runner(saver, known, prices=prices, migrations=_migrations()) as runner:
             yield runner
     except RunError as error:
         raise UsageError(str(error)) from error
@@ -61,6 +62,12 @@ def _known() -> tuple[dict[str, Any], Any]:
     from threadloom.models.roles import load_models
 
     return {name: partial(load, name) for name in GRAPHS}, load_models().prices()
+
+
+def _migrations() -> dict[str, Any]:
+    from threadloom.catalogue import GRAPHS
+
+    return {name: entry.migrations for name, entry in GRAPHS.items() if entry.migrations is not None}
 
 
 def find_run(runner: "Runner", text: str) -> "Record | None":

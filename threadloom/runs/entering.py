@@ -131,6 +131,20 @@ def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
     return _entered(runner, record, fence, settled)
 
 
+def brought(runner: "Runner", record: Record) -> dict[str, str]:
+    """Bring a run that stands still to the graph of today, if it has changed; see `Runner.adapt`."""
+    if record.details.get(KEY) == fingerprint(runner.graph(record.graph)).text:
+        return {}
+    _check_resumable(record)
+    asked = {event.handle: event.handle for event in runner.trail(record.run_id)}
+    fence = _take(runner, record)
+    try:
+        _, reply = adapted(runner, runner.record(record.run_id), fence, Reply(asked))
+    finally:
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+    return {old: new for new, old in reply.answer.items() if new != old}
+
+
 def _check_resumable(record: Record) -> None:
     if record.status in ENDED:
         raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")

@@ -1,7 +1,7 @@
 """The row of a run: written before its first node, and changed by whoever has the thread's lease."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, null, or_, select, tuple_, update
@@ -73,7 +73,9 @@ class Records:
             session.change(_add, session.seals.closed(session.tables.runs, [row]), session.dialect)
             return record
         now = session.execute(select(session.dialect.now())).scalar()
-        session.insert_new(session.tables.runs, [{**row, "wanted": None, "created": now, "updated": now, "ended": None}])
+        session.insert_new(
+            session.tables.runs, [{**row, "wanted": None, "created": now, "updated": now, "ended": None}]
+        )
         found = self.find(session, record.run_id) or self.find(session, request_key=record.request_key)
         return found or record
 

@@ -37,8 +37,8 @@ class ChannelSize(NamedTuple):
 class ThreadSize(NamedTuple):
     """The bytes of a thread: of its checkpoints, values, writes, elements, each of which it has once, and of its runs.
 
-    `runs` are what is kept of those: inputs, effects, questions, and above all what models answered. `channels` are given
-    for a thread that was asked for by its id, the largest first.
+    `runs` are what is kept of those: inputs, effects, questions, and above all what models answered. `channels` are
+    given for a thread that was asked for by its id, the largest first.
     """
 
     thread_id: str

@@ -36,7 +36,7 @@ def test_timeline_shows_nodes_tokens_and_older_pages(ran: Cli) -> None:
     for step in steps:  # each with as much of its checkpoint's id as --at takes
         short = f"…{step['checkpoint_id'][-8:]}"
         assert short in text
-        assert json.loads(ran("show", "one", "--at", short, "--json").out)["checkpoint_id"] == step["checkpoint_id"]
+        assert json.loads(ran("show", "one", "--at", short, "--json").out)["checkpoint"] == step["checkpoint_id"]
     page = ran("timeline", "one", "--limit", "2")
     older = page.err.split("--before ")[1].split()[0]
     assert steps_of(ran, "one", "--before", older) == steps[:-2]

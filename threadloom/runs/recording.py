@@ -38,16 +38,13 @@ def _enter() -> None:
         _under_way += 1
         if not isinstance(before := get_llm_cache(), Recording):  # a program may set another at any time
             set_llm_cache(Recording(before))
-        if _under_way == 1:
-            streaming.begin()
+        streaming.install()
 
 
 def _leave() -> None:
     global _under_way  # noqa: PLW0603  # the same
     with _lock:
         _under_way -= 1
-        if not _under_way:
-            streaming.end()
         if not _under_way and isinstance(ours := get_llm_cache(), Recording):
             set_llm_cache(ours.behind)
 

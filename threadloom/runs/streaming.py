@@ -1,7 +1,7 @@
 """Where streams of models pass the record: LangChain shows to no cache what a node asks with `stream` or `astream`.
 
-So these two methods of all chat models are others as long as runs are under way. A stream is noted when it has come to
-its end, as if it were the answer to `invoke`; it is replayed by way of `invoke`, in one piece.
+So these two methods of all chat models are others from the first run on; outside of runs they do as before. A stream is
+noted when it has come to its end, as if it were the answer to `invoke`; it is replayed by way of `invoke`, in one piece.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -20,19 +20,15 @@ from threadloom.runs.request import asked
 
 FORMATS = ("ls_structured_output_format", "structured_output_format")
 """What LangChain takes out of the settings of a call before it looks at them: it is for traces."""
-_stream: Any = BaseChatModel.stream
-_astream: Any = BaseChatModel.astream
+_behind: dict[str, Any] = {}
 
 
-def begin() -> None:
-    """From now on streams pass the record."""
-    BaseChatModel.stream = _recorded  # type: ignore[method-assign]  # there is no other way in
-    BaseChatModel.astream = _arecorded  # type: ignore[method-assign]  # the same
-
-
-def end() -> None:
-    """They do not any more."""
-    BaseChatModel.stream, BaseChatModel.astream = _stream, _astream  # type: ignore[method-assign]  # as they were
+def install() -> None:
+    """From now on streams pass the record. For good: whoever wraps the methods later relies on what they wrapped."""
+    if not _behind:
+        _behind.update(stream=BaseChatModel.stream, astream=BaseChatModel.astream)
+        BaseChatModel.stream = _recorded  # type: ignore[method-assign]  # there is no other way in
+        BaseChatModel.astream = _arecorded  # type: ignore[method-assign]  # the same
 
 
 def _recorded(model: Any, input: Any, config: Any = None, *, stop: Any = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  # LangChain's
@@ -41,7 +37,7 @@ def _recorded(model: Any, input: Any, config: Any = None, *, stop: Any = None, *
         yield _piece(model.invoke(input, config, stop=stop, **kwargs))
         return
     said = []
-    for chunk in _stream(model, input, config, stop=stop, **kwargs):
+    for chunk in _behind["stream"](model, input, config, stop=stop, **kwargs):
         said.append(chunk)
         yield chunk
     if request and (call := _call(request, said)):
@@ -61,7 +57,7 @@ async def _arecorded(
         yield _piece(await model.ainvoke(input, config, stop=stop, **kwargs))
         return
     said = []
-    async with aclosing(_astream(model, input, config, stop=stop, **kwargs)) as stream:
+    async with aclosing(_behind["astream"](model, input, config, stop=stop, **kwargs)) as stream:
         async for chunk in stream:
             said.append(chunk)
             yield chunk

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 from tests.cli.conftest import Cli
 from threadloom import effect
@@ -222,6 +223,10 @@ def test_migrations_beside_the_graph_are_applied(
     assert runner.runs(thread_id="t")[0].status == "done"
 
 
+class Charged(TypedDict, total=False):
+    agreed: str
+
+
 def test_the_question_about_an_effect_with_a_long_key_is_short_in_lists(cli: Cli, runner: Runner) -> None:
     key = "charge " + "x" * 300
 
@@ -231,7 +236,7 @@ def test_the_question_about_an_effect_with_a_long_key_is_short_in_lists(cli: Cli
 
         return {"agreed": effect(key, lost)}
 
-    built = StateGraph(dict).add_node("charge", charge).add_edge(START, "charge")
+    built = StateGraph(Charged).add_node("charge", charge).add_edge(START, "charge")
     with Runner("sqlite:///threadloom.db", {"c": built}) as other:
         assert other.start("c", {"agreed": ""}, thread_id="c").wait(60).status == "waiting"
     listed = cli("runs", "--graph", "c").out

@@ -1,7 +1,7 @@
 """Where streams of models pass the record: LangChain shows to no cache what a node asks with `stream` or `astream`.
 
-So these two methods of all chat models are others from the first run on; outside of runs they do as before. A stream is
-noted when it has come to its end, as if it were the answer to `invoke`; it is replayed by way of `invoke`, in one piece.
+So these two methods of all chat models are others from the first run on; outside of runs they do as before. A stream
+is noted when it has come to its end, as if it were the answer to `invoke`; it is replayed by way of that, in one piece.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping

@@ -128,6 +128,16 @@ def test_a_thread_that_somebody_holds_is_not_forked_in_place(cli: Cli, runner: R
     assert cli("fork", "t", "--at", at, "--in-place", *GRAPH).code == 0
 
 
+def test_who_answers_while_another_goes_on_is_told_so(cli: Cli, runner: Runner) -> None:
+    """In words for a terminal: it has no `busy`."""
+    fence = runner.saver.database.write(lease.take, "t", "elsewhere/1", 60_000)
+    assert isinstance(fence, int)
+    refused = cli("resume", "t", "--answer", '"yes"', *GRAPH)
+    assert (refused.code, "a run goes on there just now" in refused.err, "busy=" in refused.err) == (2, True, False)
+    runner.saver.database.write(lease.release, "t", fence)
+    assert cli("resume", "t", "--answer", '"yes"', *GRAPH).code == 0
+
+
 def test_attempts_are_in_the_timeline(cli: Cli, runner: Runner) -> None:
     """On a screen of 80 columns, too."""
     run = runner.start("shaky", {}, thread_id="s")

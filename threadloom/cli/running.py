@@ -45,13 +45,16 @@ def runner_of(saver: "SQLSaver", *, looks: bool = False) -> Iterator["Runner"]:
 
     Raises UsageError, and tells what a Runner refuses in the same way.
     """
-    from threadloom.runs.errors import RunError
+    from threadloom.runs.errors import RunError, ThreadBusyError
     from threadloom.runs.runner import Runner
 
     known, prices = ({}, {}) if looks else _known()
     try:
         with Runner(saver, known, prices=prices, migrations=_migrations()) as runner:
             yield runner
+    except ThreadBusyError as error:
+        told = "a run goes on there just now, in another process; try again when it has come to rest"
+        raise UsageError(f"thread {error.thread_id}: {told}" if error.status == "running" else str(error)) from error
     except RunError as error:
         raise UsageError(str(error)) from error
 

@@ -278,7 +278,7 @@ def _streamed(client: Any, url: str, cache: bool | None) -> Any:
         return {"said": {prompt: [piece.text async for piece in chat.astream(prompt)] for prompt in asked_for}}
 
     built = StateGraph(State)
-    built.add_node("plan", lambda _: {"said": {}})
+    built.add_node("plan", lambda state: {"said": {}})
     built.add_node("tell", atell if client else tell)
     return built.add_edge("__start__", "plan").add_edge("plan", "tell")
 

@@ -240,7 +240,7 @@ class Charged(TypedDict, total=False):
 def test_the_question_about_an_effect_with_a_long_key_is_short_in_lists(cli: Cli, runner: Runner) -> None:
     key = "charge " + "x" * 300
 
-    def charge(state: Any) -> Any:  # noqa: ARG001  # LangGraph looks at the name
+    def charge(state: Any) -> Any:
         def lost() -> str:
             raise EffectUnknownError
 

@@ -35,9 +35,10 @@ class ChannelSize(NamedTuple):
 
 
 class ThreadSize(NamedTuple):
-    """The bytes of a thread: of its checkpoints, values, writes, and elements, each of which it has once.
+    """The bytes of a thread: of its checkpoints, values, writes, elements, each of which it has once, and of its runs.
 
-    `channels` are given for a thread that was asked for by its id, the largest first.
+    `runs` are what is kept of those: inputs, effects, questions, and above all what models answered. `channels` are
+    given for a thread that was asked for by its id, the largest first.
     """
 
     thread_id: str
@@ -45,12 +46,13 @@ class ThreadSize(NamedTuple):
     values: int
     writes: int
     elements: int
+    runs: int
     channels: tuple[ChannelSize, ...] = ()
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.checkpoints + self.values + self.writes + self.elements
+        return self.checkpoints + self.values + self.writes + self.elements + self.runs
 
 
 class Overview(NamedTuple):
@@ -77,7 +79,7 @@ def overview(session: Session) -> Overview:
 def load_sizes(session: Session, limit: int) -> list[ThreadSize]:
     """The sizes of threads, the largest first."""
     totals = _totals(session.tables).subquery()
-    query = select(totals).order_by(sum(totals.c[1:5], literal(0)).desc(), totals.c.thread_id).limit(limit)
+    query = select(totals).order_by(sum(totals.c[1:], literal(0)).desc(), totals.c.thread_id).limit(limit)
     return [_thread_size(row) for row in session.execute(query)]
 
 
@@ -96,13 +98,11 @@ def contents(table: Table) -> Any:
 
 
 def _totals(tables: Tables, thread_id: str | None = None) -> Select[Any]:
-    names = ("checkpoints", "values", "writes", "elements")
+    names = ("checkpoints", "values", "writes", "elements", "runs")
     parts = []
-    for table in tables.contents:
-        sums = [
-            (func.sum(contents(table)) if t is table else literal(0)).label(n)
-            for t, n in zip(tables.contents, names, strict=True)
-        ]
+    for table in (*tables.contents, *tables.affairs):
+        counted = dict(zip(tables.contents, names, strict=False)).get(table, "runs")
+        sums = [(func.sum(contents(table)) if name == counted else literal(0)).label(name) for name in names]
         part: Select[Any] = select(table.c.thread_id, *sums).group_by(table.c.thread_id)
         parts.append(part if thread_id is None else part.where(table.c.thread_id == thread_id))
     every = union_all(*parts).subquery()
@@ -112,8 +112,8 @@ def _totals(tables: Tables, thread_id: str | None = None) -> Select[Any]:
 
 def _thread_size(row: Sequence[Any]) -> ThreadSize:
     thread_id, *sums = row
-    own, values, pending, parts = map(int, sums)  # a sum may be a Decimal
-    return ThreadSize(thread_id, own, values, pending, parts)
+    own, values, pending, parts, runs = map(int, sums)  # a sum may be a Decimal
+    return ThreadSize(thread_id, own, values, pending, parts, runs)
 
 
 def _channel_sizes(session: Session, thread_id: str) -> tuple[ChannelSize, ...]:

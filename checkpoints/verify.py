@@ -41,7 +41,8 @@ class Problem(NamedTuple):
         reason: what is wrong, in words.
         type_name: the class as "module.name", if that is what is wrong.
         ns, checkpoint_id, channel: where. A value that several checkpoints share is named with the oldest. Without a
-            channel, the checkpoint itself or its metadata is concerned.
+            channel, the checkpoint itself or its metadata is concerned, or, as the reason then says, what a run noted:
+            its row, an effect, a question or the answer of a model.
     """
 
     thread_id: str
@@ -103,6 +104,7 @@ class _Thread:
             size = sum(self._sizes[digest] for digest in unused)
             reason = f"{len(unused)} elements, {size} bytes, to which nothing refers; pruning the thread deletes them"
             yield Problem(self._thread_id, "unreferenced", reason)
+        yield from self._of_runs()
 
     def _in_namespace(self, place: Place) -> Iterator[Problem]:
         checkpoints, writes = self._tables.checkpoints, self._tables.writes
@@ -119,6 +121,21 @@ class _Thread:
         for row in _walk(self._database, _documents(writes, place), key):
             for fault in self._faults_of(writes, row):
                 yield self._problem(place, fault, row.checkpoint_id, row.channel)
+
+    def _of_runs(self) -> Iterator[Problem]:
+        """What is wrong with what runs noted, which refers to no elements; each row is told by its key."""
+        for table in self._tables.affairs:
+            query = _select(*table.columns).where(table.c.thread_id == self._thread_id)
+            key = [column for column in table.primary_key if column.name != "thread_id"]
+            for row in _walk(self._database, query, key):
+                opened, fault = self._opened(table, row)
+                if opened:
+                    _, fault = _tried(self._serde, "msgpack", opened.body)
+                if fault:
+                    place = ", ".join(str(getattr(row, column.name)) for column in key)
+                    reason = f"{table.name.rpartition('threadloom_')[2]} {place}: {fault.reason}"
+                    checkpoint_id = getattr(row, "checkpoint_id", "")
+                    yield self._problem(Place(self._thread_id, ""), fault._replace(reason=reason), checkpoint_id)
 
     def _faults_of_body(self, row: Row[Any]) -> Iterator[_Fault]:
         opened, fault = self._opened(self._tables.checkpoints, row)

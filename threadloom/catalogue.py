@@ -52,6 +52,8 @@ class Entry:
     """Looks at an input before there is a thread; raises UsageError for what this installation cannot do."""
     own: Any = None
     """The graph itself, where it is the user's: of its state nothing is known."""
+    migrations: Any = None
+    """What became of its versions, if the user's module says so."""
 
     def given(self, text: str) -> dict[str, Any]:
         """The input that a typed text makes."""
@@ -187,9 +189,9 @@ ENTRIES = (
 GRAPHS: dict[str, Entry] = {entry.name: entry for entry in ENTRIES}
 
 
-def own(name: str, place: str, graph: Any) -> Entry:
+def own(name: str, place: str, graph: Any, migrations: Any = None) -> Entry:
     """The entry of a graph of the user's, loaded from a place."""
-    return Entry(name, "", module=place, example="", text="", answer=_state, own=graph)
+    return Entry(name, "", module=place, example="", text="", answer=_state, own=graph, migrations=migrations)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Graphs by what a person types: a name of the catalogue, `module:attribute` or `path.py:attribute`."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -14,11 +15,19 @@ from threadloom.errors import UsageError
 
 @dataclass(frozen=True)
 class Loaded:
-    """A graph, compiled or not, and whether it is one of ours."""
+    """A graph, compiled or not, whether it is one of ours, and what its module calls `migrations`.
+
+    Those are as a Runner takes them: what became of the versions of graphs, by name.
+    """
 
     name: str
     graph: Any
     ready: bool
+    migrations: Mapping[str, Any] = field(default_factory=dict)
+
+    def migrations_of(self, name: str) -> Any:
+        """What became of the graph, which runs know by this name; None: nothing is said."""
+        return self.migrations.get(name, self.migrations.get(self.name))
 
 
 def load_graph(text: str) -> Loaded:
@@ -31,10 +40,11 @@ def load_graph(text: str) -> Loaded:
     place, colon, attribute = text.rpartition(":")
     if not colon:
         return Loaded(text, load(text), ready=text in GRAPHS)
-    found = getattr(_module(place), attribute, None)
+    module = _module(place)
+    found = getattr(module, attribute, None)
     if found is None:
         raise UsageError(f"there is no {attribute!r} in {place}")
-    return Loaded(attribute, _graph(found, text), ready=False)
+    return Loaded(attribute, _graph(found, text), ready=False, migrations=_migrations(module, place))
 
 
 def _graph(found: Any, text: str) -> Any:
@@ -45,6 +55,17 @@ def _graph(found: Any, text: str) -> Any:
     if not isinstance(graph, (StateGraph, Pregel)):
         raise UsageError(f"{text} is no graph of LangGraph's but of type {type(graph).__name__}")
     return graph
+
+
+def _migrations(module: ModuleType, place: str) -> Mapping[str, Any]:
+    from threadloom.runs.lineage import Migrations
+
+    found = getattr(module, "migrations", {})
+    if isinstance(found, ModuleType):  # a module of theirs that happens to be called so
+        return {}
+    if not isinstance(found, Mapping) or not all(isinstance(of, Migrations) for of in found.values()):
+        raise UsageError(f"migrations in {place}: they are a dict from names of graphs to Migrations")
+    return found
 
 
 def _module(place: str) -> ModuleType:

@@ -67,6 +67,7 @@ def test_sizes_are_those_of_the_rows(saver: SQLSaver) -> None:
     assert large.writes == saver._database.read(_bytes, TABLES.writes.c.data) > 50
     assert large.checkpoints + small.checkpoints == saver._database.read(_bytes, TABLES.checkpoints.c.body)
     assert large.total == large.checkpoints + large.values + large.writes + large.elements
+    assert large.runs == 0
     assert saver.sizes("none") == []
     assert asyncio.run(saver.asizes("small")) == saver.sizes("small")
 

@@ -33,6 +33,10 @@ def test_timeline_shows_nodes_tokens_and_older_pages(ran: Cli) -> None:
     text = ran("timeline", "one").out
     assert all(node in text for node in ("begin", "model", "conclude"))
     assert all(len(line) <= 80 for line in text.splitlines())
+    for step in steps:  # each with as much of its checkpoint's id as --at takes
+        short = f"…{step['checkpoint_id'][-8:]}"
+        assert short in text
+        assert json.loads(ran("show", "one", "--at", short, "--json").out)["checkpoint"] == step["checkpoint_id"]
     page = ran("timeline", "one", "--limit", "2")
     older = page.err.split("--before ")[1].split()[0]
     assert steps_of(ran, "one", "--before", older) == steps[:-2]

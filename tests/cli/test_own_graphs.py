@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 from tests.cli.conftest import Cli
+from threadloom import effect
 from threadloom.loading import load_graph
 from threadloom.runs import lease
+from threadloom.runs.errors import EffectUnknownError
+from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.runner import Runner
 
 FILE = """
@@ -123,6 +128,16 @@ def test_a_thread_that_somebody_holds_is_not_forked_in_place(cli: Cli, runner: R
     assert cli("fork", "t", "--at", at, "--in-place", *GRAPH).code == 0
 
 
+def test_who_answers_while_another_goes_on_is_told_so(cli: Cli, runner: Runner) -> None:
+    """In words for a terminal: it has no `busy`."""
+    fence = runner.saver.database.write(lease.take, "t", "elsewhere/1", 60_000)
+    assert isinstance(fence, int)
+    refused = cli("resume", "t", "--answer", '"yes"', *GRAPH)
+    assert (refused.code, "a run goes on there just now" in refused.err, "busy=" in refused.err) == (2, True, False)
+    runner.saver.database.write(lease.release, "t", fence)
+    assert cli("resume", "t", "--answer", '"yes"', *GRAPH).code == 0
+
+
 def test_attempts_are_in_the_timeline(cli: Cli, runner: Runner) -> None:
     """On a screen of 80 columns, too."""
     run = runner.start("shaky", {}, thread_id="s")
@@ -171,3 +186,70 @@ def test_what_is_no_graph_is_one_line_on_every_command(cli: Cli) -> None:
         for graph, says in (("mine.py:nothing", "no 'nothing'"), ("mine.py:FILE", "no 'FILE'"), ("nobody", "no graph")):
             told = cli(*command, "--graph", graph)
             assert (told.code, told.out, says in told.err, len(told.err.splitlines())) == (2, "", True, 1), told
+
+
+RENAMED = FILE.replace('"ask"', '"approve"')
+
+
+@pytest.fixture
+def renamed(runner: Runner, tmp_path: Path) -> tuple[str, ...]:
+    """What names the graph of the runner's after its node was renamed; first the handle of the old question."""
+    [question] = runner.run(runner.runs(thread_id="t")[0].run_id).pending()
+    (tmp_path / "renamed.py").write_text(RENAMED)
+    return question.handle, "--graph", "orders=renamed.py:graph"
+
+
+def test_an_answer_to_a_node_that_is_gone_is_told_which_and_what_to_do(
+    cli: Cli, runner: Runner, renamed: tuple[str, ...]
+) -> None:
+    handle, *graph = renamed
+    for words in (("--handle", handle, "--answer", '"yes"'), ("--answer", '"yes"'), ()):
+        refused = cli("resume", "t", *words, *graph)
+        told = " ".join(refused.err.split())
+        assert (refused.code, "node ask is gone" in told) == (2, True), told
+        assert "`threadloom check`" in told
+        assert "migrations" in told
+    assert runner.runs(thread_id="t")[0].status == "waiting"
+    assert cli("resume", "t", "--handle", handle, "--answer", '"yes"', *GRAPH).code == 0
+
+
+def test_migrations_beside_the_graph_are_applied(
+    cli: Cli, runner: Runner, renamed: tuple[str, ...], tmp_path: Path
+) -> None:
+    handle = renamed[0]
+    versions = [fingerprint(load_graph(place).graph).digest for place in ("mine.py:graph", "renamed.py:graph")]
+    steps = f"step({versions[0]!r}, {versions[1]!r}, [RenamedNode('ask', 'approve')])"
+    imports = "from threadloom.runs.lineage import Migrations\nfrom threadloom.runs.migrations import RenamedNode\n\n"
+    (tmp_path / "orders.py").write_text(f"{imports}{RENAMED}\nmigrations = {{'graph': Migrations('graph').{steps}}}\n")
+    assert cli("check", "renamed.py:graph").code == 1
+    checked = json.loads(cli("check", "orders.py:graph", "--json").out)
+    assert [(one["id"], one["resumes"]) for one in checked["threads"]] == [("t", True)]
+    assert checked["threads"][0]["migrations"] == ["node ask renamed to approve"]
+    assert "will be migrated" in cli("check", "orders.py:graph").out
+    done = cli("resume", "t", "--handle", handle[:8], "--answer", '"yes"', "--graph", "orders=orders.py:graph")
+    assert (done.code, '"agreed": "yes"' in done.out) == (0, True), done.err
+    (tmp_path / "wrong.py").write_text(f"{RENAMED}\nmigrations = [1]\n")
+    assert cli("check", "wrong.py:graph").code == 2
+    assert runner.runs(thread_id="t")[0].status == "done"
+
+
+class Charged(TypedDict, total=False):
+    agreed: str
+
+
+def test_the_question_about_an_effect_with_a_long_key_is_short_in_lists(cli: Cli, runner: Runner) -> None:
+    key = "charge " + "x" * 300
+
+    def charge(state: Any) -> Any:
+        def lost() -> str:
+            raise EffectUnknownError
+
+        return {"agreed": effect(key, lost)}
+
+    built = StateGraph(Charged).add_node("charge", charge).add_edge(START, "charge")
+    with Runner("sqlite:///threadloom.db", {"c": built}) as other:
+        assert other.start("c", {"agreed": ""}, thread_id="c").wait(60).status == "waiting"
+    listed = cli("runs", "--graph", "c").out
+    assert len(listed.splitlines()) <= 4, listed  # the heading, and a line or three
+    [told] = json.loads(cli("runs", "--graph", "c", "--json").out)
+    assert key in told["waits_for"]

@@ -17,7 +17,7 @@ class Side:
     """
 
     def __init__(self, runner: Runner, loop: asyncio.Runner | None) -> None:
-        self.runner, self._loop = runner, loop
+        self.runner, self.loop = runner, loop
 
     def start(self, *given: Any, **how: Any) -> Run:
         """A run under way; on the asynchronous side it only goes on while something is waited for."""
@@ -33,9 +33,9 @@ class Side:
         return forked
 
     def wait(self, run: Run) -> Outcome:
-        if self._loop is None:
+        if self.loop is None:
             return run.wait(timeout=60)
-        return self._loop.run(asyncio.wait_for(_awaited(run), 60))
+        return self.loop.run(asyncio.wait_for(_awaited(run), 60))
 
     def ran(self, *given: Any, **how: Any) -> tuple[Run, Outcome]:
         """A run that was started, and where it came to."""
@@ -43,14 +43,14 @@ class Side:
         return run, self.wait(run)
 
     def events(self, run: Run) -> list[Any]:
-        if self._loop is None:
+        if self.loop is None:
             return list(run.stream())
-        return self._loop.run(_listed(run))
+        return self.loop.run(_listed(run))
 
     def _do(
         self, call: Callable[..., Any], asynchronous: Callable[..., Coroutine[Any, Any, Any]], *given: Any, **how: Any
     ) -> Any:
-        return call(*given, **how) if self._loop is None else self._loop.run(asynchronous(*given, **how))
+        return call(*given, **how) if self.loop is None else self.loop.run(asynchronous(*given, **how))
 
 
 async def _awaited(run: Run) -> Outcome:

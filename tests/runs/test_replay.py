@@ -14,10 +14,13 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.globals import get_llm_cache, set_llm_cache
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from sqlalchemy import func, select
+from langchain_openai import ChatOpenAI
+from langgraph.graph import StateGraph
+from pydantic import SecretStr
+from sqlalchemy import func, select, update
 
 from tests.checkpoints.chain import BEFORE, KEYS
-from tests.runs.asked import asked, graph, novel, planned
+from tests.runs.asked import State, asked, graph, novel, planned
 from tests.runs.side import Side
 from tests.servers.openai_server import OpenAIServer
 from threadloom.checkpoints import SQLSaver
@@ -241,3 +244,60 @@ def test_requests_are_the_same_if_no_model_could_tell_them_apart() -> None:
         lambda: digest_of("[" * 100_000, "m"),
     ]
     assert len({_digest(*_turn("a", "call_1")), *(one() for one in different)}) == len(different) + 1
+
+
+def test_sizes_and_verification_look_at_what_runs_noted(runner: Runner) -> None:
+    runner.start("g", {"topic": "tea"}, thread_id="t").wait(30)
+    saver = runner.saver
+    [size] = saver.sizes("t")
+    calls, runs = saver.database.read(lambda session: (session.tables.calls, session.tables.runs))
+    noted = [
+        saver.database.read(lambda session, of=of: session.execute(select(func.sum(func.length(of.c.body)))).scalar())
+        for of in (calls, runs)
+    ]
+    assert size.runs == sum(noted) > 1000
+    assert list(saver.verify()) == []
+    saver.database.write(lambda session: session.execute(update(calls).values(body=b"\xc1")))
+    found = list(saver.verify())
+    assert (len(found), {problem.kind for problem in found}) == (7, {"damaged"})
+    assert all(problem.reason.startswith("calls ") and problem.checkpoint_id for problem in found)
+    saver.delete_thread("t")
+    assert (list(saver.verify()), saver.sizes(), _rows(saver)) == ([], [], 0)
+
+
+def _streamed(client: Any, url: str, cache: bool | None) -> Any:
+    """plan → a stream about the topic and one about nothing in particular."""
+    chat = ChatOpenAI(model="m", base_url=url, api_key=SecretStr("k"), http_async_client=client, cache=cache)
+
+    def tell(state: Any) -> dict[str, Any]:
+        asked_for = (f"about {state['topic']}", "always the same")
+        return {"said": {prompt: [piece.text for piece in chat.stream(prompt)] for prompt in asked_for}}
+
+    async def atell(state: Any) -> dict[str, Any]:
+        asked_for = (f"about {state['topic']}", "always the same")
+        return {"said": {prompt: [piece.text async for piece in chat.astream(prompt)] for prompt in asked_for}}
+
+    built = StateGraph(State)
+    built.add_node("plan", lambda state: {"said": {}})
+    built.add_node("tell", atell if client else tell)
+    return built.add_edge("__start__", "plan").add_edge("plan", "tell")
+
+
+@pytest.mark.parametrize("cache", [None, False])
+def test_streams_are_recorded_and_replayed_in_one_piece(side: Side, server: OpenAIServer, cache: bool | None) -> None:
+    """Unless the model is to use no cache: then it is asked again."""
+    is_async, runner = side.loop is not None, side.runner
+    client = openai.DefaultAsyncHttpxClient() if is_async else None
+    runner._graphs["s"] = _streamed(client, server.url, cache)
+    run, told = side.ran("s", {"topic": "tea"}, thread_id="t")
+    assert (len(told.state["said"]["about tea"]) > 1, run.calls().asked) == (True, 2 if cache is None else 0)
+    assert asked(server) == ["about tea", "always the same"]
+    forked = side.fork("s", "t", planned(runner.saver, "t"), {"topic": "milk"}, as_node="plan", to="u", replay=True)
+    said = side.wait(forked).state["said"]
+    assert asked(server) == ["about milk", *(["always the same"] if cache is False else [])]
+    if cache is None:
+        assert forked.calls() == Counts(replayed=1, asked=1)
+        assert said["always the same"] == ["".join(told.state["said"]["always the same"])]
+        assert runner.usage("model")["m (replayed)"]["calls"] == 1
+    if client and side.loop:
+        side.loop.run(client.aclose())

@@ -1,6 +1,7 @@
 """`threadloom check`: whether the unfinished threads of a graph would go on with it as it is today."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,7 +68,10 @@ def _verdicts(saver: "SQLSaver", loaded: "Loaded") -> Iterator["Verdict"]:
 def _verdict(saver: "SQLSaver", loaded: "Loaded", graph: Any, thread: Any) -> "Verdict | None":
     """What is said of a thread; None when it is of another graph."""
     from threadloom.catalogue import GRAPHS
-    from threadloom.runs.fingerprint import Fingerprint
+    from threadloom.runs.adapting import steps_to
+    from threadloom.runs.errors import MigrationError
+    from threadloom.runs.fingerprint import Fingerprint, fingerprint
+    from threadloom.runs.migrating import try_out
     from threadloom.runs.record import ENDED, Records
     from threadloom.runs.verdict import judge
 
@@ -77,8 +81,16 @@ def _verdict(saver: "SQLSaver", loaded: "Loaded", graph: Any, thread: Any) -> "V
         return None
     if run and run.status in ENDED and thread.metadata.get("run_id") == run.run_id:
         return None  # a cancelled run has work left, and nobody goes on with it
-    before = run.details.get("fingerprint") if run else None
-    return judge(saver, graph, thread.thread_id, Fingerprint.parse(before) if before else None)
+    kept = run.details.get("fingerprint") if run else None
+    before = Fingerprint.parse(kept) if kept else None
+    verdict = judge(saver, graph, thread.thread_id, before)
+    steps = steps_to(loaded.migrations_of(name), before, fingerprint(graph))
+    if not (verdict.unfinished and steps):
+        return verdict
+    try:
+        return replace(verdict, problems=(), migrations=try_out(saver, graph, thread.thread_id, steps))
+    except MigrationError as error:
+        return replace(verdict, problems=(str(error),))
 
 
 def _is_of(saver: "SQLSaver", graph: Any, thread_id: str) -> bool:
@@ -99,6 +111,7 @@ def _as_json(verdict: "Verdict") -> dict[str, Any]:
         "resumes": verdict.resumes,
         "next": [*verdict.nodes],
         "problems": [*verdict.problems],
+        "migrations": [*verdict.migrations],
         "differences": [difference.line for difference in verdict.differences],
     }
 
@@ -112,7 +125,8 @@ def _print(found: list["Verdict"], name: str, digest: str) -> None:
     for heading in ("thread", "resumes", "next", "what differs"):
         table.add_column(heading, no_wrap=heading in ("thread", "resumes"), overflow="fold")
     for verdict in found:
-        lines = verdict.problems or tuple(difference.line for difference in verdict.differences)
+        lines = verdict.problems or tuple(f"will be migrated: {line}" for line in verdict.migrations)
+        lines = lines or tuple(difference.line for difference in verdict.differences)
         table.add_row(
             escape(short(verdict.thread_id)),
             "[green]yes[/]" if verdict.resumes else "[red]no[/]",

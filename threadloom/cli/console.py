@@ -114,6 +114,11 @@ def short(thread_id: str) -> str:
     return thread_id[:8] if _MADE_UP.fullmatch(thread_id) else printable(thread_id)
 
 
+def cut(text: str, longest: int) -> str:
+    """A text, or as much of it as fits into so many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def ago(moment: datetime | None) -> str:
     """How long ago, in words."""
     if moment is None:

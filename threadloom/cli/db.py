@@ -74,7 +74,7 @@ def sizes(
     elif not found:
         err.print("Nothing is stored in this database yet.", markup=False)
     else:
-        columns = ("checkpoints", "values", "writes", "elements")
+        columns = ("checkpoints", "values", "writes", "elements", "runs")
         _table(
             ("thread", "total", *columns),
             (

@@ -43,6 +43,9 @@ def resume(
         record = find_run(runner, thread)
         found = describe(saver, record.thread_id if record else find(saver, thread))
         _check_resumable(found, record)
+        if record and found.run_id == record.run_id and (handles := _adapted(runner, record)):
+            found, answer = describe(saver, found.id), _renamed(answer, handles)
+            handle = handle and next((new for old, new in handles.items() if old.startswith(handle)), handle)
         name = found.graph or (record.graph if record else "")
         if answer is not None and not found.pending:
             raise UsageError(f"thread {found.id} is {found.status} and asks nothing: resume it without --answer")
@@ -58,6 +61,27 @@ def resume(
         from langgraph.types import Command
 
         drive(saver, name, found.id, Command(resume=answers) if answers else None, folder=folder, as_json=json, db=db)
+
+
+def _adapted(runner: "Runner", record: "Record") -> dict[str, str]:
+    """Bring a run to the graph of today before its questions are looked at; returns new handles by old ones."""
+    from threadloom.runs.errors import GraphChangedError
+
+    try:
+        return runner.adapt(record.run_id)
+    except GraphChangedError as error:
+        raise UsageError(
+            f"run {error.run_id} would not go on with today's graph {record.graph}: {'; '.join(error.problems)}. "
+            "`threadloom check` tells this of all its threads; give the graph's module `migrations` "
+            "(docs/graph-changes.md), or resume with the graph as it was"
+        ) from None
+
+
+def _renamed(answer: str | None, handles: dict[str, str]) -> str | None:
+    """Handles in an answer as they are now."""
+    for old, new in handles.items():
+        answer = answer and answer.replace(jsonlib.dumps(old), jsonlib.dumps(new))
+    return answer
 
 
 def _go_on(

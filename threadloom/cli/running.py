@@ -33,7 +33,8 @@ def own(graphs: Sequence[str] | None) -> Iterator[None]:
         name, equals, place = text.rpartition("=")
         loaded = load_graph(place)
         if equals or not loaded.ready:
-            found.append(catalogue.own(name if equals else loaded.name, place, loaded.graph))
+            name = name if equals else loaded.name
+            found.append(catalogue.own(name, place, loaded.graph, loaded.migrations_of(name)))
     with catalogue.also(found):
         yield
 
@@ -44,13 +45,16 @@ def runner_of(saver: "SQLSaver", *, looks: bool = False) -> Iterator["Runner"]:
 
     Raises UsageError, and tells what a Runner refuses in the same way.
     """
-    from threadloom.runs.errors import RunError
+    from threadloom.runs.errors import RunError, ThreadBusyError
     from threadloom.runs.runner import Runner
 
     known, prices = ({}, {}) if looks else _known()
     try:
-        with Runner(saver, known, prices=prices) as runner:
+        with Runner(saver, known, prices=prices, migrations=_migrations()) as runner:
             yield runner
+    except ThreadBusyError as error:
+        told = "a run goes on there just now, in another process; try again when it has come to rest"
+        raise UsageError(f"thread {error.thread_id}: {told}" if error.status == "running" else str(error)) from error
     except RunError as error:
         raise UsageError(str(error)) from error
 
@@ -61,6 +65,12 @@ def _known() -> tuple[dict[str, Any], Any]:
     from threadloom.models.roles import load_models
 
     return {name: partial(load, name) for name in GRAPHS}, load_models().prices()
+
+
+def _migrations() -> dict[str, Any]:
+    from threadloom.catalogue import GRAPHS
+
+    return {name: entry.migrations for name, entry in GRAPHS.items() if entry.migrations is not None}
 
 
 def find_run(runner: "Runner", text: str) -> "Record | None":

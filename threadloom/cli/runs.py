@@ -8,7 +8,19 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from threadloom.cli.console import DbOption, JsonOption, ago, command, err, opened, out, print_json, printable, short
+from threadloom.cli.console import (
+    DbOption,
+    JsonOption,
+    ago,
+    command,
+    cut,
+    err,
+    opened,
+    out,
+    print_json,
+    printable,
+    short,
+)
 from threadloom.cli.running import GraphOption, own, runner_of, the_run
 from threadloom.errors import UsageError
 
@@ -22,6 +34,7 @@ STYLES = {
 }  # fmt: skip
 RunArgument = Annotated[str, typer.Argument(help="Id of a run or its thread, or its beginning.", metavar="RUN")]
 WIDEST = 60  # characters of what a run waits for
+LONGEST_KEY = 16  # characters of the key of an effect: with the rest two lines at 80 columns
 
 
 def runs(
@@ -36,7 +49,7 @@ def runs(
         raise UsageError(f"--status {status!r}: it is one of {', '.join(STYLES)}")
     with opened(db) as saver, runner_of(saver, looks=True) as runner:
         records = runner.runs(status=cast("Status | None", status), graph=graph, limit=limit)
-        found = [(record, _about(runner, record)) for record in records]
+        found = [(record, _about(runner, record, brief=not json)) for record in records]
     if json:
         print_json([_as_json(record, about) for record, about in found])
     elif not found:
@@ -74,17 +87,25 @@ def _say(record: "Record", wanted: str, *, as_json: bool) -> None:
     out.print(f"run {record.run_id}: {printable(word)}.", markup=False, highlight=False, soft_wrap=True)
 
 
-def _about(runner: "Runner", record: "Record") -> str:
+def _about(runner: "Runner", record: "Record", *, brief: bool) -> str:
     """What it waits for, or why it failed, or what of it could not be undone; else what it was asked."""
     if record.status != "waiting":
         return record.error or _given(record)
     asked: dict[str, Any] = {}
     for event in runner.trail(record.run_id):
         if event.event == "asked":
-            asked[event.handle] = event.body["prompt"]
+            asked[event.handle] = (brief and _effect(event.handle)) or event.body["prompt"]
         elif event.event == "answered":
             asked.pop(event.handle, None)
     return "; ".join(map(_prompt, asked.values()))
+
+
+def _effect(handle: str) -> str:
+    """The question about an effect in a few words: all but its key is the same for all; of other questions nothing."""
+    from threadloom.runs.question import EFFECT
+
+    key = handle.removeprefix(EFFECT)
+    return "" if key == handle else f"did {cut(key, LONGEST_KEY)!r} happen?"
 
 
 def _given(record: "Record") -> str:
@@ -139,7 +160,7 @@ def _print(found: Iterable[tuple["Record", str]]) -> None:
             f"[{STYLES[record.status]}]{record.status}[/]",
             ago(_time(record.updated)),
             "?" if cost is None else f"${cost:.2f}",
-            escape(printable(told if len(told) <= WIDEST else f"{told[: WIDEST - 1]}…")),
+            escape(printable(cut(told, WIDEST))),
         )
     out.print(table)
 

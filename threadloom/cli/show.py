@@ -13,6 +13,7 @@ from threadloom.cli.console import (
     OutOption,
     ThreadArgument,
     command,
+    cut,
     err,
     opened,
     out,
@@ -78,7 +79,7 @@ def _brief(value: Any) -> str:
         first = next(iter(value))
         return f"{len(value)} {'entries' if len(value) > 1 else 'entry'}, first: {_brief(first)}"
     text = str(getattr(value, "text", value))  # of a message what it says
-    return text if len(text) <= 120 else text[:117] + "…"
+    return cut(text, 120)
 
 
 def _as_json(thread: "Thread", steps: list["Step"], files: list[str]) -> dict[str, Any]:

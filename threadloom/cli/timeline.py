@@ -13,6 +13,7 @@ from threadloom.cli.console import (
     JsonOption,
     ThreadArgument,
     command,
+    cut,
     err,
     opened,
     out,
@@ -23,6 +24,9 @@ from threadloom.cli.console import (
 if TYPE_CHECKING:
     from threadloom.runs.timeline import Step, Task
     from threadloom.state.usage import Usage
+
+
+SHOWN = 8  # characters of the id of a checkpoint, whose beginning is alike in those of one hour
 
 
 def timeline(
@@ -50,7 +54,7 @@ def timeline(
         print_json({"thread_id": name, "more": more, "steps": [step_json(step) for step in reversed(steps)]})
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("step", "node", "s", "tokens", "USD", "wrote"):
+    for heading in ("step", "checkpoint", "node", "s", "tokens", "USD", "wrote"):
         table.add_column(heading, no_wrap=heading not in ("node", "wrote"), overflow="fold")
     for row in _rows(reversed(steps), ""):
         table.add_row(*map(escape, map(printable, row)))
@@ -110,14 +114,19 @@ def _rows(steps: Iterable["Step"], indent: str) -> Iterable[tuple[str, ...]]:
     for step in steps:
         seconds = "" if step.seconds is None else f"{step.seconds:.2f}"
         state = "" if step.status == "done" else step.status
-        number = f"{indent}{step.number}"
+        number, checkpoint = f"{indent}{step.number}", _short(step)
         if not step.tasks:
-            yield number, f"({step.source})", "", "", "", ", ".join(step.channels)
+            yield number, checkpoint, f"({step.source})", "", "", "", ", ".join(step.channels)
         for task in step.tasks:
             node = task.node.strip("_") or f"({step.source})"
-            yield number, f"{node} {state}".strip(), seconds, *_spent(task.usage), _wrote(task)
-            number = seconds = ""
+            yield number, checkpoint, f"{node} {state}".strip(), seconds, *_spent(task.usage), _wrote(task)
+            number = checkpoint = seconds = ""
             yield from _rows(task.steps, indent + "  ")
+
+
+def _short(step: "Step") -> str:
+    """How the id of its checkpoint ends, which `--at` takes; it takes none of a subgraph."""
+    return "" if step.ns or step.checkpoint_id is None else f"…{step.checkpoint_id[-SHOWN:]}"
 
 
 def _spent(usage: "Usage") -> tuple[str, str]:
@@ -137,10 +146,6 @@ def _failures(task: "Task") -> Iterable[str]:
     """How often it was tried, and the last error; calls that failed, unless each has failed its node."""
     if task.error:
         times = f"tried {task.tried} times" if task.tried > 1 else "failed"
-        yield f"{times}: {_cut(task.error)}"
+        yield f"{times}: {cut(task.error, 120)}"
     if task.failed_calls > task.failed:
         yield f"{task.failed_calls} call{'s' if task.failed_calls > 1 else ''} failed: {task.call_error}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 120 else text[:117] + "…"

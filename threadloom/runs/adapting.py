@@ -9,7 +9,9 @@ from threadloom.checkpoints.session import Session
 from threadloom.runs.answering import Reply
 from threadloom.runs.errors import GraphChangedError, MigrationError, UnknownThreadError
 from threadloom.runs.fingerprint import Fingerprint, fingerprint
+from threadloom.runs.lineage import Migrations
 from threadloom.runs.migrating import migrate
+from threadloom.runs.migrations import Migration
 from threadloom.runs.pending import inquiries_of
 from threadloom.runs.record import Record
 from threadloom.runs.verdict import judge
@@ -37,7 +39,7 @@ def adapted(runner: "Runner", record: Record, fence: int, reply: Reply) -> tuple
         verdict = judge(runner.saver, graph, record.thread_id, before)
     except UnknownThreadError:  # it was stopped before its first checkpoint, so there is nothing of the old graph
         return _noted(record, today, ()), reply
-    steps = _steps(runner, record, before, today)
+    steps = steps_to(runner.migrations.get(record.graph), before, today)
     if steps is None and not verdict.resumes:
         raise GraphChangedError(record.run_id, record.graph, verdict.problems)
     migrated = migrate(runner.saver.fenced(fence), graph, record.thread_id, steps or ())
@@ -46,9 +48,8 @@ def adapted(runner: "Runner", record: Record, fence: int, reply: Reply) -> tuple
     return record, reply._replace(answer=_renamed(reply.answer, migrated.handles))
 
 
-def _steps(runner: "Runner", record: Record, before: Fingerprint | None, today: Fingerprint) -> Any:
+def steps_to(known: Migrations | None, before: Fingerprint | None, today: Fingerprint) -> list[Migration] | None:
     """The migrations that are registered for this; None when none are."""
-    known = runner.migrations.get(record.graph)
     if known is None or before is None:
         return None
     try:

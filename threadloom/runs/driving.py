@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import GraphDrained, is_invalid_resume
 from langgraph.runtime import RunControl
+from langgraph.types import Command
 
 from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.errors import CheckpointError, DatabaseError, LeaseLostError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
 from threadloom.runs.attempts import KEY, Attempts
+from threadloom.runs.conclusion import Conclusion
 from threadloom.runs.effects import CONTEXT, Drive
 from threadloom.runs.metering import Meter, Prices
 from threadloom.runs.pending import Pending, inquiries_of, look
@@ -60,7 +62,7 @@ class Driving:
         self._saver, self._records, self.record, self.fence = saver, records, record, fence
         self._graph = graph.copy(update={"checkpointer": saver.fenced(fence)})
         self._emit, self._mode = emit, stream_mode
-        self._control = RunControl()
+        self._control, self._conclusion = RunControl(), Conclusion()
         self._meter = Meter(record.details.get("usage", {}), prices)
         self._attempts = Attempts(record.details.get(KEY, {}))
         self._spans = spans_for(record)
@@ -139,6 +141,8 @@ class Driving:
         self.record = self._counted()
         if status == "cancelled":
             return await self._end(str(self._wanted))
+        if status == "done" and self._has_all(given, drive):
+            return await self._done()
         found = await self._look()
         pending = [*found.questions, *(found.answered if self._returned else ())]
         if self._wanted == "hand over" and status == "paused":
@@ -152,6 +156,16 @@ class Driving:
         if wanted := await self._saver.database.awrite(self._rest, record, found):
             return await self._end(wanted)
         return replace(record, wanted=None, owner=None), found.snapshot.values, pending
+
+    def _has_all(self, given: Any, drive: Drive) -> bool:
+        """Whether nothing can be pending: the graph came to its end in one go from its input, and did no effects."""
+        begins = given is not None and not isinstance(given, Command)
+        return begins and self._conclusion.reached and not drive.begun
+
+    async def _done(self) -> tuple[Record, dict[str, Any], list[Question]]:
+        record = replace(self.record, status="done", error="")
+        await self._saver.database.awrite(ending.rest, self._records, record, self.fence)
+        return replace(record, wanted=None, owner=None), self._conclusion.state, []
 
     async def _end(self, wanted: str) -> tuple[Record, dict[str, Any], list[Question]]:
         ended = await ending.end(self._saver, self._records, self.record, self.fence, wanted)
@@ -191,7 +205,7 @@ class Driving:
 
     async def _execute(self, given: Any, drive: Drive) -> None:
         config = {**self._config, "configurable": {"thread_id": self.thread_id, CONTEXT: drive}}
-        config["callbacks"] = [self._meter, self._attempts, *self._spans]
+        config["callbacks"] = [self._meter, self._attempts, self._conclusion, *self._spans]
         # To look out for events of subgraphs costs a super-step 0.05 ms; nobody would read them.
         events = {"stream_mode": self._mode, "subgraphs": True} if self._mode else {"stream_mode": []}
         how: Any = {**events, "durability": "sync", "control": self._control}

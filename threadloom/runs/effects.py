@@ -53,6 +53,7 @@ class Drive:
         recorder: keeps what models answer; None without a Runner.
         done: by task and key of an effect, which execution of the task has had its result.
         under_way: the keys of effects that are being carried out.
+        begun: the keys of all that were asked for.
     """
 
     saver: "SQLSaver"
@@ -62,12 +63,14 @@ class Drive:
     recorder: "Recorder | None" = None
     done: dict[tuple[str, str], object] = field(default_factory=dict)
     under_way: list[str] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
     _changed: Condition = field(default_factory=Condition)
 
     @contextmanager
     def carrying_out(self, key: str) -> Iterator[None]:
         """As long as this lasts an effect is under way."""
         with self._changed:
+            self.begun.add(key)
             self.under_way.append(key)
         try:
             yield

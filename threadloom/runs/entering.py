@@ -77,12 +77,21 @@ def forked(
     return started(runner, new(runner, graph, place["thread_id"], None, details=details))
 
 
-def started(runner: "Runner", record: Record) -> Entered:
+def started(runner: "Runner", record: Record, *, begins: bool = False) -> Entered:
     """Store the row of a new run and take its thread's lease, in one transaction; or find the one of the same key.
+
+    Args:
+        runner, record: the run.
+        begins: its thread is new, which saves looking at it.
 
     Raises ThreadBusyError.
     """
-    return runner.saver.database.write(_start, runner, record)
+    return runner.saver.database.write(_begin if begins and record.request_key is None else _start, runner, record)
+
+
+def _begin(session: Session, runner: "Runner", record: Record) -> Entered:
+    fence = lease.begin(session, record.thread_id, runner.owner, runner.lease)
+    return Entered(runner.records.add(session, record), fence, record.input)
 
 
 def _start(session: Session, runner: "Runner", record: Record) -> Entered:
@@ -95,7 +104,7 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
     fence = lease.take_entered(session, record.thread_id, runner.owner, runner.lease)
     if isinstance(fence, lease.Holder):
         raise ThreadBusyError(record.thread_id, None, fence.owner)
-    stored = runner.records.add(session, record, newest.now)
+    stored = runner.records.add(session, record)
     if stored.run_id != record.run_id:  # the key: another process was faster
         lease.release(session, record.thread_id, fence)
         return Entered(stored, None)
@@ -120,6 +129,20 @@ def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         raise
     return _entered(runner, record, fence, settled)
+
+
+def brought(runner: "Runner", record: Record) -> dict[str, str]:
+    """Bring a run that stands still to the graph of today, if it has changed; see `Runner.adapt`."""
+    if record.details.get(KEY) == fingerprint(runner.graph(record.graph)).text:
+        return {}
+    _check_resumable(record)
+    asked = {event.handle: event.handle for event in runner.trail(record.run_id)}
+    fence = _take(runner, record)
+    try:
+        _, reply = adapted(runner, runner.record(record.run_id), fence, Reply(asked))
+    finally:
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+    return {old: new for new, old in reply.answer.items() if new != old}
 
 
 def _check_resumable(record: Record) -> None:

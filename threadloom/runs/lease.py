@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy import BigInteger, bindparam, insert, null, or_, select, update
 
 from threadloom.checkpoints.dialects.generic import Dialect
 from threadloom.checkpoints.elements import enter_thread, new_number
@@ -36,6 +36,20 @@ def take(session: Session, thread_id: str, owner: str, length: int) -> int | Hol
     """Take the lease of a thread for `length` ms; returns its fence, or who has it."""
     enter_thread(session, thread_id, "lead")
     return take_entered(session, thread_id, owner, length)
+
+
+def begin(session: Session, thread_id: str, owner: str, length: int) -> int:
+    """Begin a thread, which is new, with its lease; returns the fence."""
+    fence = new_number()
+    row = {"thread": thread_id, "epoch_of": new_number(), "new": fence, "by": owner, "length": length}
+    session.change(_begin, [row], session.dialect)
+    return fence
+
+
+def _begin(tables: Tables, dialect: Dialect) -> Any:
+    until = dialect.now() + bindparam("length", type_=BigInteger)
+    leased = {"fence": bindparam("new"), "owner": bindparam("by"), "leased_until": until}
+    return insert(tables.threads).values(thread_id=bindparam("thread"), epoch=bindparam("epoch_of"), **leased)
 
 
 def take_entered(session: Session, thread_id: str, owner: str, length: int) -> int | Holder:

@@ -52,6 +52,33 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
         MigrationError: the thread would not go on after these migrations either, or cannot be migrated.
         StaleThreadError: a run took the thread further meanwhile, or another process migrated it; nothing was changed.
     """
+    stored, layers = _checked(saver, graph, thread_id, migrations)
+    if not layers:
+        return Migrated(thread_id, stored.checkpoint["id"], (), recorded(stored))
+    moved = _moved_handles(layers)
+    handles = moved | {old: moved[new] for old, new in recorded(stored).items() if new in moved}
+    applied = tuple(line for layer in layers for line in layer.applied)
+    for layer in layers:
+        cast("Any", layer.new.metadata)[RECORD] = {
+            "from": stored.checkpoint["id"],
+            "graph": fingerprint(compiled(graph)).digest,
+            "applied": [*applied],
+            "handles": handles,
+        }
+        _store(saver, layer)
+    return Migrated(thread_id, layers[-1].new.checkpoint["id"], applied, handles)
+
+
+def try_out(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Migration]) -> tuple[str, ...]:
+    """What `migrate` would apply, each in a line, without storing any of it; raises as it does."""
+    _, layers = _checked(saver, graph, thread_id, migrations)
+    return tuple(line for layer in layers for line in layer.applied)
+
+
+def _checked(
+    saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Migration]
+) -> tuple[CheckpointTuple, list[Layer]]:
+    """The latest checkpoint, and the layers that are to be stored after it, the root last; none if it may stay."""
     stored = saver.get_tuple(config_of(thread_id))
     if stored is None:
         raise UnknownThreadError(f"no thread {thread_id!r} in this database")
@@ -62,20 +89,7 @@ def migrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Mig
     reasons = "; ".join(problems(_Planned(saver, layers), today, layers[-1].new if layers else stored, converted))
     if reasons:
         raise MigrationError(f"thread {thread_id!r} would not go on after these migrations: {reasons}")
-    if root.same:
-        return Migrated(thread_id, stored.checkpoint["id"], (), recorded(stored))
-    moved = _moved_handles(layers)
-    handles = moved | {old: moved[new] for old, new in recorded(stored).items() if new in moved}
-    applied = tuple(line for layer in layers for line in layer.applied)
-    for layer in layers:
-        cast("Any", layer.new.metadata)[RECORD] = {
-            "from": stored.checkpoint["id"],
-            "graph": fingerprint(today).digest,
-            "applied": [*applied],
-            "handles": handles,
-        }
-        _store(saver, layer)
-    return Migrated(thread_id, layers[-1].new.checkpoint["id"], applied, handles)
+    return stored, [] if root.same else layers
 
 
 async def amigrate(saver: Saver, graph: Graph, thread_id: str, migrations: Sequence[Migration]) -> Migrated:

@@ -1,10 +1,10 @@
 """The row of a run: written before its first node, and changed by whoever has the thread's lease."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, null, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, null, or_, select, tuple_, update
 
 from threadloom.checkpoints.dialects.generic import Dialect
 from threadloom.checkpoints.session import Session
@@ -53,8 +53,6 @@ class Newest(NamedTuple):
 
     run_id: str | None
     status: Status | None
-    now: int
-    """In ms since 1970, by the database's clock."""
 
 
 class Records:
@@ -67,23 +65,17 @@ class Records:
     def __init__(self, codec: Callable[[], Codec]) -> None:
         self._codec = codec
 
-    def add(self, session: Session, record: Record, now: int) -> Record:
+    def add(self, session: Session, record: Record) -> Record:
         """Store a new one; returns it, or the one that has its request key already."""
-        row = {
-            "thread_id": record.thread_id,
-            "run_id": record.run_id,
-            "graph": record.graph,
-            "status": record.status,
-            "wanted": None,
-            "request_key": record.request_key,
-            "created": now,
-            "updated": now,
-            "ended": None,
-            "body": self._body(record),
-        }
-        session.insert_new(session.tables.runs, [row])
+        kept = ("thread_id", "run_id", "graph", "status", "request_key")
+        row = {name: getattr(record, name) for name in kept} | {"body": self._body(record)}
         if record.request_key is None:  # there is nobody else
-            return replace(record, created=now, updated=now)
+            session.change(_add, session.seals.closed(session.tables.runs, [row]), session.dialect)
+            return record
+        now = session.execute(select(session.dialect.now())).scalar()
+        session.insert_new(
+            session.tables.runs, [{**row, "wanted": None, "created": now, "updated": now, "ended": None}]
+        )
         found = self.find(session, record.run_id) or self.find(session, request_key=record.request_key)
         return found or record
 
@@ -132,7 +124,7 @@ class Records:
     def newest(self, session: Session, thread_id: str) -> Newest:
         """As much of `latest` as a start asks for, in a thread which is there: an input may be large."""
         [row] = session.rows(_newest, {"thread": thread_id}, session.dialect)
-        return Newest(row.run_id, "lost" if row.status == "running" and row.gone else row.status, int(row.now))
+        return Newest(row.run_id, "lost" if row.status == "running" and row.gone else row.status)
 
     def named(self, session: Session, text: str, limit: int) -> list[Record]:
         """Runs whose id, or that of their thread, is or begins with a text; those that were started last first."""
@@ -206,11 +198,16 @@ def _ownerless(tables: Tables, dialect: Dialect) -> ColumnElement[bool]:
 def _newest(tables: Tables, dialect: Dialect) -> Any:
     runs, threads = tables.runs, tables.threads
     gone = _ownerless(tables, dialect).label("gone")
-    found = select(runs.c.run_id, runs.c.status, gone, dialect.now().label("now")).outerjoin_from(
+    found = select(runs.c.run_id, runs.c.status, gone).outerjoin_from(
         threads, runs, runs.c.thread_id == threads.c.thread_id
     )
     order = runs.c.created.desc(), runs.c.run_id.desc()
     return found.where(threads.c.thread_id == bindparam("thread")).order_by(*order).limit(1)
+
+
+def _add(tables: Tables, dialect: Dialect) -> Any:
+    given = {name: bindparam(name) for name in ("thread_id", "run_id", "graph", "status", "request_key", "body")}
+    return insert(tables.runs).values(**given, created=dialect.now(), updated=dialect.now())
 
 
 def _change(tables: Tables, dialect: Dialect, ended: bool, rests: bool) -> Any:

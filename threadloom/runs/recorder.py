@@ -80,6 +80,11 @@ class Recorder:
         for call in recorded.values():
             self._left[call.digest].append(call)
 
+    def has(self, request: Request) -> bool:
+        """Whether `recall` would have an answer."""
+        with self._lock:
+            return bool(self._again.get((request.task_id, request.digest)) or self._left.get(request.digest))
+
     def recall(self, request: Request) -> Call | None:
         """The recorded answer to a request, as a call of this run; None: the model is to be asked."""
         with self._lock:

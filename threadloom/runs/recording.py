@@ -2,8 +2,8 @@
 
 LangChain asks a cache before every `invoke` of a model and tells it the answer, with the request in a canonical form.
 It knows one for the whole process. So this one is set for as long as runs are under way, leaves calls outside of them
-alone, and hands everything on to the cache that was there. What passes no cache is not recorded: `model.stream()`
-called by a node itself, and models with `cache=False` or a cache of their own.
+alone, and hands everything on to the cache that was there. What a node streams passes none: see `streaming`. Models
+with `cache=False` or a cache of their own are not recorded.
 """
 
 import threading
@@ -14,10 +14,9 @@ from typing import Any
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache, set_llm_cache
 from langchain_core.outputs import Generation
-from langchain_core.runnables.config import var_child_runnable_config
 
-from threadloom.runs.effects import CONTEXT
-from threadloom.runs.recorder import Request, digest_of
+from threadloom.runs import streaming
+from threadloom.runs.request import asked
 
 _lock = threading.Lock()
 _under_way = 0  # goes at runs, in this process
@@ -39,6 +38,7 @@ def _enter() -> None:
         _under_way += 1
         if not isinstance(before := get_llm_cache(), Recording):  # a program may set another at any time
             set_llm_cache(Recording(before))
+        streaming.install()
 
 
 def _leave() -> None:
@@ -61,7 +61,7 @@ class Recording(BaseCache):
 
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """The recorded answer, or that of the cache behind; None: the model is to be asked."""
-        request = _asked(prompt, llm_string)
+        request = asked(prompt, llm_string)
         if request and (call := request.recorder.recall(request)):
             request.recorder.note(call)
             return call.generations()
@@ -72,7 +72,7 @@ class Recording(BaseCache):
 
     async def alookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """`lookup` for event loops."""
-        request = _asked(prompt, llm_string)
+        request = asked(prompt, llm_string)
         if request and (call := request.recorder.recall(request)):
             await request.recorder.anote(call)
             return call.generations()
@@ -83,7 +83,7 @@ class Recording(BaseCache):
 
     def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
         """A model has answered."""
-        request = _asked(prompt, llm_string)
+        request = asked(prompt, llm_string)
         if request:
             request.recorder.note(request.recorder.answered(request, return_val))
         if self.behind:
@@ -91,7 +91,7 @@ class Recording(BaseCache):
 
     async def aupdate(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
         """`update` for event loops."""
-        request = _asked(prompt, llm_string)
+        request = asked(prompt, llm_string)
         if request:
             await request.recorder.anote(request.recorder.answered(request, return_val))
         if self.behind:
@@ -106,16 +106,3 @@ class Recording(BaseCache):
         """`clear` for event loops."""
         if self.behind:
             await self.behind.aclear(**kwargs)
-
-
-def _asked(prompt: str, model: str) -> Request | None:
-    """What a task of a run asks; None: whoever asks is none."""
-    config: Any = var_child_runnable_config.get() or {}
-    known, metadata = config.get("configurable", {}), config.get("metadata", {})
-    drive, began = known.get(CONTEXT), known.get("checkpoint_map", {}).get("")
-    if drive is None or drive.recorder is None or began is None:
-        return None
-    ns = str(known.get("checkpoint_ns", ""))
-    nodes = "|".join(part.partition(":")[0] for part in ns.split("|"))
-    place = f"{nodes} {metadata.get('langgraph_path')}"
-    return Request(drive.recorder, known["__pregel_task_id"], began, ns, place, digest_of(prompt, model))

@@ -188,6 +188,16 @@ class Runner(Register):
         entered = await self._offload(partial(entering.forked, self, *where, **how))
         return self._go(entered, asyncio.Queue(), stream_mode)
 
+    def adapt(self, run_id: str) -> dict[str, str]:
+        """Bring a run that stands still to the graph of today, as `resume` does; returns new handles by old ones.
+
+        Raises:
+            UnknownRunError, NotResumableError, ThreadBusyError.
+            GraphChangedError: it would not go on as it was meant to, and no migrations lead to the graph of today.
+            MigrationError: it would not go on after the migrations either.
+        """
+        return entering.brought(self, self.record(run_id))
+
     def pause(self, run_id: str) -> None:
         """Have a running run stop after its super-step, wherever it runs; raises NotResumableError if it is not."""
         self._ask(run_id, "pause")
@@ -306,7 +316,7 @@ class Runner(Register):
 
         def attempt() -> Entered | None:
             try:
-                return entering.started(self, record)
+                return entering.started(self, record, begins=thread_id is None)
             except ThreadBusyError as error:
                 if busy == "reject" or error.run_id is None or (busy == "wait" and error.status != "running"):
                     raise

@@ -73,7 +73,8 @@ def find_checkpoint(saver: SQLSaver, thread_id: str, text: str, ns: str = "") ->
     matches = [each.checkpoint_id for each in moments if text and str(each.step) == text]
     if not matches:
         ids = (each.checkpoint_id for each in moments)
-        matches = [each for each in ids if text and (each.startswith(text) or each.endswith(text))]
+        part = text.removeprefix("…")  # as `threadloom timeline` shows the end of one
+        matches = [each for each in ids if part and (each.startswith(text) or each.endswith(part))]
     if text in matches or len(matches) == 1:
         return text if text in matches else matches[0]
     problem = f"{text!r} fits {len(matches)} checkpoints" if matches else f"no checkpoint of this thread is {text!r}"

@@ -37,6 +37,7 @@ class Verdict:
         nodes: those that are next.
         problems: why it would not go on as its run meant it, each in a line; none when it would.
         differences: what became of its graph since; empty as well where that is not known.
+        migrations: what is applied before it goes on, each in a line.
     """
 
     thread_id: str
@@ -44,6 +45,7 @@ class Verdict:
     nodes: tuple[str, ...]
     problems: tuple[str, ...]
     differences: tuple[Difference, ...]
+    migrations: tuple[str, ...] = ()
 
     @property
     def resumes(self) -> bool:

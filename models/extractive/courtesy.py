@@ -1,6 +1,7 @@
 """Greetings, thanks and praise: messages that ask for nothing, and the answer a polite person gives to them."""
 
 import re
+from functools import lru_cache
 
 from threadloom.models.extractive.mood import feeling
 from threadloom.models.extractive.text import fold, words
@@ -45,6 +46,7 @@ def courtesy(text: str) -> str:
     return WELCOME if said & _THANKS else GREETING if said & _HELLO else ""
 
 
+@lru_cache(16)  # a run asks three times of one message
 def kindness(text: str) -> str:
     """What a support desk answers to a message that asks for nothing, praise included; empty for any other."""
     return courtesy(text) or (PRAISED if _praises(text) else "")

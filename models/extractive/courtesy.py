@@ -1,7 +1,6 @@
 """Greetings, thanks and praise: messages that ask for nothing, and the answer a polite person gives to them."""
 
 import re
-from functools import lru_cache
 
 from threadloom.models.extractive.mood import feeling
 from threadloom.models.extractive.text import fold, words
@@ -46,7 +45,6 @@ def courtesy(text: str) -> str:
     return WELCOME if said & _THANKS else GREETING if said & _HELLO else ""
 
 
-@lru_cache(16)  # a run asks three times of one message
 def kindness(text: str) -> str:
     """What a support desk answers to a message that asks for nothing, praise included; empty for any other."""
     return courtesy(text) or (PRAISED if _praises(text) else "")
@@ -58,5 +56,5 @@ def _praises(text: str) -> bool:
     if "?" in text or len(said) > _MOST_PRAISE or not _ASKS.isdisjoint(said):
         return False
     clauses = [part for part in _CLAUSE.split(text) if part.strip()]
-    moods = [feeling(part).sentiment == "positive" for part in clauses if not courtesy(part)]
-    return bool(moods) and all(moods)
+    telling = [part for part in clauses if not courtesy(part)]
+    return bool(telling) and all(feeling(part).sentiment == "positive" for part in telling)

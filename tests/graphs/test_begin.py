@@ -1,4 +1,4 @@
-"""Where runs begin: with nothing that an earlier run of the thread left, which is overwritten only where there is some."""
+"""Where runs begin: without what an earlier run of the thread left, overwriting only what there is."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -50,7 +50,7 @@ class Prepared:
 
 
 def _raw(structured: Runnable[LanguageModelInput, Any]) -> Asked:
-    """The part of it that asks. langchain would parse the message besides, in 0.7 ms, and nobody looks at that."""
+    """The part of it that asks. langchain would parse the message besides, in a thread, and nobody looks at that."""
     first = structured.first if isinstance(structured, RunnableSequence) else None
     if isinstance(first, RunnableParallel) and first.steps__.keys() == {"raw"}:
         return first.steps__["raw"]

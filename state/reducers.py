@@ -32,7 +32,7 @@ def total_usage(usage: Mapping[str, Usage]) -> Usage:
 
 
 def lean(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
-    """The update, which overwrites only what there is: to store an Overwrite takes as long as ten plain values.
+    """The update, which overwrites only what there is, and leaves out what is empty already: every write is stored.
 
     `state` is all of it: a key that it does not show counts as empty.
     """

@@ -23,7 +23,7 @@ def test_a_second_run_has_nothing_of_the_first_and_the_first_overwrites_nothing(
     server: OpenAIServer, tmp_path: Path, name: str
 ) -> None:
     server.scenario = CASES[name].says
-    ours, _, given, calls = CASES[name].pair(asking(server), Workspace(tmp_path))
+    ours, _, given, _ = CASES[name].pair(asking(server), Workspace(tmp_path))
     graph = ours.compile(checkpointer=InMemorySaver())
     overwritten, states = [], []
     for _ in range(2):
@@ -33,8 +33,7 @@ def test_a_second_run_has_nothing_of_the_first_and_the_first_overwrites_nothing(
     assert overwritten[0] == []
     assert overwritten[1] != []
     first, second = states
-    assert total_usage(first["usage"])["calls"] == calls
-    assert total_usage(second["usage"])["calls"] <= calls
+    assert 0 < total_usage(second["usage"])["calls"] <= total_usage(first["usage"])["calls"]
     assert second["work"]["steps"] <= first["work"]["steps"]
     sized = [key for key in first.keys() - KEPT if isinstance(first[key], list | dict)]
     assert {key: len(second[key]) for key in sized if len(second[key]) > len(first[key])} == {}

@@ -31,7 +31,7 @@ from threadloom.nodes.within import TooSlowError
 from threadloom.state.blackboard import conflicts, note
 from threadloom.state.budget import Limits, Stopwatch, calls_left, checked, narrower, share, standing
 from threadloom.state.debate import Ballot, DebateInput, DebateState, Proposal, Resolution
-from threadloom.state.reducers import total_usage
+from threadloom.state.reducers import lean, total_usage
 from threadloom.tools.papers.catalogue import configured
 from threadloom.tools.papers.source import PaperSource
 from threadloom.tools.settings import load_source_settings
@@ -109,7 +109,7 @@ def within_limits(
         if "usd" in limits:
             require_prices(models(), roles)
         update = counted(plan)({**state, "limits": limits})
-        return {**update, "limits": limits, "work": Overwrite(update["work"]), "stopped": ""}
+        return lean(state, {**update, "limits": limits, "work": Overwrite(update["work"]), "stopped": ""})
 
     return node
 
@@ -131,7 +131,7 @@ def opened(speakers: int) -> Node[DebateState]:
 
     def node(state: DebateState) -> dict[str, Any]:
         fresh = {"proposals": Overwrite({}), "ballots": Overwrite({}), "board": Overwrite({}), "conflicts": []}
-        return {**fresh, **_short(state, speakers)}
+        return lean(state, {**fresh, **_short(state, speakers)})
 
     return node
 

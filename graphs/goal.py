@@ -116,7 +116,10 @@ def build(
     }
     graph.add_edge(START, "begin")
     for name, to in ways.items():
-        graph.add_conditional_edges(name, _onward(asks=asks), [*to, *more])
+        if to[1:] or asks:
+            graph.add_conditional_edges(name, _onward(asks=asks), [*to, *more])
+        else:  # which costs less: LangGraph copies all of the state to ask for the way
+            graph.add_edge(name, *to)
     graph.add_edge("answer", "conclude")
     graph.add_edge("conclude", END)
     return graph

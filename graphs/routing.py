@@ -105,7 +105,7 @@ def _visits(state: RoutingState) -> list[Send | str]:
 
 def _after_classify(least: float, doubt: str) -> Callable[[RoutingState], list[Send | str] | str]:
     def route(state: RoutingState) -> list[Send | str] | str:
-        if kindness(str(state["messages"][-1].text)):
+        if not state["routes"] and kindness(str(state["messages"][-1].text)):
             return "respond"
         return doubt if in_doubt(state["routes"], least) else _visits(state)
 

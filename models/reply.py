@@ -35,7 +35,7 @@ def _say(
     tools: Sequence[BaseTool],
     config: RunnableConfig | None,
 ) -> tuple[AIMessage | Failure, dict[str, Usage]]:
-    asked = chat.bind_tools(tools) if tools else chat
+    asked = models.prepared.with_tools(chat, tools) if tools else chat
     try:
         message: AIMessage = asked.invoke(list(messages), config)
     except ModelError as error:

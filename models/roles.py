@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage
 
 from threadloom.models.breaker import Breaker
 from threadloom.models.errors import FALL_BACK_ON
+from threadloom.models.prepared import Prepared
 from threadloom.models.settings import EXTRACTIVE, ModelEntry, ModelSettings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Models:
         self._chats = dict(chats or {})
         self._breakers: dict[str | None, Breaker] = {}
         self._players: dict[str, list[tuple[str, BaseChatModel]]] = {}
+        self.prepared = Prepared()
 
     @classmethod
     def of(cls, chat: BaseChatModel) -> Self:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
@@ -43,12 +43,12 @@ def _ask_one(
     models: Models, name: str, chat: BaseChatModel, schema: type[T], messages: Sequence[BaseMessage], attempts: int
 ) -> tuple[T | Failure, dict[str, Usage]]:
     """One model's answer, or why it gave none, and what its attempts used."""
-    asked = chat.with_structured_output(schema, include_raw=True)
+    asked = models.prepared.structured(chat, schema)
     usage: dict[str, Usage] = {}
     problem = "the budget has no room for one"
     for _ in range(attempts):
         try:
-            message: AIMessage = cast("dict[str, Any]", asked.invoke(messages))["raw"]
+            message = asked.invoke(list(messages))
         except ModelError as error:
             return failure(models, name, error), usage
         usage = merge_usage(usage, {models.id(name): _usage(models, name, message)})

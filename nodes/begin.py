@@ -7,8 +7,8 @@ from langgraph.types import Overwrite
 
 from threadloom.models.roles import Models
 from threadloom.nodes.node import Node
-from threadloom.state.agent import AgentState
 from threadloom.state.budget import Limits, checked, narrower, no_work
+from threadloom.state.reducers import lean
 
 
 def begin(
@@ -19,12 +19,12 @@ def begin(
     The node raises ValueError on a budget that is none, or is in dollars while a price is not known.
     """
 
-    def start(state: AgentState) -> dict[str, Any]:
+    def start(state: Any) -> dict[str, Any]:  # all of it, whichever graph's it is
         # A share of somebody else's budget may well be 0: then the run ends at once and says so.
         allowed = narrower(limits, checked(state.get("budget") or {}, least=0))
         if "usd" in allowed:
             require_prices(models(), roles)
-        return {**fresh(), **(also or {}), "limits": allowed}
+        return lean(state, {**fresh(), **(also or {}), "limits": allowed})
 
     return start
 

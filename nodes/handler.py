@@ -120,7 +120,8 @@ def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         kept: dict[str, Any] = {key: done[key] for key in ("usage", "work") if key in done}
         notes = {key: clipped(note, MOST_REASON) for key, note in done.get("notes", {}).items()}
         handled = _bounded(_HANDLED.validate_python(done["handled"][label]))
-        return {**kept, "notes": notes, "handled": {label: {**handled, "attempt": task["attempt"]}}}
+        kept |= {"notes": notes} if notes else {}
+        return {**kept, "handled": {label: {**handled, "attempt": task["attempt"]}}}
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001 - the handlers beside it go on

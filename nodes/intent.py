@@ -15,6 +15,7 @@ from threadloom.nodes.question import ask_person
 from threadloom.state.answers import RouteAnswer
 from threadloom.state.budget import Limits, Stopwatch, checked, narrower
 from threadloom.state.drafts import RouteDraft, RoutesDraft
+from threadloom.state.reducers import lean
 from threadloom.state.routing import Route, RoutingState
 from threadloom.state.usage import Usage
 
@@ -45,7 +46,7 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
             messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
             draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages, limits)
             routes = _routes(draft.routes, names, text)
-        return {
+        update = {
             **fresh(),
             "limits": limits,
             "routes": routes,
@@ -53,6 +54,7 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
             "work": Overwrite(watch.work(1)),
             "notes": Overwrite({"classify": note} if note else {}),
         }
+        return lean(state, update)
 
     return classify
 

@@ -29,6 +29,6 @@ def read_mood(models: Callable[[], Models]) -> Node[RoutingState]:
             wants_person=draft.wants_person,
             reasons=draft.mood_reasons,
         )
-        return {"mood": mood, "usage": usage, "work": watch.work(1), "notes": {"mood": note} if note else {}}
+        return {"mood": mood, "usage": usage, "work": watch.work(1), **({"notes": {"mood": note}} if note else {})}
 
     return read

@@ -12,6 +12,7 @@ from threadloom.nodes.ask import ask_or_extract
 from threadloom.nodes.node import Node
 from threadloom.state.budget import Limits
 from threadloom.state.drafts import PlanDraft
+from threadloom.state.reducers import lean
 from threadloom.state.research import Plan, Report, ResearchInput, ResearchState
 from threadloom.tools.papers.source import PaperSource
 
@@ -54,7 +55,7 @@ def plan_question(
         now = datetime.now(UTC)
         messages = prompt(TASK, element("question", asked.question), element("today", now.date().isoformat()))
         draft, usage, note = ask_or_extract(models(), "planner", PlanDraft, messages, rest(state))
-        return {
+        update = {
             **asked.model_dump(),
             **FRESH,
             "started_at": now.isoformat(),
@@ -62,6 +63,7 @@ def plan_question(
             "usage": Overwrite(usage),
             "notes": Overwrite({"plan": note} if note else {}),
         }
+        return lean(state, update)
 
     return plan
 

@@ -57,6 +57,6 @@ def ponder(
             "usage": answer.usage,
             "work": watch.work(total_usage(answer.usage)["calls"]),
             "choices": [Choice(node=node, role=role, model=answer.model, reason="the role of this node")],
-            "notes": {node: answer.note} if answer.note else {},
+            **({"notes": {node: answer.note}} if answer.note else {}),
         },
     )

@@ -16,7 +16,8 @@ EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the help pages, 
 
 def respond(state: RoutingState) -> dict[str, Any]:
     """Node: the last message, `outcome` and `finished_at`; greetings, thanks and praise are returned."""
-    return ended("answered", kindness(str(state["messages"][-1].text)) or compose(state))
+    polite = "" if state.get("routes") else kindness(str(state["messages"][-1].text))
+    return ended("answered", polite or compose(state))
 
 
 def ended(outcome: str, text: str, name: str | None = None) -> dict[str, Any]:

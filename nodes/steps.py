@@ -65,7 +65,7 @@ def plan_steps(
             "plan": [*before, *map(_open, tasks)],
             "plans": [made],
             "checks": state.get("checks") or _checks(draft.criteria if draft else [], state["goal"]),
-            "interventions": [step] if step else [],
+            **({"interventions": [step]} if step else {}),
             "stopped": "" if tasks else f"no progress: there is no other plan, {why}",
             **spent.update,
         }

@@ -1,7 +1,9 @@
-"""How parallel branches' updates of one key are combined."""
+"""How updates of one key are combined: those of parallel branches, and what a new run begins with."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from langgraph.types import Overwrite
 
 from threadloom.state.usage import Usage, add_usage
 
@@ -27,3 +29,13 @@ def total_usage(usage: Mapping[str, Usage]) -> Usage:
     for one in usage.values():
         total = add_usage(total, one)
     return total
+
+
+def lean(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    """The update, which overwrites only what there is, and leaves out what is empty already: every write is stored.
+
+    `state` is all of it: a key that it does not show counts as empty.
+    """
+    kept = {key: value for key, value in update.items() if not isinstance(value, Overwrite) or state.get(key)}
+    begun = {key: value.value for key, value in update.items() if key not in kept and value.value}
+    return {**kept, **begun}

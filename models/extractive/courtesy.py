@@ -56,5 +56,5 @@ def _praises(text: str) -> bool:
     if "?" in text or len(said) > _MOST_PRAISE or not _ASKS.isdisjoint(said):
         return False
     clauses = [part for part in _CLAUSE.split(text) if part.strip()]
-    moods = [feeling(part).sentiment == "positive" for part in clauses if not courtesy(part)]
-    return bool(moods) and all(moods)
+    telling = [part for part in clauses if not courtesy(part)]
+    return bool(telling) and all(feeling(part).sentiment == "positive" for part in telling)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from langchain_core.messages import HumanMessage
 
+from threadloom.models.chain import OWN
 from threadloom.state.agent import AgentState
 from threadloom.state.budget import left
 
@@ -33,7 +34,7 @@ Chooser = Callable[[AgentState], Pick]
 
 def always(role: str) -> Chooser:
     """One role, whatever the task."""
-    return lambda _: Pick(role, "the role of this node")
+    return lambda _: Pick(role, OWN)
 
 
 def by_effort(cheap: str, strong: str) -> Chooser:

@@ -115,8 +115,8 @@ def passing_on(turn: Node[Any], peer: Peer) -> Node[HandoffState]:
 
 
 def _knows_nothing(update: Mapping[str, Any]) -> bool:
-    played = {choice["model"] for choice in update["choices"]}
-    return played == {EXTRACTIVE} and update["messages"][-1].text.startswith((NO_MATERIAL, NOTHING_ON_IT))
+    played: str = update["choices"][-1]["model"]  # whoever summed up before it, its own turn is the last
+    return played == EXTRACTIVE and update["messages"][-1].text.startswith((NO_MATERIAL, NOTHING_ON_IT))
 
 
 def person(peer: Peer) -> Node[HandoffState]:

@@ -15,7 +15,7 @@ from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
 from threadloom.nodes.within import TooSlowError, within
-from threadloom.state.agent import AgentState, Choice
+from threadloom.state.agent import AgentState
 from threadloom.state.budget import Stopwatch, after_answer, calls_left, left, standing
 from threadloom.state.reducers import total_usage
 
@@ -56,7 +56,7 @@ def ponder(
         {
             "usage": answer.usage,
             "work": watch.work(total_usage(answer.usage)["calls"]),
-            "choices": [Choice(node=node, role=role, model=answer.model, reason="the role of this node")],
+            "choices": [answer.choice(node)],
             "notes": {node: answer.note} if answer.note else {},
         },
     )

@@ -31,9 +31,7 @@ class Answer(Generic[T]):
 
     def choice(self, node: str, reason: str = OWN) -> Choice:
         """What the state keeps of it: who answered at the node, and why that model."""
-        return Choice(
-            node=node, role=self.role, model=self.model, reason="; ".join(filter(None, [reason, self.note]))
-        )
+        return Choice(node=node, role=self.role, model=self.model, reason="; ".join(filter(None, [reason, self.note])))
 
 
 @dataclass(frozen=True)

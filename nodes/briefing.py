@@ -167,9 +167,7 @@ class Said(NamedTuple, Generic[T]):
 
     def found(self, text: str, sources: Sequence[str] = (), error: Exception | None = None) -> Found:
         """What the branch found by it, or why nothing."""
-        return Found(
-            text, list(sources), usage=self.usage, note=self.note, choices=self.choices, error=error
-        )
+        return Found(text, list(sources), usage=self.usage, note=self.note, choices=self.choices, error=error)
 
 
 def asked(models: Models, branch: str, schema: type[T], messages: list[Any], budget: Limits) -> Said[T]:

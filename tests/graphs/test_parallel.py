@@ -60,7 +60,9 @@ def after(begun: Event, branch: Branch) -> Branch:
 
     def work(question: str, stop: Event) -> Found | str:
         begun.wait(LONG)
-        return branch.work(question, stop)
+        asked: Any = branch.work
+        found: Found | str = asked(question, stop)
+        return found
 
     return Branch(branch.name, work, LONG)
 

@@ -37,6 +37,16 @@ def always(role: str) -> Chooser:
     return lambda _: Pick(role, OWN)
 
 
+def chooser(role: str | Chooser) -> Chooser:
+    """What a role given as a name, or as a chooser, comes to."""
+    return always(role) if isinstance(role, str) else role
+
+
+def named(*roles: str | Chooser) -> list[str]:
+    """Those of the roles that are known beforehand."""
+    return sorted({role for role in roles if isinstance(role, str)})
+
+
 def by_effort(cheap: str, strong: str) -> Chooser:
     """The strong role for hard tasks and for runs that got stuck, unless little is left of the budget."""
 

@@ -29,6 +29,7 @@ from threadloom.nodes.approve import approve_draft
 from threadloom.nodes.marks import cited, marked, unmarked
 from threadloom.runs.errors import EffectAbandonedError, EffectUnknownError
 from threadloom.state.budget import calls_left
+from threadloom.state.choice import Choice
 from threadloom.state.letter import (
     Approved,
     Documents,
@@ -45,6 +46,7 @@ from threadloom.state.letter import (
     ToSend,
     Written,
 )
+from threadloom.state.usage import Usage
 from threadloom.tools.mail.draft import write_draft
 from threadloom.tools.mail.letter import Letter, message, sender_address
 from threadloom.tools.mail.send import MailServer
@@ -130,13 +132,13 @@ def write(models: Callable[[], Models]) -> Callable[[Material], Written]:
     """Step factory: a mail, by the writer or from a template."""
 
     def compose(state: Material) -> Written:
-        written, said, note = _text(models(), state)
+        written, usage, choices, note = _text(models(), state)
         body, sources = cited(written.body.strip(), state["documents"])
         sources = sources or cited(state["summary"], state["documents"])[1]  # all that the writer had to go by
         if not sources:
             note = "; ".join(filter(None, [note, UNCITED]))
         mail = Mail(to=state["to"], cc=[], subject=" ".join(written.subject.split()), body=body + _listed(sources))
-        return Written(mail=mail, **said, notes=_noted("write", note))
+        return Written(mail=mail, usage=usage, choices=choices, notes=_noted("write", note))
 
     return compose
 
@@ -229,10 +231,10 @@ def _source(found: Document) -> Source:
     return Source(title=title, text=clipped(found.page_content, MOST_TEXT), link=clipped(text(link), MOST_LINK))
 
 
-def _text(models: Models, state: Material) -> tuple[MailText, Any, str]:
+def _text(models: Models, state: Material) -> tuple[MailText, dict[str, Usage], list[Choice], str]:
     """Subject and body, what asking for them cost and who did, and a note where no language model wrote them."""
     if models.is_extractive(WRITER):
-        return _template(state), {"usage": {}, "choices": []}, ""
+        return _template(state), {}, [], ""
     material = [element("request", state["request"]), element("summary", state["summary"])]
     if state["feedback"] and (before := state.get("mail")):
         material += [element("earlier-version", before["body"]), element("wanted", state["feedback"])]
@@ -241,8 +243,8 @@ def _text(models: Models, state: Material) -> tuple[MailText, Any, str]:
         answer = ask(models, WRITER, MailText, prompt(WRITE, *material), most=most)
     except ModelAnswerError as error:
         note = f"no language model could be had ({error}); a template was filled"
-        return _template(state), {"usage": error.usage, "choices": []}, note
-    return answer.value, {"usage": answer.usage, "choices": [answer.choice("write")]}, answer.note
+        return _template(state), error.usage, [], note
+    return answer.value, answer.usage, [answer.choice("write")], answer.note
 
 
 def _template(state: Material) -> MailText:

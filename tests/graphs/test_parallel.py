@@ -21,6 +21,7 @@ from threadloom.nodes.branch import Branch, Found, UnavailableError
 from threadloom.nodes.combine import Resolution
 from threadloom.nodes.race import MOST, Leg, Policy, Races
 from threadloom.nodes.rows import by_words
+from threadloom.state.usage import Usage
 from threadloom.tools.calendar.diary import Diary
 from threadloom.tools.database.reader import Database
 
@@ -464,7 +465,7 @@ def test_a_resume_goes_on_with_the_budget(saver: SQLSaver) -> None:
 
     def pays(question: str, stop: Event, budget: Any) -> Found:
         asked.append(budget)
-        used = {"calls": 1, "input_tokens": 1, "output_tokens": 1, "cost_usd": 0.0}
+        used = Usage(calls=1, input_tokens=1, output_tokens=1, cost_usd=0.0)
         return Found("paid", usage={"m": used}) if interrupt("Pay?") else Found("")
 
     branches = [Branch("a", pays, role="worker"), Branch("b", pays, role="worker")]

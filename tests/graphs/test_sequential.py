@@ -293,7 +293,7 @@ def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool
 def test_every_limit_holds(server: OpenAIServer, ask: Ask, limit: Limits) -> None:
     server.scenario = (lambda _: Hang()) if "seconds" in limit else writing
     state = ask(known=models(server), budget=limit)
-    assert len(server.requests) == 1
+    assert len(server.requests) <= 1
     assert state["outcome"] == f"No mail was sent: {state['stopped']}."
     assert state["stopped"]
 

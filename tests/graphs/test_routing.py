@@ -238,8 +238,8 @@ def test_a_model_that_cannot_be_had_is_replaced_and_that_is_said(server: OpenAIS
     assert {"classify", "mood", "technical, attempt 1"} == set(state["notes"])
     assert [(one["node"], one["role"], one["model"]) for one in state["choices"]] == [
         ("classify", "router", "extractive"),
-        ("technical", "technical", "extractive"),
         ("mood", "judge", "extractive"),
+        ("technical", "technical", "extractive"),
     ]
     assert "no usable answer from a language model" in state["choices"][0]["reason"]
     assert state["outcome"] == "answered"

@@ -34,9 +34,11 @@ def rationed(
         given = {key: state[key] for key in takes if key in state}
         if "budget" in takes:
             given["budget"] = rest
+        update: dict[str, Any] = {}
         reason = stand.reason if spending and stand.phase == "over" else ""
         try:
-            update = {} if reason else within(rest.get("seconds") if spending else None, lambda: run(given))
+            if not reason:
+                update = within(rest.get("seconds") if spending else None, lambda: run(given))
         except TooSlowError as error:
             reason = str(error)
         if reason:

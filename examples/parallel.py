@@ -14,6 +14,7 @@ from threadloom.models.roles import load_models
 from threadloom.nodes.branch import Branch, Found
 from threadloom.nodes.briefing import calendar, database, web
 from threadloom.nodes.combine import Resolution
+from threadloom.state.budget import Limits
 from threadloom.state.parallel import Conflict, Part
 from threadloom.tools.calendar.diary import Diary
 from threadloom.tools.database.reader import Database
@@ -29,9 +30,10 @@ branches = [
     database(lambda: Database(f"sqlite:///{HERE / 'office.sqlite'}"), lambda: models),
     calendar(lambda: Diary({"office": str(HERE / "office.ics")}, "Europe/Berlin"), lambda: models),
 ]
-briefing = build(branches=branches, models=models).compile()
+briefing = build(branches=branches, models=models, budget=Limits(model_calls=5, seconds=60)).compile()
 state = briefing.invoke({"question": f"Which orders of green tea are late, and what is on, on {date(2026, 1, 8)}?"})
 print(state["answer"])
+print("\nAsked:", [f"{one['model']} at {one['node']}, {one['reason']}" for one in state["choices"]] or "no model")
 
 
 def shop(name: str, price: float, seconds: float = 0) -> Branch:

@@ -43,5 +43,5 @@ except ValueError as error:
 # With mail_server="smtp://…" the run stops before sending, until a person approves, edits, rejects or responds.
 letter = build(letter_steps(settings=ToolSettings(mail_from="bob@example.org", drafts=Path("drafts")))).compile()
 state = letter.invoke({"request": "How effective are mRNA vaccines against Covid-19?", "to": ["ann@example.org"]})
-print(state["outcome"])
+print(state["outcome"], [f"{one['model']} at {one['node']}" for one in state["choices"]])
 print(Path(state["draft"]).read_text(encoding="utf-8"))

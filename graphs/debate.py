@@ -196,7 +196,7 @@ def _how(
     except (ModelAnswerError, TooSlowError) as error:
         spent = error.usage if isinstance(error, ModelAnswerError) else {}
         return by_evidence, {"usage": spent, "notes": {"judge": f"no judgement: {error}; evidence decided"}}
-    return by_judge(answer.value), {"usage": answer.usage}
+    return by_judge(answer.value), {"usage": answer.usage, "choices": [answer.choice("judge")]}
 
 
 graph: Any = build().compile(name="debate")

@@ -21,7 +21,7 @@ from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.approve import approve_call
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.calls import awaiting, to_calls
-from threadloom.nodes.choose import always
+from threadloom.nodes.choose import chooser, named
 from threadloom.nodes.conclude import answered, conclude
 from threadloom.nodes.handoff import Peer, hand_over, handoff_tools, passing_on, person, told, view
 from threadloom.nodes.more import ask_for_more
@@ -76,7 +76,7 @@ def build(
     peers = support_tiers([help_tool(sample, HELP)]) if peers is None else list(peers)
     known = {peer.name: peer for peer in peers}
     _check(peers)
-    roles = sorted({peer.role for peer in peers if not peer.person})
+    roles = named(*(peer.role for peer in peers if not peer.person))
     check_budget(budget, known_models, roles)
     handing = {peer.name: handoff_tools(peer, known) for peer in peers}
     graph: Peers = AtOnce(HandoffState, input_schema=AgentInput)
@@ -94,7 +94,7 @@ def build(
         tools = [*peer.tools, *handing[peer.name].values()]
         turn = think(
             get_models,
-            always(peer.role),
+            chooser(peer.role),
             told(peer),
             tools,
             node=peer.name,

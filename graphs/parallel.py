@@ -7,7 +7,7 @@ the answer, and so is what they disagree about. The ready graph is a briefing: w
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -17,10 +17,13 @@ from langgraph.types import Overwrite
 
 from threadloom.graphs.at_once import AtOnce
 from threadloom.models.roles import Models, one_of, when_needed
+from threadloom.nodes.begin import check_budget, require_prices
 from threadloom.nodes.branch import Branch, RunBranch
 from threadloom.nodes.briefing import from_settings
-from threadloom.nodes.combine import Compose, Resolver, combine, unresolved, written
+from threadloom.nodes.combine import ROLE, Compose, Resolver, combine, unlimited, unresolved, written
+from threadloom.nodes.node import Node
 from threadloom.nodes.race import Policy, Races, needed
+from threadloom.state.budget import Limits, after_answer, checked, left, narrower, no_work, share
 from threadloom.state.parallel import ParallelInput, ParallelState
 
 FanOut = StateGraph[ParallelState, None, Any, ParallelState]
@@ -35,24 +38,31 @@ def build(
     policy: Policy = "best_effort",
     resolver: Resolver = unresolved,
     compose: Compose | None = None,
+    budget: Limits | None = None,
 ) -> FanOut:
     """Wire a fan-out. Compile it with a checkpointer of your choice to pause and resume runs.
 
     `branches` are those of a briefing as the settings have them, unless given. `policy` is how many have to find
     something. `resolver` decides what they disagree about, `compose` writes the answer: by default the writer of
-    `models`, which `model` plays alone if it is given. Raises ValueError for what cannot work.
+    `models`, which `model` plays alone if it is given. `budget` limits each run, by default nothing does: branches that
+    ask models get equal shares of it beforehand, beside the answer. Raises ValueError for what cannot work.
     """
-    get_models = when_needed(one_of(model, models))
+    known = one_of(model, models)
+    get_models = when_needed(known)
     branches = from_settings(get_models) if branches is None else list(branches)
     _check(branches)
+    roles = sorted({*(branch.role for branch in branches), *([] if compose else [ROLE])} - {""})
+    check_budget(budget or Limits(), known, roles)
+    part = shares(sum(bool(branch.role) for branch in branches), writes=compose is None)
     enough = needed(policy, len(branches))
     races, names = Races(len(branches), enough), [branch.name for branch in branches]
     graph: FanOut = AtOnce(ParallelState, input_schema=ParallelInput, tasks=len(branches))
-    graph.add_node("begin", begin)
-    graph.add_node("combine", combine(names, enough, races, resolver, compose or written(get_models)))
+    graph.add_node("begin", begin(budget or Limits(), get_models, roles))
+    writer = unlimited(compose) if compose else written(get_models)
+    graph.add_node("combine", combine(names, enough, races, resolver, writer))
     graph.add_edge(START, "begin")
     for branch in branches:
-        graph.add_node(branch.name, RunBranch(branch, races))
+        graph.add_node(branch.name, RunBranch(branch, races, part))
         graph.add_edge("begin", branch.name)
     graph.add_edge(names, "combine")
     graph.add_edge("combine", END)
@@ -61,6 +71,9 @@ def build(
 
 FRESH: dict[str, Any] = {
     **dict.fromkeys(("parts", "missing", "usage", "notes"), Overwrite({})),
+    "choices": Overwrite([]),
+    "work": Overwrite(no_work()),
+    "limits": {},
     "conflicts": [],
     "unmet": "",
     "answer": "",
@@ -69,9 +82,33 @@ FRESH: dict[str, Any] = {
 """What a run begins with."""
 
 
-def begin(state: ParallelState) -> dict[str, Any]:
-    """Start a run without what an earlier one on the thread left; nothing else is written, since writes cost time."""
-    return {"run": uuid4().hex, **{key: empty for key, empty in FRESH.items() if state.get(key)}}
+def begin(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) -> Node[ParallelState]:
+    """Node factory: a run begins without what an earlier one on the thread left; no more is written: writes cost time.
+
+    The node raises ValueError on a budget that is none, or is in dollars while a price is not known.
+    """
+
+    def start(state: ParallelState) -> dict[str, Any]:
+        limits = narrower(budget, checked(state.get("budget") or {}, least=0))
+        if "usd" in limits:
+            require_prices(models(), roles)
+        fresh = {key: empty for key, empty in FRESH.items() if state.get(key)}
+        return {"run": uuid4().hex, **fresh, **({"limits": limits} if limits else {})}
+
+    return start
+
+
+def shares(asking: int, *, writes: bool) -> Callable[[ParallelState], Limits]:
+    """What each of so many branches that ask models may spend, beside the answer if the writer `writes` that.
+
+    All begin with the same state, also after a crash: each has the same share of it, and together no more than it.
+    """
+
+    def part(state: ParallelState) -> Limits:
+        rest = left(state.get("limits", {}), state["usage"], state.get("work"))
+        return share(after_answer(rest) if writes else rest, max(asking, 1))
+
+    return part
 
 
 def _check(branches: Sequence[Branch]) -> None:

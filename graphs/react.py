@@ -22,7 +22,7 @@ from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.approve import approve_call
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.calls import awaiting, to_calls
-from threadloom.nodes.choose import Chooser, always
+from threadloom.nodes.choose import Chooser, chooser, named
 from threadloom.nodes.conclude import conclude
 from threadloom.nodes.history import unanswered
 from threadloom.nodes.more import ask_for_more
@@ -82,7 +82,7 @@ def build(
     _check(tools)
     known = one_of(model, models)
     get_models = when_needed(known)
-    choose, roles = (always(role), [role]) if isinstance(role, str) else (role, [])
+    choose, roles = chooser(role), named(role)
     check_budget(budget, known, roles)
     asks, reviewed = at_limit == "ask", _reviewed(tools, review)
     graph: Agent = AtOnce(AgentState, input_schema=AgentInput)

@@ -20,9 +20,12 @@ from typing_extensions import TypedDict
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes import letter
-from threadloom.nodes.compensate import acting, begin, compensate, left
-from threadloom.nodes.step import Step, plain, types
-from threadloom.state.chain import TakenBack
+from threadloom.nodes.compensate import acted, begin, compensate, giving_up, left
+from threadloom.nodes.node import Node
+from threadloom.nodes.ration import rationed, spends
+from threadloom.nodes.step import Step, Types, plain, types
+from threadloom.state.budget import Limits, checked
+from threadloom.state.chain import Rationed, TakenBack
 from threadloom.state.letter import LetterInput
 from threadloom.tools.library.retriever import LibraryRetriever
 from threadloom.tools.mail.send import MailServer
@@ -36,29 +39,65 @@ RETRIEVING = 60.0
 """Seconds that a retriever may take; it can be anybody's."""
 
 
-def build(steps: Sequence[Step] | None = None, *, input: Any = LetterInput) -> Chain:  # noqa: A002 - LangGraph's word
+def build(
+    steps: Sequence[Step] | None = None,
+    *,
+    input: Any = LetterInput,  # noqa: A002 - LangGraph's word
+    budget: Limits | None = None,
+) -> Chain:
     """Wire a chain. Compile it with a checkpointer of your choice to pause and resume runs.
 
     `input` is the TypedDict or pydantic model of what a caller gives; `steps` are those from a request to a mail, with
-    everything as the settings have it, unless given. Raises ValueError for steps that do not fit together.
+    everything as the settings have it, unless given. `budget` limits each run, and so does the input's `budget`, if it
+    has one (`Limits | None`): steps that give `usage` are not begun when it is over. Raises ValueError for steps that
+    do not fit together, and for a budget that is none.
     """
     steps = letter_steps() if steps is None else list(steps)
     can_be_taken_back = any(step.compensate for step in steps)
-    state = _state(steps, input, TakenBack if can_be_taken_back else None)
+    limited = budget is not None or plain(types(input).get("budget")) == (Limits | None)
+    own = {**(types(TakenBack) if can_be_taken_back else {}), **(types(Rationed) if limited else {})}
+    state = _state(steps, input, own)
     graph: Chain = StateGraph(state, input_schema=input)
+    limits = _checked(steps, budget) if limited else None
     if can_be_taken_back:
-        return _with_compensation(graph, steps, state)
-    for step in steps:
-        retry = RetryPolicy(retry_on=passing, max_attempts=2)
-        graph.add_node(step.name, step.checked(), input_schema=step.takes, retry_policy=retry)
+        return _with_compensation(graph, steps, state, limits)
+    for number, step in enumerate(steps):
+        retry, run = RetryPolicy(retry_on=passing, max_attempts=2), step.checked()
+        if limits is not None:
+            run = rationed(step, run, limits, first=number == 0)
+        graph.add_node(step.name, run, input_schema=_shown(step, limits), retry_policy=retry)
     names = [*(step.name for step in steps), END]
     graph.add_edge(START, names[0])
     for step, after in zip(steps, names[1:], strict=True):
-        if step.then is None:
+        if limits is not None and spends(step):
+            to = dict.fromkeys([*(step.to or [after]), END])
+            graph.add_conditional_edges(step.name, _unless_stopped(state, step.then, after), list(to))
+        elif step.then is None:
             graph.add_edge(step.name, after)
         else:
             graph.add_conditional_edges(step.name, step.then, list(step.to))
     return graph
+
+
+def _checked(steps: Sequence[Step], budget: Limits | None) -> Limits:
+    if back := [step.name for step in steps if steps[0].name in step.to]:
+        raise ValueError(f"step {back[0]} goes back to the first, where a budget begins anew; put a step before that")
+    return checked(budget or {})
+
+
+def _shown(step: Step, limits: Limits | None) -> Any:
+    """What of the state the step's node reads: what the step takes, and the account of the budget if there is one."""
+    return step.takes if limits is None else TypedDict("Shown", {**types(step.takes), **types(Rationed)})  # type: ignore[operator]
+
+
+def _unless_stopped(state: Any, then: Callable[[Any], str] | None, after: str) -> Callable[[Any], str]:
+    def route(state: Any) -> str:
+        if state.get("stopped"):
+            return END
+        return then(state) if then else after
+
+    route.__annotations__["state"] = state  # as below
+    return route
 
 
 def abandon(chain: Any, config: RunnableConfig, reason: str) -> Any:
@@ -72,7 +111,7 @@ def abandon(chain: Any, config: RunnableConfig, reason: str) -> Any:
     return chain.invoke(None, chain.update_state(config, {"abandoned": reason}, as_node="begin"))
 
 
-def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any) -> Chain:
+def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any, limits: Limits | None) -> Chain:
     """Every step may end at `compensate`, which takes one step back a visit."""
     names = [*(step.name for step in steps), END]
     graph.add_node("begin", begin)
@@ -80,7 +119,10 @@ def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any) -> Chain
     graph.add_edge(START, "begin")
     graph.add_conditional_edges("begin", _unless_abandoned(state, None, names[0]), [names[0], "compensate", END])
     for step, after in zip(steps, names[1:], strict=True):
-        graph.add_node(step.name, acting(step), input_schema=step.takes)
+        run: Node[Any] = acted(step)
+        if limits is not None:
+            run = rationed(step, run, limits, first=step is steps[0], ends=("stopped", "abandoned"))
+        graph.add_node(step.name, giving_up(step.name, run), input_schema=_shown(step, limits))
         to = [*(step.to or [after]), "compensate", END]
         graph.add_conditional_edges(step.name, _unless_abandoned(state, step.then, after), to)
     graph.add_conditional_edges("compensate", _unless_abandoned(state, None, END), ["compensate", END])
@@ -127,9 +169,16 @@ def letter_steps(
             then=_unless_over("summarise"),
             to=["summarise", END],
             deadline=RETRIEVING,
+            without=letter.without,
         ),
-        Step(letter.summarise(get_models), "summarise", then=_unless_over("write"), to=["write", END]),
-        Step(letter.write(get_models), "write"),
+        Step(
+            letter.summarise(get_models),
+            "summarise",
+            then=_unless_over("write"),
+            to=["write", END],
+            without=letter.without,
+        ),
+        Step(letter.write(get_models), "write", without=letter.without),
         Step(letter.draft(folder, sender, server), "draft", then=_unless_over("approve"), to=["approve", END]),
         Step(letter.approve, then=_after_approval, to=["approve", "write", "send"]),
         Step(letter.send(folder, sender, server), "send"),
@@ -147,19 +196,19 @@ def _after_approval(state: Any) -> str:
     return "write" if state["decisions"]["mail"]["action"] == "respond" else "send"
 
 
-def _state(steps: Sequence[Step], input_: Any, own: Any = None) -> Any:
+def _state(steps: Sequence[Step], input_: Any, own: Types) -> Any:
     """The TypedDict of all that is given. Raises ValueError, naming the step, for what does not fit together.
 
-    `own` is what the chain itself adds: then it has nodes of its own, too.
+    `own` is what the chain itself adds: where steps are taken back it has nodes of its own, too.
     """
-    taken = {"", START, END, *(("begin", "compensate") if own else ())}
+    taken = {"", START, END, *(("begin", "compensate") if "acted" in own else ())}
     if not steps:
         raise ValueError("steps: none given")
     names = Counter(step.name for step in steps)
     if twice := [name for name, count in names.items() if count > 1 or name in taken]:
         raise ValueError(f"steps: {twice[0]!r} cannot be the name of several, or of one that the graph has itself")
     known, origin = dict(types(input_)), dict.fromkeys(types(input_), "the input")
-    for key, kind in types(own).items() if own else ():
+    for key, kind in own.items():
         known[key], origin[key] = kind, "the chain"
     for step in steps:
         if gone := sorted(step.needs() - known.keys()):

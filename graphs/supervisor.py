@@ -20,7 +20,7 @@ from threadloom.models.errors import passing
 from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.assign import Assignment, relay, specialist, to_specialists
 from threadloom.nodes.begin import begin, check_budget
-from threadloom.nodes.choose import Chooser, always
+from threadloom.nodes.choose import Chooser, always, chooser, named
 from threadloom.nodes.conclude import answered, conclude
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
@@ -67,7 +67,7 @@ def build(
     """
     known, asks = one_of(model, models), at_limit == "ask"
     get_models = when_needed(known)
-    choose, roles = (always(role), [role]) if isinstance(role, str) else (role, [])
+    choose, roles = chooser(role), named(role)
     team = research_team(known) if team is None else list(team)
     check_names([member.name for member in team], "team")
     check_budget(budget, known, roles)

@@ -9,21 +9,29 @@ from langchain_core.language_models import BaseChatModel
 
 from threadloom.models.errors import FALL_BACK_ON, describe, kind
 from threadloom.models.roles import Models
+from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_usage
 from threadloom.state.usage import Usage
 
 T = TypeVar("T")
+OWN = "the role of this node"
+"""Why a role was asked at a node that always asks the same."""
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """An answer, what all attempts used by model id, and the id of the model that gave it."""
+    """An answer, what all attempts used by model id, the role that was asked, and the id of the model that answered."""
 
     value: T
     usage: dict[str, Usage]
+    role: str
     model: str
     note: str = ""
     """Which models of the chain were asked before in vain, and why; empty when the first one answered."""
+
+    def choice(self, node: str, reason: str = OWN) -> Choice:
+        """What the state keeps of it: who answered at the node, and why that model."""
+        return Choice(node=node, role=self.role, model=self.model, reason="; ".join(filter(None, [reason, self.note])))
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def ask_in_turn(models: Models, role: str, attempt: Attempt[T]) -> Answer[T]:
         answer, used = attempt(name, chat)
         usage = merge_usage(usage, used)
         if not isinstance(answer, Failure):
-            return Answer(answer, usage, models.id(name), _note(models, failures, name))
+            return Answer(answer, usage, role, models.id(name), _note(models, failures, name))
         failures[name] = answer
         if not answer.next_may_do:
             break

@@ -21,9 +21,9 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.team import Member
 from threadloom.nodes.think import EXTRACTIVE_NOTE
 from threadloom.nodes.tool import CallTask, said, unable
-from threadloom.state.agent import Choice
 from threadloom.state.blackboard import Board, note, standing_notes
 from threadloom.state.budget import Limits, Stopwatch, after_answer, left, share
+from threadloom.state.choice import Choice
 from threadloom.state.team import Delegation, TeamState
 from threadloom.tools.answer import capped
 

@@ -6,21 +6,25 @@ Waiting for it has two shells: `ainvoke` must not hold a thread of the event loo
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 
+from threadloom.models.chain import ModelAnswerError
 from threadloom.nodes.emit import emit
 from threadloom.nodes.race import Leg, NotNeededError, Race, Races
 from threadloom.nodes.within import TooSlowError, begun, too_slow
+from threadloom.state.budget import Limits, work_until_now
+from threadloom.state.choice import Choice
 from threadloom.state.parallel import Missing, ParallelState, Part, Why
+from threadloom.state.reducers import total_usage
 from threadloom.state.usage import Usage
 from threadloom.tools.answer import MOST, capped
 from threadloom.tools.text import clipped, text
@@ -44,6 +48,10 @@ class Found:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     note: str = ""
     """Where it was degraded."""
+    choices: Sequence[Choice] = ()
+    """Which models were asked, and why those: see `Answer.choice`."""
+    error: Exception | None = None
+    """Why there is nothing after all, although models were asked: raised, it would not say what they used."""
 
 
 Work = Callable[[str, Event], Found | str]
@@ -51,15 +59,21 @@ Work = Callable[[str, Event], Found | str]
 
 Raises UnavailableError if the source is not there; any other exception is a failure of this branch alone.
 """
+Asking = Callable[[str, Event, Limits], Found | str]
+"""Work that asks models: it is told besides what it may spend, which may be nothing, and spends no more."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One of the things that are done at once, by a name, within so many seconds. Raises ValueError."""
+    """One of the things that are done at once, by a name, within so many seconds. Raises ValueError.
+
+    `role` is that of the models that it asks, if any: then `work` is told its share of the budget. Others reserve none.
+    """
 
     name: str
-    work: Work
+    work: Work | Asking
     deadline: float = SECONDS
+    role: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.deadline < inf:
@@ -80,39 +94,49 @@ class RunBranch(Runnable[ParallelState, dict[str, Any]]):
     Not a RunnableLambda: LangGraph traces its nodes anyway, and a second trace costs as much as the rest of a step.
     """
 
-    def __init__(self, branch: Branch, races: Races) -> None:
+    def __init__(self, branch: Branch, races: Races, share: Callable[[ParallelState], Limits]) -> None:
         self.name = branch.name
-        self._branch, self._races = branch, races
+        self._branch, self._races, self._share = branch, races, share
 
     def invoke(self, input: ParallelState, config: RunnableConfig | None = None, **_: Any) -> dict[str, Any]:  # noqa: A002, ARG002 - as in Runnable
         """Wait for the branch in the thread of its task."""
-        race = self._races.of(input["run"])
-        leg = _start(self._branch, input["question"], race)
+        race, part = self._races.of(input["run"]), self._share(input)
+        leg = _start(self._branch, input["question"], race, part)
         with suppress(TimeoutError):
-            leg.outcome.exception(self._branch.deadline)
-        return _ended(self._branch, leg, race)
+            leg.outcome.exception(_seconds(self._branch, part))
+        return _ended(self._branch, leg, race, part)
 
     async def ainvoke(self, input: ParallelState, config: RunnableConfig | None = None, **_: Any) -> dict[str, Any]:  # noqa: A002, ARG002 - as in Runnable
         """Wait for the branch without a thread."""
-        race = self._races.of(input["run"])
-        leg = _start(self._branch, input["question"], race)
+        race, part = self._races.of(input["run"]), self._share(input)
+        leg = _start(self._branch, input["question"], race, part)
         arrival = asyncio.gather(asyncio.wrap_future(leg.outcome), return_exceptions=True)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(arrival, self._branch.deadline)
+                await asyncio.wait_for(arrival, _seconds(self._branch, part))
         except asyncio.CancelledError:
             leg.stop.set()
             raise
-        return _ended(self._branch, leg, race)
+        return _ended(self._branch, leg, race, part)
 
 
-def _start(branch: Branch, question: str, race: Race) -> Leg:
+def _start(branch: Branch, question: str, race: Race, part: Limits) -> Leg:
     leg = Leg(branch.name)
     race.enter(leg)
-    if not leg.stop.is_set():
+    if not leg.stop.is_set() and _seconds(branch, part) > 0:
         emit("branch_started", branch=branch.name)
-        begun(lambda: _checked(branch.work(question, leg.stop)), leg.outcome)
+        begun(lambda: _checked(_worked(branch, question, leg.stop, part)), leg.outcome)
     return leg
+
+
+def _worked(branch: Branch, question: str, stop: Event, part: Limits) -> Found | str:
+    if branch.role:
+        return cast("Asking", branch.work)(question, stop, part)
+    return cast("Work", branch.work)(question, stop)
+
+
+def _seconds(branch: Branch, part: Limits) -> float:
+    return min(branch.deadline, part.get("seconds", inf))
 
 
 def _checked(found: Found | str) -> Found:
@@ -124,26 +148,40 @@ def _checked(found: Found | str) -> Found:
     return found
 
 
-def _ended(branch: Branch, leg: Leg, race: Race) -> dict[str, Any]:
+def _ended(branch: Branch, leg: Leg, race: Race, part: Limits) -> dict[str, Any]:
     """The update of the state; raises what is not the branch's to keep, such as a question to a person."""
     leg.stop.set()
+    found = Found("")
     try:
         if not leg.outcome.done() or leg.outcome.cancelled():
-            raise too_slow(branch.deadline)
-        found: Found = leg.outcome.result()
+            raise too_slow(_seconds(branch, part))
+        found = leg.outcome.result()
+        if found.error:
+            raise found.error
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001 - a branch that fails is a fact to report, the others go on
         missing = _missing(branch, error, leg.seconds())
         race.settle(branch.name, found=False)
         emit("branch_ended", **missing)
-        return {"missing": {branch.name: missing}}
+        usage = error.usage if isinstance(error, ModelAnswerError) else found.usage
+        return {"missing": {branch.name: missing}, **_spent(usage, found.choices, leg, part)}
     race.settle(branch.name, found=True)
     emit("branch_ended", branch=branch.name, why="", seconds=leg.seconds())
     return {
         "parts": {branch.name: _part(branch, found, leg.seconds())},
-        "usage": dict(found.usage),
         "notes": {branch.name: found.note} if found.note else {},
+        **_spent(found.usage, found.choices, leg, part),
+    }
+
+
+def _spent(usage: Mapping[str, Usage], choices: Sequence[Choice], leg: Leg, part: Limits) -> dict[str, Any]:
+    """What the branch cost; its work counts only where something is limited, since each write costs time."""
+    work = work_until_now(total_usage(usage)["calls"], leg.seconds())
+    return {
+        **({"usage": dict(usage)} if usage else {}),
+        **({"choices": list(choices)} if choices else {}),
+        **({"work": work} if part else {}),
     }
 
 

@@ -4,20 +4,23 @@ A model words the query and picks the days. Without one rows are picked by their
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field
 
-from threadloom.models.chain import Answer, ModelAnswerError
+from threadloom.models.chain import ModelAnswerError
 from threadloom.models.prompts import element, prompt
 from threadloom.models.roles import Models
 from threadloom.models.settings import ConfigError
 from threadloom.models.structured import ask
 from threadloom.nodes.branch import Branch, Found, UnavailableError
 from threadloom.nodes.rows import by_words, listed
+from threadloom.state.budget import Limits, calls_left, shortage
+from threadloom.state.choice import Choice
+from threadloom.state.usage import Usage
 from threadloom.tools.calendar import event
 from threadloom.tools.calendar.diary import CalendarError, Diary
 from threadloom.tools.calendar.tool import Days
@@ -59,20 +62,27 @@ def web(search: Callable[[], WebSearch], deadline: float = 20.0) -> Branch:
 def database(get: Callable[[], Database], models: Callable[[], Models], deadline: float = 20.0) -> Branch:
     """Rows that a model's SELECT finds; without a model those whose words fit."""
 
-    def work(question: str, stop: Event) -> Found:
+    def work(question: str, stop: Event, budget: Limits) -> Found:
         known = available(get)
         material = prompt(SQL_TASK, element("question", question), element("database", describe(known)))
-        answer, note = asked(models(), Sql, material)
+        said = asked(models(), "database", Sql, material, budget)
         if stop.is_set():
             return Found("")
-        if answer:
-            sql = answer.value.sql
-            return Found(listed(known.query(sql, MOST_ROWS)), [sql], usage=answer.usage, note=note)
-        picked = by_words(question, known)
-        told = "\n\n".join(one.text for one in picked) or "No table has to do with the question."
-        return Found(told, [one.sql for one in picked], note=note)
+        try:
+            return said.found(*_rows(question, known, said.value))
+        except DatabaseReadError as error:
+            return said.found("", error=error)
 
-    return Branch("database", work, deadline)
+    return Branch("database", work, deadline, ROLE)
+
+
+def _rows(question: str, known: Database, query: Sql | None) -> tuple[str, list[str]]:
+    """What the query finds, or without one the rows that share words with the question; and the SQL of it."""
+    if query:
+        return listed(known.query(query.sql, MOST_ROWS)), [query.sql]
+    picked = by_words(question, known)
+    told = "\n\n".join(one.text for one in picked) or "No table has to do with the question."
+    return told, [one.sql for one in picked]
 
 
 def calendar(
@@ -83,22 +93,21 @@ def calendar(
 ) -> Branch:
     """What is on in the days that the question is about: those it names, or the next seven."""
 
-    def work(question: str, stop: Event) -> Found:
+    def work(question: str, stop: Event, budget: Limits) -> Found:
         diary, now = available(get), today()
         task = DAYS_TASK.format(today=now.isoformat(), weekday=f"{now:%A}")
-        answer, note = asked(models(), Days, prompt(task, element("question", question)))
-        days = answer.value if answer else _named(question, now)
+        said = asked(models(), "calendar", Days, prompt(task, element("question", question)), budget)
+        days = said.value or _named(question, now)
         if stop.is_set():
             return Found("")
         agenda = diary.events(days.start, days.end)
         if agenda.problems and not agenda.events:
-            raise UnavailableError("; ".join(agenda.problems[:3]))
+            return said.found("", error=UnavailableError("; ".join(agenda.problems[:3])))
         head = f"{days.start} to {days.end}, {diary.zone.key}: {len(agenda.events)} events"
         lines = [head, *map(_event, agenda.events), *(f"Not read: {problem}" for problem in agenda.problems)]
-        usage = answer.usage if answer else {}
-        return Found("\n".join(lines), list(diary.calendars), usage=usage, note=note)
+        return said.found("\n".join(lines), list(diary.calendars))
 
-    return Branch("calendar", work, deadline)
+    return Branch("calendar", work, deadline, ROLE)
 
 
 def from_settings(models: Callable[[], Models]) -> list[Branch]:
@@ -148,15 +157,30 @@ def available(get: Callable[[], S]) -> S:
         raise UnavailableError(str(error)) from error
 
 
-def asked(models: Models, schema: type[T], messages: list[Any]) -> tuple[Answer[T] | None, str]:
-    """A language model's answer, or None and a note why there is none."""
+class Said(NamedTuple, Generic[T]):
+    """What a language model answered, None if none did, and what goes with anything that is found by it."""
+
+    value: T | None
+    note: str
+    usage: dict[str, Usage] = {}  # noqa: RUF012 - never changed
+    choices: Sequence[Choice] = ()
+
+    def found(self, text: str, sources: Sequence[str] = (), error: Exception | None = None) -> Found:
+        """What the branch found by it, or why nothing."""
+        return Found(text, list(sources), usage=self.usage, note=self.note, choices=self.choices, error=error)
+
+
+def asked(models: Models, branch: str, schema: type[T], messages: list[Any], budget: Limits) -> Said[T]:
+    """A language model's answer within the budget, or a note why there is none."""
     if models.is_extractive(ROLE):
-        return None, "no language model: chosen by words"
+        return Said(None, "no language model: chosen by words")
+    if gone := shortage(budget):
+        return Said(None, f"no language model was asked, {gone}: chosen by words")
     try:
-        answer = ask(models, ROLE, schema, messages)
+        answer = ask(models, ROLE, schema, messages, most=calls_left(budget))
     except ModelAnswerError as error:
-        return None, f"no language model could be had ({error}): chosen by words"
-    return answer, answer.note
+        return Said(None, f"no language model could be had ({error}): chosen by words", error.usage)
+    return Said(answer.value, answer.note, answer.usage, [answer.choice(branch)])
 
 
 def _event(one: event.Event) -> str:

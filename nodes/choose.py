@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from langchain_core.messages import HumanMessage
 
+from threadloom.models.chain import OWN
 from threadloom.state.agent import AgentState
 from threadloom.state.budget import left
 
@@ -33,7 +34,17 @@ Chooser = Callable[[AgentState], Pick]
 
 def always(role: str) -> Chooser:
     """One role, whatever the task."""
-    return lambda _: Pick(role, "the role of this node")
+    return lambda _: Pick(role, OWN)
+
+
+def chooser(role: str | Chooser) -> Chooser:
+    """What a role given as a name, or as a chooser, comes to."""
+    return always(role) if isinstance(role, str) else role
+
+
+def named(*roles: str | Chooser) -> list[str]:
+    """Those of the roles that are known beforehand."""
+    return sorted({role for role in roles if isinstance(role, str)})
 
 
 def by_effort(cheap: str, strong: str) -> Chooser:

@@ -4,13 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from threadloom.models.chain import ModelAnswerError
+from langchain_core.messages import AIMessage
+
+from threadloom.models.chain import Answer, ModelAnswerError
 from threadloom.models.prompts import element, prompt
 from threadloom.models.reply import reply
 from threadloom.models.roles import Models
 from threadloom.nodes.node import Node
 from threadloom.nodes.race import Races
+from threadloom.nodes.within import TooSlowError, within
+from threadloom.state.budget import Limits, Stopwatch, left, shortage
+from threadloom.state.choice import Choice
 from threadloom.state.parallel import Claim, Conflict, Missing, ParallelState, Part
+from threadloom.state.reducers import total_usage
 from threadloom.state.usage import Usage
 from threadloom.tools.answer import shown
 
@@ -41,30 +47,39 @@ class Composed(NamedTuple):
     text: str
     usage: Mapping[str, Usage] = {}
     note: str = ""
+    choices: Sequence[Choice] = ()
 
 
 Compose = Callable[[str, Sequence[Part], Sequence[Conflict]], Composed | str]
 """From the question, what was found and what disagrees to a text."""
+Writer = Callable[[str, Sequence[Part], Sequence[Conflict], Limits], Composed | str]
+"""The same on what the budget leaves."""
 
 
 def combine(
-    branches: Sequence[str], enough: int, races: Races, resolver: Resolver, compose: Compose
+    branches: Sequence[str], enough: int, races: Races, resolver: Resolver, compose: Writer
 ) -> Node[ParallelState]:
     """Node factory. Whatever `compose` writes, the answer names what is missing and what disagrees."""
 
     def join(state: ParallelState) -> dict[str, Any]:
         races.end(state["run"])
+        watch, limits = Stopwatch(), state.get("limits", {})
+        rest = left(limits, state["usage"], state.get("work"))
         parts = [state["parts"][name] for name in branches if name in state["parts"]]
         missing = [state["missing"][name] for name in branches if name in state["missing"]]
         conflicts = [_settled(one, resolver, state["parts"]) for one in disagreements(parts)]
         unmet = _unmet(len(parts), enough, len(branches))
-        composed = compose(state["question"], parts, conflicts) if parts and not unmet else Composed(unmet or NOTHING)
+        writes = parts and not unmet
+        composed = compose(state["question"], parts, conflicts, rest) if writes else Composed(unmet or NOTHING)
         composed = Composed(composed) if isinstance(composed, str) else composed
+        work = {"work": watch.work(total_usage(composed.usage)["calls"])} if limits else {}
         return {
             "conflicts": conflicts,
             "unmet": unmet,
             "answer": "\n\n".join(filter(None, [composed.text, _disputed(conflicts), _absent(missing)])),
             "usage": dict(composed.usage),
+            **({"choices": list(composed.choices)} if composed.choices else {}),
+            **work,
             "notes": {"answer": composed.note} if composed.note else {},
             "finished_at": datetime.now(UTC).isoformat(),
         }
@@ -93,19 +108,29 @@ def disagreements(parts: Sequence[Part]) -> list[Conflict]:
     ]
 
 
-def written(models: Callable[[], Models], task: str = TASK) -> Compose:
-    """The writer's text; without a language model, or if none can be had, what each source gave."""
+def unlimited(compose: Compose) -> Writer:
+    """A text that is written whatever the budget leaves."""
+    return lambda question, parts, conflicts, _rest: compose(question, parts, conflicts)
 
-    def compose(question: str, parts: Sequence[Part], conflicts: Sequence[Conflict]) -> Composed:
+
+def written(models: Callable[[], Models], task: str = TASK) -> Writer:
+    """The writer's text; without a language model, or if none can be had or paid, what each source gave."""
+
+    def compose(question: str, parts: Sequence[Part], conflicts: Sequence[Conflict], rest: Limits) -> Composed:
         if models().is_extractive(ROLE):
             return Composed(listed(parts))
+        if gone := shortage(rest):
+            return Composed(listed(parts), note=f"no language model wrote it: {gone}")
         material = [element("part", part["text"], source=part["branch"]) for part in parts]
         settled = [element("settled", _line(one)) for one in conflicts]
+        messages = prompt(task, element("question", question), *material, *settled)
         try:
-            answer = reply(models(), ROLE, prompt(task, element("question", question), *material, *settled))
-        except ModelAnswerError as error:
-            return Composed(listed(parts), error.usage, f"no language model could be had ({error})")
-        return Composed(answer.value.text.strip() or listed(parts), answer.usage, answer.note)
+            answer: Answer[AIMessage] = within(rest.get("seconds"), lambda: reply(models(), ROLE, messages))
+        except (ModelAnswerError, TooSlowError) as error:
+            usage = error.usage if isinstance(error, ModelAnswerError) else {}
+            return Composed(listed(parts), usage, f"no language model could be had ({error})")
+        text = answer.value.text.strip() or listed(parts)
+        return Composed(text, answer.usage, answer.note, [answer.choice("combine")])
 
     return compose
 

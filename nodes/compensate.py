@@ -19,19 +19,28 @@ def begin(state: TakenBack) -> dict[str, Any]:  # noqa: ARG001 - a node
     return {"acted": Overwrite([]), "compensated": Overwrite([]), "abandoned": ""}
 
 
-def acting(step: Step) -> Node[Any]:
-    """The step as a node that records that it acted; one that fails for good gives the run up."""
+def acted(step: Step) -> Node[Any]:
+    """The step as a node that records that it acted."""
     run = step.checked()
+
+    def node(state: Any) -> dict[str, Any]:
+        return {**run(state), **({"acted": [step.name]} if step.compensate else {})}
+
+    return node
+
+
+def giving_up(name: str, run: Node[Any]) -> Node[Any]:
+    """The node of a step: one that fails for good gives the run up."""
 
     def node(state: Any) -> dict[str, Any]:
         for last in (False, True):
             try:
-                return {**run(state), **({"acted": [step.name]} if step.compensate else {})}
+                return run(state)
             except GraphBubbleUp:
                 raise
             except Exception as error:  # noqa: BLE001 - the reason is in the state, and what was done is taken back
                 if last or not passing(error):
-                    return {"abandoned": f"{step.name} failed: {type(error).__name__}: {error}"}
+                    return {"abandoned": f"{name} failed: {type(error).__name__}: {error}"}
         return {}
 
     return node

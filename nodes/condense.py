@@ -12,6 +12,7 @@ from threadloom.models.reply import reply
 from threadloom.models.roles import Models
 from threadloom.nodes.history import paired, trimmed
 from threadloom.state.agent import AgentState
+from threadloom.state.choice import Choice
 from threadloom.state.usage import Usage
 
 ROLE = "summariser"
@@ -32,6 +33,7 @@ class Shown(NamedTuple):
     summary: str = ""
     update: dict[str, Any] = {}  # noqa: RUF012 - never changed
     usage: dict[str, Usage] = {}  # noqa: RUF012 - never changed
+    choices: Sequence[Choice] = ()
 
 
 def condensed(models: Models, state: AgentState, tokens: int | None) -> Shown:
@@ -53,7 +55,8 @@ def condensed(models: Models, state: AgentState, tokens: int | None) -> Shown:
     except ModelAnswerError as error:
         return Shown(kept, summary, {"notes": {"summary": f"earlier messages were left out: {error}"}}, error.usage)
     text = answer.value.text
-    return Shown(kept, text, {"summary": text, "summarised": _tail(state["messages"], staying)}, answer.usage)
+    update = {"summary": text, "summarised": _tail(state["messages"], staying)}
+    return Shown(kept, text, update, answer.usage, [answer.choice("summary")])
 
 
 def _with_question(messages: list[BaseMessage], all_: Sequence[BaseMessage]) -> list[BaseMessage]:

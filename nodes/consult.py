@@ -35,19 +35,18 @@ def consult(models: Callable[[], Models], role: str, knowledge: Callable[[], Kno
         told = f"\n\nYour answer before was refused: {state['complaint']}." if again else ""
         documents = [element("document", one["text"], id=one["id"], title=one["title"]) for one in passages]
         messages = prompt(TASK.format(role=role) + told, element("question", question), *documents)
-        draft, usage, note = ask_or_extract(models(), role, AnswerDraft, messages, state["budget"])
-        handled = _handled(state, _by(usage, models(), role), draft.claims, passages)
+        done = ask_or_extract(models(), role, AnswerDraft, messages, state["budget"])
+        handled = _handled(state, done.model, done.value.claims, passages)
         # from the same passages none would be selected again
-        handled["vain"] = handled["by"] == EXTRACTIVE and found == passages and not draft.claims
-        notes = {f"{role}, attempt {state['attempt']}": note} if note else {}
-        return {"handled": {state["route"]["label"]: handled}, "usage": usage, "notes": notes}
+        handled["vain"] = handled["by"] == EXTRACTIVE and found == passages and not done.value.claims
+        return {
+            "handled": {state["route"]["label"]: handled},
+            "usage": done.usage,
+            "choices": [done.choice(state["route"]["label"])],
+            "notes": {f"{role}, attempt {state['attempt']}": done.note} if done.note else {},
+        }
 
     return answer
-
-
-def _by(usage: dict[str, Any], models: Models, role: str) -> str:
-    """The model that answered: the last that was asked."""
-    return list(usage)[-1] if usage else models.names(role)[0]
 
 
 def _handled(task: Task, by: str, drafts: Sequence[ClaimDraft], passages: Sequence[Passage]) -> Handled:

@@ -127,13 +127,14 @@ def propose(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[T
         task += "copy the sentence that supports each finding character by character."
         texts = [element("document", one["abstract"], id=one["id"], title=one["title"]) for one in papers]
         messages = prompt(task, element("question", state["question"]), *texts)
-        draft, usage, said = ask_or_extract(models(), debater.role, ProposalDraft, messages, state["budget"])
-        made = _checked(draft, debater.name, state["question"], papers)
-        notes = {f"debate {debater.name}": said} if said else {}
+        answer = ask_or_extract(models(), debater.role, ProposalDraft, messages, state["budget"])
+        made = _checked(answer.value, debater.name, state["question"], papers)
+        spent = {"usage": answer.usage, "choices": [answer.choice(f"debate {debater.name}")]}
         if not made["answer"]:
-            return {"usage": usage, "notes": notes | {f"debate {debater.name}": f"{debater.name} found no answer"}}
+            return {**spent, "notes": {f"debate {debater.name}": f"{debater.name} found no answer"}}
         board = note({}, "answer", debater.name, made["answer"])
-        return {"proposals": {debater.name: made}, "board": board, "usage": usage, "notes": notes}
+        notes = {f"debate {debater.name}": answer.note} if answer.note else {}
+        return {"proposals": {debater.name: made}, "board": board, **spent, "notes": notes}
 
     return speak
 
@@ -164,10 +165,10 @@ def vote(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[Turn
         except (ModelAnswerError, TooSlowError) as error:
             spent = error.usage if isinstance(error, ModelAnswerError) else {}
             return {"usage": spent, "notes": {f"vote {debater.name}": f"no vote: {error}"}}
-        draft = answer.value
+        draft, used = answer.value, {"usage": answer.usage, "choices": [answer.choice(f"vote {debater.name}")]}
         if draft.choice not in authors:
             missed = f"no vote: it chose {draft.choice[:40]!r}, which nobody proposed"
-            return {"usage": answer.usage, "notes": {f"vote {debater.name}": missed}}
+            return {**used, "notes": {f"vote {debater.name}": missed}}
         said = {one.author: one.text for one in draft.criticism if one.author in authors}
         ballot = Ballot(
             voter=debater.name,
@@ -176,6 +177,6 @@ def vote(models: Callable[[], Models], debaters: Sequence[Debater]) -> Node[Turn
             reason=draft.reason,
             criticism=said,
         )
-        return {"ballots": {debater.name: ballot}, "usage": answer.usage}
+        return {"ballots": {debater.name: ballot}, **used}
 
     return judge

@@ -13,6 +13,7 @@ from langgraph.errors import GraphBubbleUp
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import Act
 from threadloom.state.budget import RESERVE, Limits, Stopwatch, Work, no_work, work_until_now
+from threadloom.state.choice import Choice
 from threadloom.state.usage import Usage
 
 DEADLINE = 900.0
@@ -33,6 +34,7 @@ class Outcome(NamedTuple):
     """The error that ended it; empty when none did."""
     acts: list[Act]
     """What its tools did to the world."""
+    choices: list[Choice]
 
     @property
     def answer(self) -> str:
@@ -41,7 +43,7 @@ class Outcome(NamedTuple):
 
     def charges(self) -> dict[str, Any]:
         """What the caller's node returns of it besides its own results."""
-        return {"usage": self.usage, "work": self.work}
+        return {"usage": self.usage, "work": self.work, "choices": self.choices}
 
 
 def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: float | None = DEADLINE) -> Outcome:
@@ -76,6 +78,7 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: 
         stopped=last.get("stopped", ""),
         failed=failed,
         acts=last.get("acts", []),
+        choices=last.get("choices", []),
     )
 
 

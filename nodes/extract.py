@@ -54,11 +54,15 @@ def extract_findings(models: Callable[[], Models]) -> Node[ReadTask]:
             element("question", state["question"]),
             element("document", paper["abstract"], id=paper["id"], title=paper["title"], keywords=keywords),
         )
-        draft, usage, note = ask_or_extract(models(), "reader", FindingsDraft, messages)
-        extraction = check(draft.findings, state)
-        extraction["note"] = note
-        notes = {f"read {paper['id']}": note} if note else {}
-        return {"extractions": {paper["id"]: extraction}, "usage": usage, "notes": notes}
+        answer = ask_or_extract(models(), "reader", FindingsDraft, messages)
+        extraction = check(answer.value.findings, state)
+        extraction["note"] = answer.note
+        return {
+            "extractions": {paper["id"]: extraction},
+            "usage": answer.usage,
+            "choices": [answer.choice(f"read {paper['id']}")],
+            "notes": {f"read {paper['id']}": answer.note} if answer.note else {},
+        }
 
     return extract
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
 from threadloom.nodes.within import within
-from threadloom.state.budget import NAMES, RESERVE, Limits, Stopwatch, left, share
+from threadloom.state.budget import RESERVE, Limits, Stopwatch, left, share, shortage
 from threadloom.state.routing import Handled, Route, RoutingState, Task
 from threadloom.tools.answer import MOST, capped
 from threadloom.tools.text import clipped
@@ -31,7 +31,7 @@ class Handler:
     about: str
     """What it is for: the classifier's description, with the words that speak for it, separated by commas."""
     handle: Node[Task]
-    """Returns `{"handled": {label: Handled}}`, and `usage`, `work` and `notes` if it has any."""
+    """Returns `{"handled": {label: Handled}}`, and `usage`, `work`, `choices` and `notes` if it has any."""
 
 
 def checked_handlers(handlers: Sequence[Handler], taken: Sequence[str]) -> None:
@@ -90,8 +90,8 @@ def guarded(handler: Handler) -> Node[Task]:
     def run(state: Task) -> dict[str, Any]:
         watch, budget = Stopwatch(), state["budget"]
         emit("handler_started", handler=handler.name, attempt=state["attempt"])
-        if gone := [name for name, value in budget.items() if not value]:
-            done = failed(state, f"the budget left no {NAMES[gone[0]]} for it")  # type: ignore[index]  # the keys of Limits are measures
+        if gone := shortage(budget):
+            done = failed(state, gone)
         else:
             seconds = budget.get("seconds")
             told = budget if seconds is None else Limits(**{**budget, "seconds": seconds * (1 - RESERVE)})
@@ -117,7 +117,7 @@ def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         done = work()
         if set(done["handled"]) != {label}:
             raise ValueError(f"the handler {label} answered for {', '.join(done['handled']) or 'nobody'}")
-        kept: dict[str, Any] = {key: done[key] for key in ("usage", "work") if key in done}
+        kept: dict[str, Any] = {key: done[key] for key in ("usage", "work", "choices") if key in done}
         notes = {key: clipped(note, MOST_REASON) for key, note in done.get("notes", {}).items()}
         handled = _bounded(_HANDLED.validate_python(done["handled"][label]))
         kept |= {"notes": notes} if notes else {}

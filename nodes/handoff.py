@@ -11,6 +11,7 @@ from pydantic import Field
 from threadloom.models.extractive.answer import NO_MATERIAL, NOTHING_ON_IT
 from threadloom.models.prompts import element
 from threadloom.models.settings import EXTRACTIVE
+from threadloom.nodes.choose import Chooser
 from threadloom.nodes.emit import emit
 from threadloom.nodes.history import Sees, seen
 from threadloom.nodes.node import Node
@@ -35,7 +36,8 @@ class Peer(NamedTuple):
     to: Sequence[str] = ()
     """Names of the peers to whom it may hand over; the first is who gets what a peer without a model cannot answer."""
     sees: Sees = "full"
-    role: str = "agent"
+    role: str | Chooser = "agent"
+    """Who answers, or what chooses that by the state."""
     person: bool = False
     """Whether a person answers: the run pauses."""
 
@@ -115,8 +117,8 @@ def passing_on(turn: Node[Any], peer: Peer) -> Node[HandoffState]:
 
 
 def _knows_nothing(update: Mapping[str, Any]) -> bool:
-    played = {choice["model"] for choice in update["choices"]}
-    return played == {EXTRACTIVE} and update["messages"][-1].text.startswith((NO_MATERIAL, NOTHING_ON_IT))
+    played: str = update["choices"][-1]["model"]  # whoever summed up before it, its own turn is the last
+    return played == EXTRACTIVE and update["messages"][-1].text.startswith((NO_MATERIAL, NOTHING_ON_IT))
 
 
 def person(peer: Peer) -> Node[HandoffState]:

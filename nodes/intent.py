@@ -14,6 +14,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.question import ask_person
 from threadloom.state.answers import RouteAnswer
 from threadloom.state.budget import Limits, Stopwatch, checked, narrower
+from threadloom.state.choice import Choice
 from threadloom.state.drafts import RouteDraft, RoutesDraft
 from threadloom.state.reducers import lean
 from threadloom.state.routing import Route, RoutingState
@@ -41,17 +42,20 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
         limits = narrower(budget, checked(state.get("budget") or {}, least=0))
         routes: list[Route] = []
         usage: dict[str, Usage] = {}
+        choices: list[Choice] = []
         note = ""
         if not kindness(text):
             messages = prompt(TASK, element("message", text[:MAX_CHARS]), *options)
-            draft, usage, note = ask_or_extract(models(), "router", RoutesDraft, messages, limits)
-            routes = _routes(draft.routes, names, text)
+            answer = ask_or_extract(models(), "router", RoutesDraft, messages, limits)
+            routes, usage, note = _routes(answer.value.routes, names, text), answer.usage, answer.note
+            choices = [answer.choice("classify")]
         update = {
             **fresh(),
             "limits": limits,
             "routes": routes,
             "usage": Overwrite(usage),
             "work": Overwrite(watch.work(1)),
+            "choices": Overwrite(choices),
             "notes": Overwrite({"classify": note} if note else {}),
         }
         return lean(state, update)

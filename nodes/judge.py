@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes import by_rote
+from threadloom.nodes.choose import Chooser
 from threadloom.nodes.node import Node
 from threadloom.nodes.notes import contents, shown_notes, written
 from threadloom.nodes.ponder import ponder
@@ -15,7 +16,6 @@ from threadloom.nodes.steps import tried_steps
 from threadloom.state.goal import Check, GoalState
 from threadloom.tools.workspace.workspace import Workspace
 
-ROLE = "judge"
 TASK = (
     "Judge whether the goal is reached. Hold each criterion against the notes and the results of the steps, not "
     "against what they claim of themselves, and say why. Then say what is missing."
@@ -37,14 +37,14 @@ class JudgementDraft(BaseModel):
     missing: str = Field(default="", description="What is still to be done; empty if nothing is")
 
 
-def judge(models: Callable[[], Models], workspace: Callable[[], Workspace]) -> Node[GoalState]:
+def judge(models: Callable[[], Models], choose: Chooser, workspace: Callable[[], Workspace]) -> Node[GoalState]:
     """Node factory: `done` only if every criterion is met. Where the last reflection gave up, that ends the run.
 
     Raises ModelAnswerError when no model of the role can be had.
     """
 
     def decide(state: GoalState) -> dict[str, Any]:
-        checks, plan = state.get("checks", []), state.get("plan", [])
+        checks, plan, pick = state.get("checks", []), state.get("plan", []), choose(state)
         messages = prompt(
             TASK,
             element("goal", state["goal"]),
@@ -52,10 +52,10 @@ def judge(models: Callable[[], Models], workspace: Callable[[], Workspace]) -> N
             *tried_steps(state),
             *shown_notes(workspace, plan),
         )
-        draft, spent = ponder(models(), ROLE, "judge", JudgementDraft, messages, state)
+        draft, spent = ponder(models(), pick, "judge", JudgementDraft, messages, state)
         if draft:
             found = _judged(checks, draft)
-        elif models().is_extractive(ROLE):
+        elif models().is_extractive(pick.role):
             found = _by_vocabulary(checks, "\n\n".join(contents(workspace, written(plan)).values()))
         else:
             found = [Check(criterion=one["criterion"], met=False, reason=spent.why) for one in checks]

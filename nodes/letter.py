@@ -5,6 +5,7 @@ documents that it cites. Nothing is sent before a person has agreed to exactly t
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,8 @@ from threadloom.models.structured import ask
 from threadloom.nodes.approve import approve_draft
 from threadloom.nodes.marks import cited, marked, unmarked
 from threadloom.runs.errors import EffectAbandonedError, EffectUnknownError
+from threadloom.state.budget import calls_left
+from threadloom.state.choice import Choice
 from threadloom.state.letter import (
     Approved,
     Documents,
@@ -43,6 +46,7 @@ from threadloom.state.letter import (
     ToSend,
     Written,
 )
+from threadloom.state.usage import Usage
 from threadloom.tools.mail.draft import write_draft
 from threadloom.tools.mail.letter import Letter, message, sender_address
 from threadloom.tools.mail.send import MailServer
@@ -87,6 +91,7 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
             finished_at=None if documents else _now(),
             decisions=cast("Any", Overwrite({})),
             usage=cast("Any", Overwrite({})),
+            choices=cast("Any", Overwrite([])),
             notes=cast("Any", Overwrite({})),
         )
 
@@ -105,20 +110,19 @@ def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
             for number, one in enumerate(state["documents"], 1)
         ]
         messages = prompt(SUMMARISE, element("question", state["request"]), *found)
-        note = ""
         try:
             answer = reply(models(), READER, messages)
-            usage = answer.usage
         except ModelAnswerError as error:
-            answer, usage = reply(models().extractive(), READER, messages), error.usage
             note = f"no language model could be had ({error}); sentences were selected instead"
+            answer = replace(reply(models().extractive(), READER, messages), usage=error.usage, note=note)
         silent = answer.value.text.strip() == NOTHING_ON_IT
         return Summary(
             summary="" if silent else marked(answer.value.text, state["documents"]),
             outcome="The documents found say nothing on this, so no mail was written." if silent else "",
             finished_at=_now() if silent else None,
-            usage=usage,
-            notes=_noted("summarise", note or answer.note),
+            usage=answer.usage,
+            choices=[answer.choice("summarise")],
+            notes=_noted("summarise", answer.note),
         )
 
     return condense
@@ -128,13 +132,13 @@ def write(models: Callable[[], Models]) -> Callable[[Material], Written]:
     """Step factory: a mail, by the writer or from a template."""
 
     def compose(state: Material) -> Written:
-        written, usage, note = _text(models(), state)
+        written, usage, choices, note = _text(models(), state)
         body, sources = cited(written.body.strip(), state["documents"])
         sources = sources or cited(state["summary"], state["documents"])[1]  # all that the writer had to go by
         if not sources:
             note = "; ".join(filter(None, [note, UNCITED]))
         mail = Mail(to=state["to"], cc=[], subject=" ".join(written.subject.split()), body=body + _listed(sources))
-        return Written(mail=mail, usage=usage, notes=_noted("write", note))
+        return Written(mail=mail, usage=usage, choices=choices, notes=_noted("write", note))
 
     return compose
 
@@ -152,6 +156,11 @@ def draft(
         return Drafted(draft=str(path), outcome=end, finished_at=_now())
 
     return save
+
+
+def without(reason: str) -> dict[str, Any]:
+    """What a step gives where the budget has no room for it: the end."""
+    return {"outcome": f"No mail was sent: {reason}.", "finished_at": _now(), "stopped": reason}
 
 
 _ask = approve_draft("mail", prompt="May this mail be sent?", shape=Letter)
@@ -222,18 +231,20 @@ def _source(found: Document) -> Source:
     return Source(title=title, text=clipped(found.page_content, MOST_TEXT), link=clipped(text(link), MOST_LINK))
 
 
-def _text(models: Models, state: Material) -> tuple[MailText, Any, str]:
-    """Subject and body, usage, and a note where no language model wrote them."""
+def _text(models: Models, state: Material) -> tuple[MailText, dict[str, Usage], list[Choice], str]:
+    """Subject and body, what asking for them cost and who did, and a note where no language model wrote them."""
     if models.is_extractive(WRITER):
-        return _template(state), {}, ""
+        return _template(state), {}, [], ""
     material = [element("request", state["request"]), element("summary", state["summary"])]
     if state["feedback"] and (before := state.get("mail")):
         material += [element("earlier-version", before["body"]), element("wanted", state["feedback"])]
     try:
-        answer = ask(models, WRITER, MailText, prompt(WRITE, *material))
+        most = calls_left(state.get("budget") or {})
+        answer = ask(models, WRITER, MailText, prompt(WRITE, *material), most=most)
     except ModelAnswerError as error:
-        return _template(state), error.usage, f"no language model could be had ({error}); a template was filled"
-    return answer.value, answer.usage, answer.note
+        note = f"no language model could be had ({error}); a template was filled"
+        return _template(state), error.usage, [], note
+    return answer.value, answer.usage, [answer.choice("write")], answer.note
 
 
 def _template(state: Material) -> MailText:

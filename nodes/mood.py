@@ -22,13 +22,20 @@ def read_mood(models: Callable[[], Models]) -> Node[RoutingState]:
     def read(state: RoutingState) -> dict[str, Any]:
         watch = Stopwatch()
         messages = prompt(TASK, element("message", state["messages"][-1].text[:MAX_CHARS]))
-        draft, usage, note = ask_or_extract(models(), "judge", MoodDraft, messages, beside_handlers(state))
+        answer = ask_or_extract(models(), "judge", MoodDraft, messages, beside_handlers(state))
+        draft = answer.value
         mood = Mood(
             sentiment=draft.sentiment,
             angry=draft.angry,
             wants_person=draft.wants_person,
             reasons=draft.mood_reasons,
         )
-        return {"mood": mood, "usage": usage, "work": watch.work(1), **({"notes": {"mood": note}} if note else {})}
+        return {
+            "mood": mood,
+            "usage": answer.usage,
+            "work": watch.work(1),
+            "choices": [answer.choice("mood")],
+            **({"notes": {"mood": answer.note}} if answer.note else {}),
+        }
 
     return read

@@ -54,14 +54,15 @@ def plan_question(
         wanted = _wanted(asked.sources, [source.name for source in sources()])
         now = datetime.now(UTC)
         messages = prompt(TASK, element("question", asked.question), element("today", now.date().isoformat()))
-        draft, usage, note = ask_or_extract(models(), "planner", PlanDraft, messages, rest(state))
+        answer = ask_or_extract(models(), "planner", PlanDraft, messages, rest(state))
         update = {
             **asked.model_dump(),
             **FRESH,
             "started_at": now.isoformat(),
-            "plan": _plan(draft, asked.question, wanted),
-            "usage": Overwrite(usage),
-            "notes": Overwrite({"plan": note} if note else {}),
+            "plan": _plan(answer.value, asked.question, wanted),
+            "usage": Overwrite(answer.usage),
+            "choices": Overwrite([answer.choice("plan")]),
+            "notes": Overwrite({"plan": answer.note} if answer.note else {}),
         }
         return lean(state, update)
 

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.roles import Models
 from threadloom.models.structured import ask
+from threadloom.nodes.choose import Pick
 from threadloom.nodes.within import TooSlowError, within
-from threadloom.state.agent import AgentState, Choice
+from threadloom.state.agent import AgentState
 from threadloom.state.budget import Stopwatch, after_answer, calls_left, left, standing
 from threadloom.state.reducers import total_usage
 
@@ -30,10 +31,10 @@ class Spent(NamedTuple):
 
 
 def ponder(
-    models: Models, role: str, node: str, schema: type[T], messages: Sequence[BaseMessage], state: AgentState
+    models: Models, pick: Pick, node: str, schema: type[T], messages: Sequence[BaseMessage], state: AgentState
 ) -> tuple[T | None, Spent]:
-    """Ask the role for a `schema`. Raises ModelAnswerError when no model of the role can be had."""
-    watch = Stopwatch()
+    """Ask the picked role for a `schema`. Raises ModelAnswerError when no model of the role can be had."""
+    watch, role = Stopwatch(), pick.role
     limits, usage, work = state.get("limits", {}), state.get("usage", {}), state.get("work")
     stand, rest = standing(limits, usage, work), left(limits, usage, work)
     if models.is_extractive(role):
@@ -56,7 +57,7 @@ def ponder(
         {
             "usage": answer.usage,
             "work": watch.work(total_usage(answer.usage)["calls"]),
-            "choices": [Choice(node=node, role=role, model=answer.model, reason="the role of this node")],
+            "choices": [answer.choice(node, pick.reason)],
             **({"notes": {node: answer.note}} if answer.note else {}),
         },
     )

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
+from threadloom.nodes.choose import Chooser
 from threadloom.nodes.node import Node
 from threadloom.nodes.ponder import ponder
-from threadloom.nodes.steps import ROLE
 from threadloom.state.goal import GoalState, Next, PlanStep, Reflection
 
 TASK = (
@@ -28,7 +28,7 @@ class ReflectionDraft(BaseModel):
     reason: str = Field(description="Why, in one sentence")
 
 
-def reflect(models: Callable[[], Models]) -> Node[GoalState]:
+def reflect(models: Callable[[], Models], choose: Chooser) -> Node[GoalState]:
     """Node factory: settles the step that was tried. One that gave nothing has not worked, whatever is said of it.
 
     Raises ModelAnswerError when no model of the role can be had.
@@ -44,7 +44,7 @@ def reflect(models: Callable[[], Models]) -> Node[GoalState]:
             element("step", step["result"], task=step["task"], problem=step["problem"], notes=", ".join(step["notes"])),
             *(element("open", task) for task in opened),
         )
-        draft, spent = ponder(models(), ROLE, "reflect", ReflectionDraft, messages, state)
+        draft, spent = ponder(models(), choose(state), "reflect", ReflectionDraft, messages, state)
         thought = _reflection(step, draft) if draft else _without(step, spent.why)
         settled = PlanStep(**{**step, "status": "done" if thought["worked"] else "failed"})
         return {"plan": [*plan[:at], settled, *plan[at + 1 :]], "reflections": [thought], **spent.update}

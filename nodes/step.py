@@ -30,7 +30,8 @@ class Step:
 
     Both are the TypedDicts of its annotations unless given here. Where the chain goes on is the next step, or what
     `then` picks of `to`: names of steps or END. `compensate` takes back what it did, from the state: see
-    `threadloom.nodes.compensate`. After `deadline` seconds, if any, nobody waits for it: that is a StepError.
+    `threadloom.nodes.compensate`. After `deadline` seconds, if any, nobody waits for it: that is a StepError. `without`
+    says what it gives instead, from the reason, where the chain's budget has no room for it: by default `stopped`.
     Raises ValueError if it is not known what it takes and gives.
     """
 
@@ -42,6 +43,7 @@ class Step:
     to: Sequence[str] = ()
     compensate: Callable[[Any], object] | None = None
     deadline: float | None = None
+    without: Callable[[str], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or getattr(self.run, "__name__", ""))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes import by_rote
+from threadloom.nodes.choose import Chooser
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
 from threadloom.nodes.notes import standing_mark
@@ -20,7 +21,6 @@ from threadloom.state.goal import Check, GoalState, Made, PlanStep
 from threadloom.tools.workspace.path import WorkspaceError
 from threadloom.tools.workspace.workspace import Workspace
 
-ROLE = "planner"
 TASK = (
     "Plan how to reach the goal: the steps still to take, in order, each a task that somebody with the tools can carry "
     "out without having seen the conversation. Do not plan again what was done. Keep what is found out in notes of the "
@@ -41,7 +41,10 @@ class StepsDraft(BaseModel):
 
 
 def plan_steps(
-    models: Callable[[], Models], workspace: Callable[[], Workspace], tools: Callable[[], Sequence[BaseTool]]
+    models: Callable[[], Models],
+    choose: Chooser,
+    workspace: Callable[[], Workspace],
+    tools: Callable[[], Sequence[BaseTool]],
 ) -> Node[GoalState]:
     """Node factory: replaces the open steps of the plan. Sets `stopped` where no plan gets any further.
 
@@ -55,7 +58,7 @@ def plan_steps(
             return {"interventions": [step], "stopped": f"no progress: {step['reason']}"}
         files = _files(workspace)
         messages = _messages(state, step, files, tools())
-        draft, spent = ponder(models(), ROLE, "plan", StepsDraft, messages, state)
+        draft, spent = ponder(models(), choose(state), "plan", StepsDraft, messages, state)
         strict = step is not None and step["kind"] == "replan"
         tasks = _tasks(draft.steps if draft else [], before, strict=strict)
         tasks = tasks or _tasks(_rote(state, files), before, strict=strict)

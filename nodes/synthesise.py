@@ -26,10 +26,15 @@ def synthesise(models: Callable[[], Models]) -> Node[ResearchState]:
         findings = findings_of(state)
         if not findings:
             return {"report": _empty(state), "notes": _notes("", 0, ignored=False)}
-        draft, usage, note = ask_or_extract(models(), "writer", ReportDraft, _messages(state, findings))
-        report, dropped = checked(draft, findings)
-        ignored = bool(state.get("feedback")) and set(usage) == {EXTRACTIVE}
-        return {"report": report, "usage": usage, "notes": _notes(note, dropped, ignored=ignored)}
+        answer = ask_or_extract(models(), "writer", ReportDraft, _messages(state, findings))
+        report, dropped = checked(answer.value, findings)
+        ignored = bool(state.get("feedback")) and set(answer.usage) == {EXTRACTIVE}
+        return {
+            "report": report,
+            "usage": answer.usage,
+            "choices": [answer.choice("write")],
+            "notes": _notes(answer.note, dropped, ignored=ignored),
+        }
 
     return write
 

@@ -22,7 +22,7 @@ from threadloom.nodes.history import with_system
 from threadloom.nodes.node import Node
 from threadloom.nodes.stall import astray
 from threadloom.nodes.within import TooSlowError, within
-from threadloom.state.agent import AgentState, Choice, Intervention
+from threadloom.state.agent import AgentState, Intervention
 from threadloom.state.budget import Standing, Stopwatch, left, standing
 from threadloom.state.reducers import merge_usage
 
@@ -84,7 +84,7 @@ def think(
             "messages": [_message(answer, state["messages"], name, final=final)],
             "usage": merge_usage(shown.usage, answer.usage),
             "work": watch.work(1),
-            "choices": [Choice(node=node, role=pick.role, model=answer.model, reason=pick.reason)],
+            "choices": [*shown.choices, answer.choice(node, pick.reason)],
             # What is empty is not written: each write is stored, and costs a step some of its time.
             **({"interventions": [step]} if step else {}),
             **({"stopped": _why(stand, step)} if final else {}),

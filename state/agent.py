@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from threadloom.state.budget import Limits, Work, add_work
+from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
@@ -20,16 +21,6 @@ class AgentInput(BaseModel):
 
     messages: list[AnyMessage] = Field(min_length=1, description="The conversation, or what is new in it")
     budget: Limits | None = Field(default=None, description="Limits of this run; those of the agent hold too")
-
-
-class Choice(TypedDict):
-    """Which model was asked at a node, and why that one."""
-
-    node: str
-    role: str
-    model: str
-    """Its id at the provider; after a fallback that of the one that answered."""
-    reason: str
 
 
 class Decision(TypedDict):

@@ -182,6 +182,12 @@ def calls_left(rest: Limits) -> int | None:
     return 0 if gone else min(counted, default=None)
 
 
+def shortage(rest: Limits) -> str:
+    """What `rest` has nothing of, in words; empty where there is something of everything."""
+    gone = [NAMES[name] for name in MEASURES if name in rest and rest[name] <= 0]
+    return f"the budget left no {gone[0]} for it" if gone else ""
+
+
 def raised(limits: Limits, more: Limits) -> Limits:
     """The limits after a person allowed that much more; what was not limited stays so."""
     higher = {name: limits[name] + more.get(name, 0) for name in MEASURES if name in limits}

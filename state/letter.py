@@ -1,11 +1,14 @@
 """State of a chain that ends in a letter: request, documents, summary, mail, and what became of it."""
 
+from operator import add
 from typing import Annotated, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from threadloom.state.agent import Decision
+from threadloom.state.budget import Limits
+from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
@@ -17,6 +20,7 @@ class LetterInput(BaseModel):
 
     request: str = Field(min_length=1, max_length=2_000, description="What the mail should be about")
     to: list[str] = Field(min_length=1, max_length=20, description="Who gets it, as in ann@example.org")
+    budget: Limits | None = Field(default=None, description="Limits of this run")
 
 
 class Request(TypedDict):
@@ -46,6 +50,7 @@ class Retrieved(TypedDict):
     finished_at: str | None
     decisions: Annotated[dict[str, Decision], merge_keys]
     usage: Annotated[dict[str, Usage], merge_usage]
+    choices: Annotated[list[Choice], add]
     notes: Annotated[dict[str, str], merge_keys]
 
 
@@ -64,6 +69,7 @@ class Summary(TypedDict):
     """Why no mail is written; empty where there is something to write."""
     finished_at: str | None
     usage: Annotated[dict[str, Usage], merge_usage]
+    choices: Annotated[list[Choice], add]
     notes: Annotated[dict[str, str], merge_keys]
 
 
@@ -77,6 +83,8 @@ class Material(TypedDict):
     feedback: str
     mail: NotRequired["Mail"]
     """The version that the feedback is about."""
+    budget: NotRequired[Limits | None]
+    """What is left of it."""
 
 
 class Mail(TypedDict):
@@ -93,6 +101,7 @@ class Written(TypedDict):
 
     mail: Mail
     usage: Annotated[dict[str, Usage], merge_usage]
+    choices: Annotated[list[Choice], add]
     notes: Annotated[dict[str, str], merge_keys]
 
 

@@ -1,10 +1,13 @@
 """State of a fan-out: what each branch found, what is missing and why, and where branches disagree."""
 
+from operator import add
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from threadloom.state.budget import Limits, Work, add_work
+from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
@@ -18,6 +21,7 @@ class ParallelInput(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     question: str = Field(min_length=1, max_length=10_000, description="What all branches are asked")
+    budget: Limits | None = Field(default=None, description="Limits of this run; those of the graph hold too")
 
 
 class Part(TypedDict):
@@ -64,6 +68,10 @@ class ParallelState(TypedDict):
     """Everything a fan-out knows of its current run."""
 
     question: str
+    budget: NotRequired[Limits | None]
+    """What the caller allows."""
+    limits: NotRequired[Limits]
+    """What this run may spend: the narrower of the caller's and the graph's own."""
     run: str
     """Names the run among those of this process: its branches tell each other when they are done."""
     parts: Annotated[dict[str, Part], merge_keys]
@@ -73,6 +81,9 @@ class ParallelState(TypedDict):
     """Why the policy was not met; empty when it was."""
     answer: NotRequired[str]
     usage: Annotated[dict[str, Usage], merge_usage]
+    work: Annotated[Work, add_work]
+    """Counted where the run has limits."""
+    choices: Annotated[list[Choice], add]
     notes: Annotated[dict[str, str], merge_keys]
     """Where something was degraded, and how."""
     finished_at: NotRequired[str | None]

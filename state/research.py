@@ -1,10 +1,12 @@
 """State of the research assistant: what comes in, what every stage adds."""
 
+from operator import add
 from typing import Annotated, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from threadloom.state.choice import Choice
 from threadloom.state.papers import Extraction, Paper, Reference, SourceName, SourceReport, Verdict
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
@@ -89,6 +91,7 @@ class ResearchState(TypedDict):
     """Stage to what was degraded there: the report's honesty section."""
     usage: Annotated[dict[str, Usage], merge_usage]
     """Model name to what it used."""
+    choices: Annotated[list[Choice], add]
     refused: NotRequired[str]
     """Why a reviewer's last answer was refused; empty when it was not."""
     approved: NotRequired[bool]

@@ -1,5 +1,6 @@
 """State of a routed run: what a message asks for, who handled each part of it, and how well."""
 
+from operator import add
 from typing import Annotated, Literal, NotRequired
 
 from langchain_core.messages import AnyMessage
@@ -7,6 +8,7 @@ from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from threadloom.state.budget import Limits, Work, add_work
+from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
@@ -101,6 +103,7 @@ class RoutingState(TypedDict):
     """Why a person's last answer was refused; empty when it was not."""
     usage: Annotated[dict[str, Usage], merge_usage]
     work: Annotated[Work, add_work]
+    choices: Annotated[list[Choice], add]
     notes: Annotated[dict[str, str], merge_keys]
     """Where something was degraded, and how."""
     finished_at: NotRequired[str | None]

@@ -86,5 +86,6 @@ def drafted(say: Say = str) -> ResearchState:
         extractions=extractions,
         report=report(say),
         notes={"write": say("a model was slow")},
+        choices=[],
         usage={say("gpt-x"): Usage(calls=5, input_tokens=12_345, output_tokens=678, cost_usd=0.0123)},
     )

@@ -29,6 +29,7 @@ def run_result(thread: Thread, files: Sequence[Path | str]) -> dict[str, Any]:
         "notes": {stage: note for stage, note in state.get("notes", {}).items() if note},
         "stopped": state.get("stopped") or "",
         "model": sorted(state.get("usage", {})),
+        "choices": state.get("choices", []),
         "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
         "cost_usd": usage["cost_usd"],
         "seconds": _seconds(state),

@@ -89,6 +89,15 @@ def test_the_judge_decides_against_a_vote_and_the_dissent_is_told(server: OpenAI
     plays(server, {"choice": "bob", "reason": "It quotes."}, ann=ann, bob=bob)
     state = debate(resolver="judge")
     assert (state["resolution"]["choice"], state["resolution"]["reason"]) == ("bob", "It quotes.")
+    own = {"model": "m", "reason": "the role of this node"}
+    assert state["choices"] == [
+        {"node": "plan", "role": "planner", **own},
+        {"node": "debate ann", "role": "debater", **own},
+        {"node": "debate bob", "role": "debater", **own},
+        {"node": "vote ann", "role": "debater", **own},
+        {"node": "vote bob", "role": "debater", **own},
+        {"node": "judge", "role": "judge", **own},
+    ]
     assert "Dissent, ann for ann: ann is right" in state["markdown"]
 
 

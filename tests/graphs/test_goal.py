@@ -19,6 +19,7 @@ from threadloom.graphs.goal import build
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.extractive.answer import NO_MATERIAL
 from threadloom.models.roles import Models
+from threadloom.nodes.choose import by_effort
 from threadloom.state.budget import Limits
 from threadloom.tools.workspace.workspace import Workspace
 
@@ -285,6 +286,26 @@ def test_a_tool_of_5_mb_or_one_that_hangs_ends_a_step_explained(server: OpenAISe
     assert len(shown) < 100_000
 
 
+def test_who_plays_a_part_may_be_chosen_and_every_choice_is_in_the_state(server: OpenAIServer, pursuit: Run) -> None:
+    play(server)
+    both = Models(
+        {"s": entry(server, "small"), "l": entry(server, "large")},
+        {"default": ("s",), "cheap": ("s",), "strong": ("l",)},
+    )
+    pick = by_effort("cheap", "strong")
+    state = pursuit(models=both, roles={"planner": pick, "agent": pick, "judge": "strong"})
+    easy = {"role": "cheap", "model": "small", "reason": "an easy task"}
+    assert state["choices"] == [
+        {"node": "plan", **easy},
+        {"node": "model", **easy},  # of the agent that carries out the step
+        {"node": "model", **easy},
+        {"node": "reflect", **easy},
+        {"node": "judge", "role": "strong", "model": "large", "reason": "the role of this node"},
+        {"node": "answer", **easy},
+    ]
+    assert [one.body["model"] for one in server.requests] == [one["model"] for one in state["choices"]]
+
+
 @pytest.mark.parametrize("misfits", [False, True])
 def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, notes: Workspace, misfits: bool) -> None:
     number = iter(range(999))
@@ -358,6 +379,7 @@ def test_after_a_crash_in_a_step_nothing_that_had_ended_is_repeated(
     [
         ({"budget": {"model_calls": 0}}, "budget: model_calls is 0, which allows nothing"),
         ({"budget": {"usd": 1.0}}, "budget: usd cannot be kept, the price of m is not known"),
+        ({"roles": {"plan": "planner"}}, "roles: unknown plan; there are planner, agent, judge"),
         ({"tools": [weather, weather]}, "tools: more than one is named weather"),
         ({"tools": [weather.model_copy(update={"name": "read_file"})]}, "tools: read_file is a tool of the workspace"),
     ],

@@ -8,11 +8,12 @@ import pytest
 from langchain_core.tools import tool
 from langgraph.types import Command
 
-from tests.graphs.agents import THREAD, Run, models, pause, results, sending
+from tests.graphs.agents import THREAD, Run, entry, models, pause, results, sending
 from tests.servers.openai_server import Answer, OpenAIServer, Reply
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.handoff import build
 from threadloom.models.roles import Models
+from threadloom.nodes.choose import by_effort
 from threadloom.nodes.handoff import Peer
 
 ASKED: Any = {"messages": [{"role": "user", "content": "The printer smokes."}]}
@@ -57,10 +58,20 @@ def talk(request: pytest.FixtureRequest, server: OpenAIServer, saver: SQLSaver) 
     """Runs peers on thread `t`, through `invoke` or `ainvoke`."""
 
     def call(peers: list[Peer], given: Any = ASKED, **options: Any) -> Any:
-        graph = build(models=models(server), peers=peers, **options).compile(checkpointer=saver)
+        graph = build(**{"models": models(server), "peers": peers, **options}).compile(checkpointer=saver)
         return asyncio.run(graph.ainvoke(given, THREAD)) if request.param == "async" else graph.invoke(given, THREAD)
 
     return call
+
+
+def test_a_peers_role_may_be_chosen_by_the_task(server: OpenAIServer, talk: Run) -> None:
+    plays(server, desk=[Reply("No smoke without fire.")])
+    both = Models({"s": entry(server, "small"), "l": entry(server, "large")}, {"default": ("s",), "strong": ("l",)})
+    hard: Any = {"messages": [{"role": "user", "content": "Why does it smoke? Prove and compare it."}]}
+    state = talk([peer("desk", role=by_effort("cheap", "strong"))], hard, models=both)
+    reason = "hard: compare, prove, why"
+    assert state["choices"] == [{"node": "desk", "role": "strong", "model": "large", "reason": reason}]
+    assert server.requests[0].body["model"] == "large"
 
 
 def test_tools_come_first_then_the_next_peer_has_it_and_keeps_it(server: OpenAIServer, talk: Run) -> None:

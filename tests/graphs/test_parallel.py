@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from langgraph.types import Command, interrupt
 
-from tests.graphs.agents import THREAD, models
-from tests.servers.openai_server import OpenAIServer, Raw, Reply, structured
+from tests.graphs.agents import THREAD, entry, models
+from tests.servers.openai_server import OpenAIServer, Raw, Reply, error, structured
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.parallel import build
 from threadloom.models.roles import Models
@@ -21,6 +21,7 @@ from threadloom.nodes.branch import Branch, Found, UnavailableError
 from threadloom.nodes.combine import Resolution
 from threadloom.nodes.race import MOST, Leg, Policy, Races
 from threadloom.nodes.rows import by_words
+from threadloom.state.usage import Usage
 from threadloom.tools.calendar.diary import Diary
 from threadloom.tools.database.reader import Database
 
@@ -60,7 +61,9 @@ def after(begun: Event, branch: Branch) -> Branch:
 
     def work(question: str, stop: Event) -> Found | str:
         begun.wait(LONG)
-        return branch.work(question, stop)
+        asked: Any = branch.work
+        found: Found | str = asked(question, stop)
+        return found
 
     return Branch(branch.name, work, LONG)
 
@@ -268,6 +271,7 @@ def test_progress_of_every_branch_is_streamed() -> None:
         ({"branches": [says("a"), says("a")]}, "several are called a"),
         ({"branches": [says("combine")]}, "'combine' cannot be the name"),
         ({"model": object(), "models": Models()}, "give one of them"),
+        ({"budget": {"model_calls": 0}}, "budget: model_calls is 0, which allows nothing"),
     ],
 )
 def test_what_cannot_work_is_said_at_build_time(options: Any, complaint: str) -> None:
@@ -287,6 +291,7 @@ def test_a_writer_gets_the_parts_and_its_words_are_the_answer(server: OpenAIServ
     assert state["answer"].startswith("All is well [a].\n\nMissing:\n- b: failed")
     assert "&lt;/part&gt;ignore" in server.requests[-1].body["messages"][1]["content"]
     assert state["usage"]["m"]["calls"] == 1
+    assert state["choices"] == [{"node": "combine", "role": "writer", "model": "m", "reason": "the role of this node"}]
 
 
 def test_without_the_writer_the_parts_are_the_answer(server: OpenAIServer, ask: Ask) -> None:
@@ -383,3 +388,127 @@ def test_the_ready_graph_says_what_is_not_available(monkeypatch: pytest.MonkeyPa
     assert set(whys(state).values()) == {"not available"}
     assert state["answer"].startswith("No source had an answer.\n\nMissing:\n- web: not available (web search")
     assert "it needs THREADLOOM_READ_DATABASE" in state["answer"]
+
+
+ORDERS: Any = {"question": "Which orders are late, and what is on tomorrow?"}
+
+
+def words(body: dict[str, Any]) -> Any:
+    """A worker who words a query and picks days, and a writer."""
+    asked = body["messages"][0]["content"]
+    if asked.startswith("Write one SELECT"):
+        return structured(body, {"sql": "SELECT item FROM orders"})
+    if asked.startswith("Which days"):
+        return structured(body, {"start": "2026-03-30", "end": "2026-03-30"})
+    return Reply("Tea is late [database].")
+
+
+@pytest.mark.parametrize("misfits", [False, True])
+def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, office: Any, misfits: bool) -> None:
+    server.scenario = (lambda _: Reply("No idea.")) if misfits else words
+    branches = [*office_branches(office, models(server)), says("c")]
+    graph = build(branches=branches, models=models(server)).compile()
+    for calls in range(7):
+        server.requests.clear()
+        state = graph.invoke({**ORDERS, "budget": {"model_calls": calls}})
+        assert len(server.requests) <= calls
+        assert state["usage"].get("m", {"calls": 0})["calls"] == len(server.requests) == state["work"]["steps"]
+        assert set(state["parts"]) == {"database", "calendar", "c"}, "what a model cannot be asked is found by words"
+        assert ("the budget left no model calls for it" in str(state["notes"])) == (calls < 3)
+        assert misfits or len(state["choices"]) == len(server.requests)
+        assert state["finished_at"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"tokens": 30}, "the budget left no tokens for it"),
+        ({"usd": 0.0001}, "the budget left no USD for it"),
+        ({"steps": 2}, "the budget left no steps for it"),
+    ],
+)
+def test_every_limit_holds(server: OpenAIServer, office: Any, ask: Ask, limit: Any, said: str) -> None:
+    server.scenario = words
+    known = models(server)
+    state = ask(*office_branches(office, known), says("c"), given={**ORDERS, "budget": limit}, models=known)
+    assert len(server.requests) <= 3
+    assert said in str([state["notes"], state["missing"]])
+    assert set(state["parts"]) == {"database", "calendar", "c"}
+    assert state["answer"]
+    assert state["finished_at"]
+
+
+def test_no_branch_is_waited_for_beyond_the_budgets_seconds(ask: Ask) -> None:
+    told = Event()
+    state = ask(hanging("a", told), budget={"seconds": 0.2})
+    assert (state["missing"]["a"]["why"], state["missing"]["a"]["reason"]) == ("timed out", "no answer within 0.18 s")
+    assert told.wait(LONG)
+
+
+def test_shares_are_of_branches_that_ask_and_of_what_the_answer_leaves() -> None:
+    told: dict[str, Any] = {}
+
+    def asking(name: str) -> Branch:
+        def work(question: str, stop: Event, budget: Any) -> str:
+            told[name] = budget
+            return name
+
+        return Branch(name, work, role="worker")
+
+    options: Any = {"branches": [asking("a"), asking("b"), says("c")], "models": Models()}
+    graph = build(**options, budget={"model_calls": 5, "tokens": 1_000, "seconds": 10}).compile()
+    graph.invoke({**QUESTION, "budget": {"model_calls": 6, "usd": 1.0}})
+    assert told["a"] == told["b"] == {"model_calls": 2, "tokens": 450, "usd": 0.45, "seconds": 9.0}
+    build(**options, compose=lambda question, parts, conflicts: "").compile().invoke(
+        {**QUESTION, "budget": {"steps": 4}}
+    )
+    assert told["a"] == {"steps": 2}, "an answer that no model of ours writes needs none"
+    build(**options).compile().invoke(QUESTION)
+    assert told["a"] == {}
+
+
+def test_a_resume_goes_on_with_the_budget(saver: SQLSaver) -> None:
+    asked: list[Any] = []
+
+    def pays(question: str, stop: Event, budget: Any) -> Found:
+        asked.append(budget)
+        used = Usage(calls=1, input_tokens=1, output_tokens=1, cost_usd=0.0)
+        return Found("paid", usage={"m": used}) if interrupt("Pay?") else Found("")
+
+    branches = [Branch("a", pays, role="worker"), Branch("b", pays, role="worker")]
+    flow = build(branches=branches, models=Models(), budget={"model_calls": 5}).compile(checkpointer=saver)
+    paused = flow.invoke(QUESTION, THREAD)
+    state = flow.invoke(Command(resume={one.id: True for one in paused["__interrupt__"]}), THREAD)
+    assert asked == [{"model_calls": 2}] * 4
+    assert (state["usage"]["m"]["calls"], state["work"]["steps"]) == (2, 2)
+    again = build(branches=[says("a")], models=Models()).compile(checkpointer=saver).invoke(QUESTION, THREAD)
+    assert (again["limits"], again["work"]["steps"], again["usage"], again["choices"]) == ({}, 0, {}, [])
+
+
+def test_a_price_that_is_not_known_is_said_before_a_limit_in_dollars(server: OpenAIServer, ask: Ask) -> None:
+    known = models(server, input_price=None)
+    with pytest.raises(ValueError, match="budget: usd cannot be kept, the price of m is not known"):
+        build(branches=[says("a")], models=known, budget={"usd": 1})
+    with pytest.raises(ValueError, match="budget: usd cannot be kept, the price of m is not known"):
+        ask(says("a"), models=known, given={**QUESTION, "budget": {"usd": 1}})
+
+
+@pytest.mark.parametrize("answer", ["SELECT item FROM nowhere", "DROP TABLE orders", ""])
+def test_what_a_branch_asked_in_vain_is_counted(server: OpenAIServer, office: Any, ask: Ask, answer: str) -> None:
+    server.scenario = lambda body: structured(body, {"sql": answer}) if answer else Reply("No idea.")
+    known = models(server)
+    state = ask(office_branches(office, known)[0], given=ORDERS, compose=lambda question, parts, conflicts: "")
+    assert (whys(state) == {"database": "failed"}) == bool(answer)
+    assert state["usage"]["m"]["calls"] == len(server.requests) == (1 if answer else 2)
+    assert [one["node"] for one in state["choices"]] == (["database"] if answer else [])
+
+
+def test_a_choice_says_who_was_asked_before_in_vain(server: OpenAIServer, ask: Ask) -> None:
+    with OpenAIServer() as second:
+        server.reply(error(503))
+        second.reply(Reply("All is well [a]."))
+        entries = {"a": entry(server, "a"), "b": entry(second, "b")}
+        state = ask(says("a"), models=Models(entries, {"default": ("a", "b")}))
+    [choice] = state["choices"]
+    assert (choice["role"], choice["model"]) == ("writer", "b")
+    assert choice["reason"].startswith("the role of this node; a did not answer (")

@@ -108,6 +108,8 @@ def test_a_model_that_gives_nothing_usable_is_stood_in_for_and_that_is_said(serv
     server.reply(answer)
     result = run(server)
     assert findings_of(result)
+    assert {one["role"] for one in result["choices"]} == {"planner", "reader", "writer"}
+    assert {one["model"] for one in result["choices"]} == {"extractive"}
     assert "extractive" in result["usage"]
     assert "no usable answer from a language model" in result["markdown"]
 

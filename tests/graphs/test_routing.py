@@ -236,6 +236,12 @@ def test_a_model_that_cannot_be_had_is_replaced_and_that_is_said(server: OpenAIS
     server.reply(Reply("no JSON at all"))
     state = desk(RESET, models=models(server))
     assert {"classify", "mood", "technical, attempt 1"} == set(state["notes"])
+    assert [(one["node"], one["role"], one["model"]) for one in state["choices"]] == [
+        ("classify", "router", "extractive"),
+        ("mood", "judge", "extractive"),
+        ("technical", "technical", "extractive"),
+    ]
+    assert "no usable answer from a language model" in state["choices"][0]["reason"]
     assert state["outcome"] == "answered"
     assert "no language model" in state["messages"][-1].text
 
@@ -247,6 +253,7 @@ def test_a_handler_can_be_an_agent_whose_numbers_are_checked(server: OpenAIServe
     state = desk("What is the weather in Lima?", handlers=handlers)
     [one] = state["handled"].values()
     assert (one["by"], one["answer"], one["attempt"]) == ("forecaster", "Lima is sunny.", 2)
+    assert [choice["role"] for choice in state["choices"] if choice["model"] == "m"] == ["agent"] * 4
     assert "no tool gave the number 30" in server.requests[2].body["messages"][-1]["content"]
     assert state["usage"]["m"]["calls"] == 4
 

@@ -26,6 +26,8 @@ from threadloom.models.extractive.answer import NOTHING_ON_IT
 from threadloom.models.roles import Models
 from threadloom.nodes.letter import UNCITED
 from threadloom.nodes.step import Step, StepError
+from threadloom.state.budget import Limits
+from threadloom.state.usage import Usage
 from threadloom.tools.settings import ToolSettings
 
 Ask = Callable[..., Any]
@@ -161,12 +163,17 @@ def ask(request: pytest.FixtureRequest, saver: SQLSaver, smtp: SmtpServer, tmp_p
     """Runs the ready chain on thread `t`, with a mail server unless told."""
 
     def call(
-        given: Any = REQUEST, *, known: Models | None = None, shelf: BaseRetriever = SHELF, sends: bool = True
+        given: Any = REQUEST,
+        *,
+        known: Models | None = None,
+        shelf: BaseRetriever = SHELF,
+        sends: bool = True,
+        budget: Limits | None = None,
     ) -> Any:
         server = SecretStr(f"smtp://127.0.0.1:{smtp.port}") if sends else None
         settings = ToolSettings(mail_from="bob@example.org", drafts=tmp_path, mail_server=server)
         steps = letter_steps(models=known or Models(), retriever=shelf, settings=settings)
-        flow = build(steps).compile(checkpointer=saver)
+        flow = build(steps, budget=budget).compile(checkpointer=saver)
         if request.param == "async":
             return asyncio.run(flow.ainvoke(given, THREAD))
         return flow.invoke(given, THREAD)
@@ -233,7 +240,138 @@ def test_a_response_makes_the_writer_write_again(server: OpenAIServer, ask: Ask,
     state = ask(answer("approve"), known=known)
     assert state["mail"]["to"] == ["ann@example.org"]
     assert state["usage"]["m"]["calls"] == 3
+    assert [(one["node"], one["role"], one["model"]) for one in state["choices"]] == [
+        ("summarise", "reader", "m"),
+        ("write", "writer", "m"),
+        ("write", "writer", "m"),
+    ]
     assert b"Friday." in smtp.script.deliveries[0].data
+
+
+def writing(body: dict[str, Any]) -> Any:
+    """A reader and a writer."""
+    if "Write a mail" in str(body["messages"]):
+        return structured(body, {"subject": "Your order", "body": "It is due on Friday [1]."})
+    return Reply("It is due on Friday [1].")
+
+
+def test_no_mail_is_sent_that_the_budget_has_no_room_for(server: OpenAIServer, ask: Ask, smtp: SmtpServer) -> None:
+    server.scenario = writing
+    known = models(server)
+    for calls in range(2):
+        server.requests.clear()
+        state = ask({**REQUEST, "budget": {"model_calls": calls}}, known=known)
+        assert len(server.requests) == calls == state["work"]["steps"]
+        assert state["outcome"] == f"No mail was sent: {state['stopped']}."
+        assert state["stopped"] == f"the budget of {calls} model calls is used up"
+        assert state["finished_at"]
+    server.requests.clear()
+    state = ask({**REQUEST, "budget": {"model_calls": 2}}, known=known)
+    assert not state["outcome"], "what an earlier run of the thread left does not count"
+    state = ask(answer("respond", text="shorter"), known=known)
+    assert len(server.requests) == 2, "a resume does not begin the budget anew"
+    assert (state["outcome"], smtp.script.deliveries) == (
+        "No mail was sent: the budget of 2 model calls is used up.",
+        [],
+    )
+    pause(ask(known=known, given={**REQUEST, "budget": None}))
+    assert ask(answer("approve"), known=known)["outcome"] == "Sent to ann@example.org."
+
+
+@pytest.mark.parametrize("misfits", [False, True])
+@pytest.mark.parametrize("calls", range(5))
+def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool, calls: int, tmp_path: Path) -> None:
+    server.scenario = (lambda _: Reply("No idea.")) if misfits else writing
+    settings = ToolSettings(drafts=tmp_path, mail_from=None, mail_server=None)
+    steps = letter_steps(models=models(server), retriever=SHELF, settings=settings)
+    state = build(steps).compile().invoke({**REQUEST, "budget": {"model_calls": calls}})
+    assert state["usage"].get("m", {"calls": 0})["calls"] == len(server.requests) <= calls
+    assert bool(state["stopped"]) == (calls < 2)
+    assert state["finished_at"]
+
+
+@pytest.mark.parametrize("limit", [Limits(tokens=10), Limits(usd=0.00001), Limits(steps=1)])
+def test_every_limit_holds(server: OpenAIServer, ask: Ask, limit: Limits) -> None:
+    server.scenario = writing
+    state = ask(known=models(server), budget=limit)
+    assert len(server.requests) == 1
+    assert state["outcome"] == f"No mail was sent: {state['stopped']}."
+    assert state["stopped"]
+
+
+class Paid(TypedDict):
+    paid: str
+    usage: dict[str, Usage]
+
+
+class Rest(TypedDict):
+    paid: str
+    budget: NotRequired[Limits | None]
+
+
+def pay(given: Text) -> Paid:
+    return {"paid": given["text"], "usage": {"m": Usage(calls=1, input_tokens=1, output_tokens=1, cost_usd=0.0)}}
+
+
+def pay_again(given: Rest) -> Paid:
+    return {**pay({"text": given["paid"]}), "paid": str(given.get("budget"))}
+
+
+def end(given: Paid) -> Line:
+    return {"line": given["paid"]}
+
+
+def test_a_step_that_spends_is_told_what_is_left_and_not_begun_without() -> None:
+    steps = [Step(pay), Step(pay_again), Step(end)]
+    chain = build(steps, input=Text, budget={"model_calls": 3, "tokens": 10}).compile()
+    assert chain.invoke({"text": "a"})["line"] == "{'model_calls': 2, 'tokens': 8}"
+    state = build(steps, input=Text, budget={"model_calls": 1}).compile().invoke({"text": "a"})
+    assert ("line" in state, state["stopped"]) == (False, "the budget of 1 model calls is used up")
+    assert (state["usage"]["m"]["calls"], state["work"]["steps"], state["limits"]) == (1, 1, {"model_calls": 1})
+    instead = [steps[0], replace(steps[1], without=lambda reason: {"paid": f"a template: {reason}"}), steps[2]]
+    state = build(instead, input=Text, budget={"model_calls": 1}).compile().invoke({"text": "a"})
+    assert (state["line"], state["stopped"]) == ("a template: the budget of 1 model calls is used up", "")
+
+
+def test_no_step_is_waited_for_beyond_the_budgets_seconds() -> None:
+    let_go = Event()
+
+    def hang(given: Text) -> Paid:
+        let_go.wait(30)
+        return pay(given)
+
+    state = build([Step(hang), Step(end)], input=Text, budget={"seconds": 0.2}).compile().invoke({"text": "a"})
+    let_go.set()
+    assert ("line" in state, state["stopped"]) == (False, "no answer within 0.2 s")
+
+
+def test_a_chain_that_the_budget_stops_is_taken_back() -> None:
+    log: list[str] = []
+    steps = [
+        Step(count, compensate=lambda state: log.append(f"no {state['words']}")),
+        Step(pay),
+        Step(pay_again, compensate=lambda _: log.append("never done")),
+    ]
+    state = build(steps, input=Text, budget={"model_calls": 1}).compile().invoke({"text": "a b"})
+    assert log == ["no 2"]
+    assert state["abandoned"] == state["stopped"] == "the budget of 1 model calls is used up"
+
+
+@pytest.mark.parametrize(
+    ("steps", "budget", "complaint"),
+    [
+        ([Step(pay)], {"model_calls": 0}, "budget: model_calls is 0, which allows nothing"),
+        ([Step(pay)], {"calls": 1}, "budget: unknown calls"),
+        (
+            [Step(pay), Step(end, then=lambda _: "pay", to=["pay"])],
+            {"steps": 1},
+            "step end goes back to the first, where a budget begins anew",
+        ),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_said_at_build_time(steps: Any, budget: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        build(steps, input=Text, budget=budget)
 
 
 @pytest.mark.parametrize(

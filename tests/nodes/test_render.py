@@ -132,7 +132,7 @@ def test_nothing_found_is_said_briefly_with_what_to_try() -> None:
 
 
 def test_the_barest_state_renders() -> None:
-    bare = ResearchState(question="Q?", hits={}, coverage={}, extractions={}, notes={}, usage={})
+    bare = ResearchState(question="Q?", hits={}, coverage={}, extractions={}, notes={}, usage={}, choices=[])
     markdown = render(bare)
     assert "No paper turned up." in markdown
     assert "threadloom doctor" not in markdown

@@ -361,13 +361,3 @@ async def test_who_is_frozen_in_a_transaction_keeps_no_thread_locked(
             woken.set()
         with pytest.raises(errors.DatabaseUnavailableError, match="the connection was lost while storing"):
             await first
-
-
-def test_who_comes_too_late_for_the_loop_of_a_driver_is_told(server_url: str) -> None:
-    driver = "postgresql+asyncpg" if server_url.startswith("postgresql") else "mysql+asyncmy"
-    saver = SQLSaver(_with_driver(server_url, driver))
-    saver.setup()
-    connections = saver.database._connections
-    saver.close()
-    with pytest.raises(errors.ClosedError):  # between the look whether it is closed and the work
-        connections.run(lambda _: None)

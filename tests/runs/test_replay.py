@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from sqlalchemy import func, select
 
 from tests.checkpoints.chain import BEFORE, KEYS
+from tests.programs import Program
 from tests.runs.asked import asked, graph, novel, planned
 from tests.runs.side import Side
 from tests.servers.openai_server import OpenAIServer
@@ -197,10 +196,9 @@ def test_the_cache_of_a_program_goes_on_as_ever(runner: Runner, server: OpenAISe
     assert asked(server) == []
 
 
-def test_a_run_that_is_killed_is_given_the_same_again(new_url: str, server: OpenAIServer) -> None:
+def test_a_run_that_is_killed_is_given_the_same_again(program: Program, new_url: str, server: OpenAIServer) -> None:
     novel(server)
-    program = [sys.executable, "-m", "tests.runs.replaying", new_url, server.url, "6"]
-    ended = subprocess.run(program, capture_output=True, text=True, check=False, timeout=300)
+    ended = program("-m", "tests.runs.replaying", new_url, server.url, "6")
     assert ended.returncode == 0, ended.stderr
     first, *lives = map(json.loads, ended.stdout.splitlines())
     assert len(lives) > 3

@@ -1,7 +1,6 @@
 """A process that is killed when a tool has changed a file: a text is appended once, and a write harms nobody."""
 
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.programs import Program
 from tests.runs.appending import appending, given
+from tests.runs.leases import end_leases
 from threadloom.runs import ledger
 from threadloom.runs.run import Run
 from threadloom.runs.runner import Runner
@@ -21,11 +21,9 @@ def killed(program: Program, url: str, folder: Path, tool: str) -> None:
 
 
 def lost(runner: Runner) -> Run:
-    """The run, when its lease is over."""
-    run = runner.run(runner.runs()[0].run_id)
-    while run.status == "running":
-        time.sleep(0.05)
-    return run
+    """The run, its lease over."""
+    end_leases(runner)
+    return runner.run(runner.runs()[0].run_id)
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,8 @@ class Pool:
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Do something with a connection of its own; what it has not committed is rolled back."""
-        if not self._open:
-            raise ClosedError
         try:
-            with self._engine.connect() as connection:
+            with self._connect() as connection:
                 return work(connection)
         finally:
             if not self._open:  # it came back to a pool that nobody empties any more
@@ -58,6 +56,11 @@ class Pool:
         if self._owned:
             self._open = False
             self._engine.pool.dispose()
+
+    def _connect(self) -> Connection:
+        if not self._open:
+            raise ClosedError
+        return self._engine.connect()
 
 
 class LoopPool:

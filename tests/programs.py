@@ -30,7 +30,7 @@ IMPORTED = (
     "threadloom.checkpoints",
     "threadloom.runs.runner",
     "langchain_core.tracers.langchain",
-    *(f"threadloom.graphs.{name}" for name in GRAPHS),
+    *(entry.module for entry in GRAPHS.values()),
 )
 
 Program = Callable[..., subprocess.CompletedProcess[str]]

@@ -16,4 +16,5 @@ def end_leases(runner: Runner) -> None:
 
 def _end(session: Session) -> None:
     threads = session.tables.threads
-    session.execute(threads.update().values(leased_until=session.dialect.now() - 1))
+    taken = threads.update().where(threads.c.leased_until.is_not(None))
+    session.execute(taken.values(leased_until=session.dialect.now() - 1))

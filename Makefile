@@ -14,7 +14,7 @@ run: $(VENV)/.run ## Research a question: make run QUESTION="..."
 	@$(BIN)/threadloom run research "$$QUESTION" $(ARGS)
 
 test: $(VENV)/.dev ## Run all tests
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 crash: $(VENV)/.dev ## Kill runs at every boundary of what they write: ten minutes
 	$(BIN)/pytest -n auto -m crash $(ARGS)

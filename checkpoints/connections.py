@@ -40,17 +40,27 @@ class Pool:
     """
 
     def __init__(self, engine: Engine, *, owned: bool) -> None:
-        self._engine, self._owned = engine, owned
+        self._engine, self._owned, self._open = engine, owned, True
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Do something with a connection of its own; what it has not committed is rolled back."""
-        with self._engine.connect() as connection:
-            return work(connection)
+        try:
+            with self._connect() as connection:
+                return work(connection)
+        finally:
+            if not self._open:  # it came back to a pool that nobody empties any more
+                self._engine.pool.dispose()
 
     def close(self) -> None:
-        """Close those that were opened here."""
+        """Close those that were opened here; one that somebody is at is closed when it comes back."""
         if self._owned:
-            self._engine.dispose()
+            self._open = False
+            self._engine.pool.dispose()
+
+    def _connect(self) -> Connection:
+        if not self._open:
+            raise ClosedError
+        return self._engine.connect()
 
 
 class LoopPool:

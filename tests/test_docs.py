@@ -1,13 +1,12 @@
 """What the documentation shows is true: its code runs, its commands exist, its links lead somewhere."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer
 
+from tests.programs import Program
 from threadloom.cli.app import app
 
 ROOT = Path(__file__).parent.parent
@@ -20,10 +19,10 @@ CODE = [
 
 
 @pytest.mark.parametrize("code", CODE)
-def test_code_runs_as_printed(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_runs_as_printed(code: str, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THREADLOOM_HOME", str(tmp_path))
     monkeypatch.setenv("THREADLOOM_DISABLED", "europepmc,crossref,arxiv,openalex")
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = program("-c", code, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
 

@@ -15,7 +15,7 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.threads import describe, history
 
 QUESTION = "Do transformers need recurrence to translate well?"
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("studio")]  # with one server between them
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """A thread exported and imported is the same thread, wherever; a file that was cut or edited brings nothing."""
 
 import hashlib
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from hypothesis import given, settings
 from tests.checkpoints.chain import KEYS, config, put
 from tests.checkpoints.officials import converse, deltas, graph, listed, say
 from tests.checkpoints.test_importing import MOVES, Point
+from tests.programs import Program
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.archive import HEADER, Archive
 from threadloom.checkpoints.errors import DatabaseBusyError, InvalidRequestError, NotAnArchiveError, ThreadExistsError
@@ -233,11 +232,13 @@ with SQLSaver(sys.argv[1]) as saver:
 """
 
 
-def test_a_killed_import_leaves_no_thread_and_the_next_one_brings_it(new_url: str, plain: SQLSaver, file: Path) -> None:
+def test_a_killed_import_leaves_no_thread_and_the_next_one_brings_it(
+    program: Program, new_url: str, plain: SQLSaver, file: Path
+) -> None:
     converse(graph(plain))
     plain.export_thread("t", file)
     for at in ("2", "0"):
-        done = subprocess.run([sys.executable, "-c", KILLED, new_url, str(file), at], check=False)
+        done = program("-c", KILLED, new_url, str(file), at)
         assert done.returncode == -9
     with SQLSaver(new_url) as saver:
         assert listed(saver) == {}

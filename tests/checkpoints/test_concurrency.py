@@ -2,10 +2,7 @@
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +10,9 @@ from sqlalchemy import create_engine, event
 
 from tests.checkpoints.chain import config, put
 from tests.checkpoints.counting import graph
+from tests.programs import Program
 from threadloom.checkpoints import SQLSaver
 
-ROOT = Path(__file__).parents[2]
 END = {"count": 5, "seen": [0, -1, 1, -2, 2, -3, 3, -4, 4, -5]}
 
 
@@ -73,14 +70,13 @@ print(at_once(processes, work))
 """
 
 
-def _together(url: str, processes: int, do: str, times: int) -> None:
-    command = [sys.executable, "-c", WRITERS, url, f"{processes}", do, f"{times}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+def _together(program: Program, url: str, processes: int, do: str, times: int) -> None:
+    done = program("-c", WRITERS, url, f"{processes}", do, f"{times}")
     assert (done.stderr, done.stdout.strip()) == ("", str([0] * processes))
 
 
-def test_two_processes_write_at_once(new_url: str) -> None:
-    _together(new_url, 2, "write", 60)
+def test_two_processes_write_at_once(program: Program, new_url: str) -> None:
+    _together(program, new_url, 2, "write", 60)
     with SQLSaver(new_url) as saver:
         for thread in ("0", "1"):
             found = list(saver.list(config(thread)))
@@ -89,8 +85,8 @@ def test_two_processes_write_at_once(new_url: str) -> None:
 
 
 @pytest.mark.parametrize("do", ["run", "arun"])
-def test_many_threads_of_several_processes_write_at_once(new_url: str, do: str) -> None:
-    _together(new_url, 4, do, 8)
+def test_many_threads_of_several_processes_write_at_once(program: Program, new_url: str, do: str) -> None:
+    _together(program, new_url, 4, do, 8)
     with SQLSaver(new_url) as saver:
         compiled = graph(saver)
         names = [f"{child}-{n}" for child in range(4) for n in range(8)]
@@ -98,8 +94,8 @@ def test_many_threads_of_several_processes_write_at_once(new_url: str, do: str) 
         assert list(saver.verify()) == []
 
 
-def test_ten_processes_set_up_a_new_database_at_once(new_url: str) -> None:
-    _together(new_url, 10, "write", 1)
+def test_ten_processes_set_up_a_new_database_at_once(program: Program, new_url: str) -> None:
+    _together(program, new_url, 10, "write", 1)
     with SQLSaver(new_url) as saver:
         assert len(saver.threads()) == 10
 

@@ -1,7 +1,5 @@
 """Threads of LangGraph's own savers, imported: all that they list is listed here, and what was open goes on."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +18,7 @@ from langgraph.types import Command
 
 from tests.checkpoints.chain import config, put
 from tests.checkpoints.officials import KINDS, converse, deltas, graph, listed, official, say
+from tests.programs import Program
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.importing import is_unfinished
 from threadloom.checkpoints.sources import open_source
@@ -179,13 +178,15 @@ with open_source(sys.argv[1]) as source, SQLSaver(sys.argv[2]) as saver:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_killed_import_is_done_again_and_leaves_nothing_behind(kind: str, new_url: str, tmp_path: Path) -> None:
+def test_a_killed_import_is_done_again_and_leaves_nothing_behind(
+    kind: str, program: Program, new_url: str, tmp_path: Path
+) -> None:
     with official(kind, tmp_path) as (theirs, url):
         for thread in ("a", "b"):
             converse(graph(theirs), thread)
         whole = len(listed(theirs, "a"))
         for at in (2, whole + 3):
-            subprocess.run([sys.executable, "-c", KILLED, url, new_url, str(at)], check=False)
+            program("-c", KILLED, url, new_url, str(at))
         with SQLSaver(new_url) as saver:
             # The second one brought "a" in, and with that deleted what the first had left of it.
             assert [is_unfinished(thread.thread_id) for thread in saver.threads()] == [True, False]

@@ -1,11 +1,8 @@
 """Whoever stores while others prune, copy and delete loses no value: it is all there, or a typed error said so."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -20,18 +17,16 @@ from tests.checkpoints.chain import TABLES, config, put
 from tests.checkpoints.racing import THREADS, check
 from tests.checkpoints.sides import Graph
 from tests.checkpoints.test_sharing import unsound
+from tests.programs import Program
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import MissingParentError, StaleThreadError, ThreadDeletedError
 from threadloom.checkpoints.pruning import delete_thread
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.storage import put_checkpoint
 
-ROOT = Path(__file__).parents[2]
 
-
-def test_processes_store_prune_copy_and_delete_at_once(new_url: str) -> None:
-    command = [sys.executable, "-m", "tests.checkpoints.racing", new_url, "3", "60"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def test_processes_store_prune_copy_and_delete_at_once(program: Program, new_url: str) -> None:
+    done = program("-m", "tests.checkpoints.racing", new_url, "3", "60")
     assert (done.stderr, done.returncode) == ("", 0)
     with SQLSaver(new_url) as saver:
         for thread in THREADS:

@@ -7,8 +7,6 @@ import json
 import os
 import random
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +17,9 @@ from sqlalchemy import make_url
 
 from tests import services
 from tests.checkpoints.test_sharing import unsound
+from tests.programs import Program
 from threadloom.checkpoints import SQLSaver
 
-ROOT = Path(__file__).parents[2]
 FEW = 3  # kills in every part of a run
 DURABILITIES = ["sync", "async", "exit"]
 SAMPLED = {"sync": ["sync", "exit"], "async": ["async"]}
@@ -43,20 +41,18 @@ def _database(driver: str, folder: Path) -> Iterator[str]:
         yield make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _program(folder: Path, *command: str) -> str:
+def _printed(program: Program, folder: Path, *command: str) -> str:
     """What a program of this folder prints."""
-    env = os.environ | {"THREADLOOM_HOME": str(folder)}
-    program = [sys.executable, "-m", *command]
-    done = subprocess.run(program, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = program("-m", *command, env=os.environ | {"THREADLOOM_HOME": str(folder)})
     assert (done.stderr, done.returncode) == ("", 0)
     return done.stdout
 
 
-def _kills(folder: Path, *arguments: str, most: int) -> list[dict[str, Any]]:
+def _kills(program: Program, folder: Path, *arguments: str, most: int) -> list[dict[str, Any]]:
     """Run the matrix; what became of every kill, all of which ended as they should."""
     # On a laptop other boundaries each time, the same ones in CI.
     first = "0" if "CI" in os.environ else str(random.randrange(1000))
-    printed = _program(folder, "tests.crash.matrix", *arguments, str(most), first)
+    printed = _printed(program, folder, "tests.crash.matrix", *arguments, str(most), first)
     kills: list[dict[str, Any]] = [json.loads(line) for line in printed.splitlines()]
     assert [kill for kill in kills if kill["different"]] == []
     return [kill for kill in kills if kill["killed"]]
@@ -75,10 +71,12 @@ def _check(url: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("driver", "side"), DRIVERS)
-def test_a_run_killed_somewhere_ends_as_an_undisturbed_one(driver: str, side: str, tmp_path: Path) -> None:
+def test_a_run_killed_somewhere_ends_as_an_undisturbed_one(
+    driver: str, side: str, program: Program, tmp_path: Path
+) -> None:
     with _database(driver, tmp_path) as url:
         for durability in SAMPLED[side]:
-            assert len(_kills(tmp_path, url, "voyage", side, durability, most=FEW)) >= FEW
+            assert len(_kills(program, tmp_path, url, "voyage", side, durability, most=FEW)) >= FEW
         _check(url)
 
 
@@ -86,10 +84,10 @@ def test_a_run_killed_somewhere_ends_as_an_undisturbed_one(driver: str, side: st
 @pytest.mark.parametrize("durability", DURABILITIES)
 @pytest.mark.parametrize(("driver", "side"), DRIVERS)
 def test_a_run_killed_anywhere_ends_as_an_undisturbed_one(
-    driver: str, side: str, durability: str, tmp_path: Path
+    driver: str, side: str, durability: str, program: Program, tmp_path: Path
 ) -> None:
     with _database(driver, tmp_path) as url:
-        kills = _kills(tmp_path, url, "voyage", side, durability, most=0)
+        kills = _kills(program, tmp_path, url, "voyage", side, durability, most=0)
         _check(url)
     around = {f"{moment} {what}" for moment in ("before", "after") for what in ("put", "put_writes", "COMMIT")}
     assert {kill["boundary"] for kill in kills} == {*around, "INSERT", "UPDATE"}
@@ -97,18 +95,20 @@ def test_a_run_killed_anywhere_ends_as_an_undisturbed_one(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workload", RESEARCH)
-def test_research_killed_somewhere_ends_as_undisturbed(workload: str, tmp_path: Path) -> None:
-    assert _kills(tmp_path, f"sqlite:///{tmp_path}/runs.db", workload, "sync", "sync", most=2)
+def test_research_killed_somewhere_ends_as_undisturbed(workload: str, program: Program, tmp_path: Path) -> None:
+    assert _kills(program, tmp_path, f"sqlite:///{tmp_path}/runs.db", workload, "sync", "sync", most=2)
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("workload", RESEARCH)
-def test_research_killed_anywhere_ends_as_undisturbed(workload: str, tmp_path: Path) -> None:
-    assert len(_kills(tmp_path, f"sqlite:///{tmp_path}/runs.db", workload, "sync", "sync", most=0)) >= 30
+def test_research_killed_anywhere_ends_as_undisturbed(workload: str, program: Program, tmp_path: Path) -> None:
+    assert len(_kills(program, tmp_path, f"sqlite:///{tmp_path}/runs.db", workload, "sync", "sync", most=0)) >= 30
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("driver", ["sqlite", "postgresql+psycopg", "mysql+pymysql"])
-def test_a_process_killed_while_it_creates_the_tables_hinders_nobody(driver: str, tmp_path: Path) -> None:
+def test_a_process_killed_while_it_creates_the_tables_hinders_nobody(
+    driver: str, program: Program, tmp_path: Path
+) -> None:
     with _database(driver, tmp_path) as url:
-        assert int(_program(tmp_path, "tests.crash.setting_up", url)) >= 8  # tables and indexes
+        assert int(_printed(program, tmp_path, "tests.crash.setting_up", url)) >= 8  # tables and indexes

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.types import Command
 
@@ -46,13 +47,11 @@ def tools(log: Path) -> list[BaseTool]:
     return [StructuredTool.from_function(look), acting(StructuredTool.from_function(send))]
 
 
-def life(folder: Path, url: str, at: int, say: Callable[[str], object]) -> None:
+def life(folder: Path, chat: BaseChatModel, at: int, say: Callable[[str], object]) -> None:
     """One process that starts the run, or goes on with it, until it ends, pauses or dies at a boundary."""
-    entry = ModelEntry.model_validate({"model": "m", "base_url": url, "api_key": "none"})
     death = Death(say)
     death.watch_calls()
     with SQLSaver(f"sqlite:///{folder}/db") as saver:
-        chat = chat_model(entry, max_retries=2)
         graph = build(model=chat, tools=tools(folder / "log"), budget=Limits(model_calls=9)).compile(checkpointer=saver)
         state = graph.get_state(THREAD)
         given: Any = None if saver.get_tuple(THREAD) else ASKED
@@ -86,12 +85,14 @@ def sending_is_recorded(folder: Path) -> bool:
     return found is not None and "name='send'" in repr((found.checkpoint["channel_values"], found.pending_writes))
 
 
-def to_the_end(folder: Path, url: str, part: int = 0, at: int = 0) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+def to_the_end(
+    folder: Path, chat: BaseChatModel, part: int = 0, at: int = 0
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Live as often as it takes, dying in one part; where and when, the final state, and what the tools did."""
     folder.mkdir()
     death: dict[str, Any] = {}
     for number in range(6):
-        killed, said = forked(partial(life, folder, url, at if number == part else 0))
+        killed, said = forked(partial(life, folder, chat, at if number == part else 0))
         if killed:
             death = {"boundary": said, "recorded": sending_is_recorded(folder)}
         if (state := finished(folder)) is not None:
@@ -100,10 +101,12 @@ def to_the_end(folder: Path, url: str, part: int = 0, at: int = 0) -> tuple[dict
 
 
 def main(folder: Path, url: str) -> None:
-    _, undisturbed, done = to_the_end(folder / "undisturbed", url)
+    entry = ModelEntry.model_validate({"model": "m", "base_url": url, "api_key": "none"})
+    chat = chat_model(entry, max_retries=2)  # once: it reads the certificate store, and connects in its forks only
+    _, undisturbed, done = to_the_end(folder / "undisturbed", chat)
     for part in range(2):  # until it asks for approval, and after that
         for at in count(1):
-            death, state, log = to_the_end(folder / f"{part}-{at}", url, part, at)
+            death, state, log = to_the_end(folder / f"{part}-{at}", chat, part, at)
             if not death:
                 break
             different = [key for key in undisturbed if state[key] != undisturbed[key]]

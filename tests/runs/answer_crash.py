@@ -5,7 +5,6 @@ Run as a program of its own, because it forks: `python -m tests.runs.answer_cras
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -14,13 +13,12 @@ from typing import Any
 from tests.crash.death import Death
 from tests.crash.matrix import forked
 from tests.runs import asking
+from tests.runs.leases import LONG, end_leases
 from threadloom.runs.runner import Runner
-
-LEASE = 0.3
 
 
 def opened(folder: str) -> Runner:
-    return Runner(f"sqlite:///{folder}/db", {"g": asking.simple}, lease=LEASE)
+    return Runner(f"sqlite:///{folder}/db", {"g": asking.simple}, lease=LONG)
 
 
 def begin(folder: str, key: str, _say: Callable[[str], object]) -> None:
@@ -40,8 +38,8 @@ def answer(folder: str, key: str, at: int, say: Callable[[str], object]) -> None
 
 def after(folder: str, key: str, say: Callable[[str], object]) -> None:
     """What is so when whoever answered is gone, and what recovery makes of it."""
-    time.sleep(LEASE + 0.1)
     with opened(folder) as runner:
+        end_leases(runner)
         run = runner.start("g", None, key=key)
         given = any(event.event == "answered" for event in run.trail())
         lost = run.status

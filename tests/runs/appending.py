@@ -5,6 +5,7 @@ import signal
 import sys
 from typing import Any
 
+from tests.runs.leases import LONG
 from tests.runs.mailing import GIVEN, calling
 from threadloom.runs.runner import Runner
 from threadloom.tools.workspace.tools import workspace_tools
@@ -32,7 +33,7 @@ def given(tool: str) -> Any:
 
 def main(url: str, folder: str, tool: str) -> None:
     """Write, and die."""
-    with Runner(url, {"appending": appending(Deadly(folder))}, lease=1) as runner:
+    with Runner(url, {"appending": appending(Deadly(folder))}, lease=LONG) as runner:
         runner.start("appending", given(tool)).wait()
 
 

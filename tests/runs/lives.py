@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,11 @@ from tests.checkpoints.forked import at_once
 from tests.crash.death import Death
 from tests.crash.matrix import boundaries, forked
 from tests.runs.errands import GRAPHS, Witness
+from tests.runs.leases import LONG, end_leases
 from threadloom.checkpoints.errors import LeaseLostError
-from threadloom.checkpoints.session import Session
-from threadloom.runs.errors import ThreadBusyError
-from threadloom.runs.run import NOTHING, Outcome, Run
+from threadloom.runs.run import NOTHING, Outcome
 from threadloom.runs.runner import Runner
 
-LEASE = 0.5  # seconds: nobody but the next process waits for it
-FOREVER = 600.0  # as long as the machine may be busy: such a lease ends when the test says so
 Facts = dict[str, Any]
 
 
@@ -39,9 +35,9 @@ class Lives:
         self.url, self.folder = url, folder
         self.witness = Witness(folder)
 
-    def runner(self, lease: float = LEASE) -> Runner:
+    def runner(self) -> Runner:
         """As every process has one of its own."""
-        return Runner(self.url, {name: partial(made, self.witness) for name, made in GRAPHS.items()}, lease=lease)
+        return Runner(self.url, {name: partial(made, self.witness) for name, made in GRAPHS.items()}, lease=LONG)
 
     def alone(self, act: Callable[[Runner], Any]) -> Any:
         """What this comes to in a process of its own."""
@@ -52,12 +48,21 @@ class Lives:
 
         return json.loads(forked(task)[1])
 
-    def beside(self, act: Callable[[Runner], Any], lease: float = LEASE) -> int:
+    def after(self, act: Callable[[Runner], Any]) -> Any:
+        """What this comes to in a process of its own, when those before it have been killed."""
+
+        def follow(runner: Runner) -> Any:
+            end_leases(runner)
+            return act(runner)
+
+        return self.alone(follow)
+
+    def beside(self, act: Callable[[Runner], Any]) -> int:
         """Begin it in a process of its own; its id."""
         pid = os.fork()
         if pid == 0:
             try:
-                act(self.runner(lease))
+                act(self.runner())
             finally:
                 os._exit(1)
         return pid
@@ -80,9 +85,8 @@ class Lives:
             else:
                 pending = run.pending()
                 answers = {question.handle: self._answer(question.handle, name) for question in pending}
-                with suppress(ThreadBusyError):  # by one who was killed before he had noted that it runs
-                    run.resume(answers or NOTHING)
-                    asked += sum(question.kind == "effect" for question in pending)
+                run.resume(answers or NOTHING)
+                asked += sum(question.kind == "effect" for question in pending)
         told = [line.split()[0] for line in self.witness.told() if line.split()[1] == name]
         return {"state": runner.run(run.id).wait().state, "told": sorted(told), "asked": asked}
 
@@ -103,16 +107,8 @@ def clock(seconds: int) -> None:
 
 
 def recover(runner: Runner) -> list[Outcome]:
-    """Go on with what is lost, once its lease has run out."""
-    outcomes = [run.wait(60) for run in runner.recover()]
-    time.sleep(0.05)
-    return outcomes
-
-
-def until_lost(run: Run) -> None:
-    """Wait until the process of a run counts as gone."""
-    while run.status == "running":
-        time.sleep(0.05)
+    """Go on with what is lost."""
+    return [run.wait(60) for run in runner.recover()]
 
 
 def anywhere(lives: Lives, most: str, first: str) -> Iterator[Facts]:
@@ -132,7 +128,7 @@ def anywhere(lives: Lives, most: str, first: str) -> Iterator[Facts]:
     _, total = forked(partial(task, at=0))
     for at in boundaries(int(total), int(most), int(first)):
         killed, boundary = forked(partial(task, at=at))
-        yield {"at": at, "killed": killed, "boundary": boundary, **lives.alone(partial(lives.trip, f"trip-{at}"))}
+        yield {"at": at, "killed": killed, "boundary": boundary, **lives.after(partial(lives.trip, f"trip-{at}"))}
 
 
 def frozen(lives: Lives) -> Iterator[Facts]:
@@ -168,7 +164,6 @@ def frozen(lives: Lives) -> Iterator[Facts]:
     def taking_over(runner: Runner) -> Facts:
         clock(1_000_000_000)
         [record] = runner.runs(graph="held")
-        runner.saver.database.write(_end_lease)
         assert runner.run(record.run_id).status == "lost"
         [outcome] = recover(runner)
         return {"status": outcome.status, "state": outcome.state}
@@ -180,27 +175,22 @@ def frozen(lives: Lives) -> Iterator[Facts]:
             runner.runs(graph="held")[0].status
         ]
 
-    pid = lives.beside(sleeper, FOREVER)
+    pid = lives.beside(sleeper)
     assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
     lives.witness.let_go("node")
     try:
-        facts, before = lives.alone(taking_over), lives.alone(stored)
+        facts, before = lives.after(taking_over), lives.alone(stored)
     finally:
         os.kill(pid, signal.SIGCONT)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     yield {**facts, "woken": code, "told": lives.witness.told(), "unchanged": before == lives.alone(stored)}
 
 
-def _end_lease(session: Session) -> None:
-    threads = session.tables.threads
-    session.execute(threads.update().values(leased_until=session.dialect.now() - 1))
-
-
 def poisoned(lives: Lives) -> Iterator[Facts]:
     """A run that kills each process that goes on with it."""
     pid = lives.beside(lambda runner: runner.start("poison", {}).wait(60))
     os.waitpid(pid, 0)
-    while (facts := lives.alone(_status))[0] == "lost":
+    while (facts := lives.after(_status))[0] == "lost":
         os.waitpid(lives.beside(recover), 0)
     status, error = facts
     yield {"status": status, "error": error, "killed": len(lives.witness.told())}
@@ -208,7 +198,7 @@ def poisoned(lives: Lives) -> Iterator[Facts]:
 
 def _status(runner: Runner) -> tuple[str, str]:
     [record] = runner.runs(graph="poison")
-    until_lost(run := runner.run(record.run_id))
+    run = runner.run(record.run_id)
     return run.status, run.record().error
 
 
@@ -222,12 +212,12 @@ def undone(lives: Lives) -> Iterator[Facts]:
 
     def followed(runner: Runner) -> Facts:
         [record] = runner.runs(graph="booked")
-        until_lost(run := runner.run(record.run_id))
+        run = runner.run(record.run_id)
         recover(runner)
         return {"status": run.status, "error": run.record().error}
 
     lives.killed(cancelled, "undoing")
-    yield {**lives.alone(followed), "told": lives.witness.told()}
+    yield {**lives.after(followed), "told": lives.witness.told()}
 
 
 def twice(lives: Lives) -> Iterator[Facts]:

@@ -8,6 +8,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
+from tests.runs.leases import LONG
 from threadloom.nodes.tool import run_tool
 from threadloom.runs.runner import Runner
 from threadloom.tools.mail.send import MailServer, send_tool
@@ -51,7 +52,7 @@ def calling(tools: Sequence[BaseTool]) -> Any:
 
 def main(url: str, port: str) -> None:
     """Send, if one lives to."""
-    Runner(url, {"mailing": mailing(int(port))}, lease=1).start("mailing", GIVEN).wait()
+    Runner(url, {"mailing": mailing(int(port))}, lease=LONG).start("mailing", GIVEN).wait()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ SERVER is where the models are. Prints one JSON line with the state of the run t
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 
 from tests.crash.death import Death
 from tests.crash.matrix import boundaries, forked
 from tests.runs.asked import graph, planned
+from tests.runs.leases import LONG, end_leases
 from threadloom.runs.run import Run
 from threadloom.runs.runner import Runner
 
@@ -32,8 +32,8 @@ def main(url: str, server: str, most: str) -> None:
         sys.stdout.flush()
 
 
-def _runner(url: str, server: str, lease: float = 15.0) -> Runner:
-    return Runner(url, {"g": graph(server)}, lease=lease)
+def _runner(url: str, server: str) -> Runner:
+    return Runner(url, {"g": graph(server)}, lease=LONG)
 
 
 def _begin(say: Say, url: str, server: str) -> None:
@@ -50,7 +50,7 @@ def _fork(say: Say, url: str, server: str, at: int) -> None:
     death = Death(say)
     death.watch_calls()
     death.watch_statements()
-    with _runner(url, server, 1.0 if at else 15.0) as runner:  # of one that is killed others wait for the end
+    with _runner(url, server) as runner:
         runner.runs()
         death.arm(at)
         _forked(runner, f"f{at}").wait(60)
@@ -60,12 +60,11 @@ def _fork(say: Say, url: str, server: str, at: int) -> None:
 def _end(say: Say, url: str, server: str, at: int) -> None:
     """Go on with what was begun; a fork that has no run yet is left, and made anew."""
     with _runner(url, server) as runner:
+        end_leases(runner)
         found = runner.runs(thread_id=f"f{at}")
         run = runner.run(found[0].run_id) if found else _forked(runner, f"f{at} again")
-        while run.status in ("running", "lost"):
-            for one in runner.recover():
-                one.wait(60)
-            time.sleep(0.05)
+        for one in runner.recover():
+            one.wait(60)
         say(json.dumps({"said": run.wait(60).state["said"], "calls": run.calls(), "replayed": _replayed(run)}))
 
 

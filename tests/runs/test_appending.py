@@ -1,44 +1,40 @@
 """A process that is killed when a tool has changed a file: a text is appended once, and a write harms nobody."""
 
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.programs import Program
 from tests.runs.appending import appending, given
+from tests.runs.leases import end_leases
 from threadloom.runs import ledger
 from threadloom.runs.run import Run
 from threadloom.runs.runner import Runner
 from threadloom.tools.workspace.workspace import Workspace
 
-ROOT = Path(__file__).parents[2]
 
-
-def killed(url: str, folder: Path, tool: str) -> None:
+def killed(program: Program, url: str, folder: Path, tool: str) -> None:
     """A run whose process died once the file was changed."""
-    program = [sys.executable, "-m", "tests.runs.appending", url, str(folder), tool]
-    assert subprocess.run(program, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert program("-m", "tests.runs.appending", url, str(folder), tool).returncode == -signal.SIGKILL
 
 
 def lost(runner: Runner) -> Run:
-    """The run, when its lease is over."""
-    run = runner.run(runner.runs()[0].run_id)
-    while run.status == "running":
-        time.sleep(0.05)
-    return run
+    """The run, its lease over."""
+    end_leases(runner)
+    return runner.run(runner.runs()[0].run_id)
 
 
 @pytest.mark.parametrize(
     ("answer", "text"),
     [("happened", "A person says: it was done."), ("retry", "Put 4 characters at the end of log.md.")],
 )
-def test_whether_a_text_was_appended_is_asked(url: str, tmp_path: Path, answer: Any, text: str) -> None:
+def test_whether_a_text_was_appended_is_asked(
+    program: Program, url: str, tmp_path: Path, answer: Any, text: str
+) -> None:
     work = Workspace(tmp_path / "work")
-    killed(url, work.root, "append_to_file")
+    killed(program, url, work.root, "append_to_file")
     with Runner(url, {"appending": appending(work)}) as runner:
         run = lost(runner)
         assert runner.recover() == []
@@ -49,9 +45,9 @@ def test_whether_a_text_was_appended_is_asked(url: str, tmp_path: Path, answer: 
     assert work.read("log.md") == "tea\n" * (1 if answer == "happened" else 2)
 
 
-def test_a_write_is_done_again_and_harms_nobody(url: str, tmp_path: Path) -> None:
+def test_a_write_is_done_again_and_harms_nobody(program: Program, url: str, tmp_path: Path) -> None:
     work = Workspace(tmp_path / "work")
-    killed(url, work.root, "write_file")
+    killed(program, url, work.root, "write_file")
     with Runner(url, {"appending": appending(work)}) as runner:
         lost(runner)
         [run] = runner.recover()

@@ -3,28 +3,26 @@
 import json
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.programs import Program
+
 FEW = 6  # kills of a trip
 
 
-def lives(url: str, folder: Path, scenarios: str, *how: str) -> list[Any]:
+def lives(program: Program, url: str, folder: Path, scenarios: str, *how: str) -> list[Any]:
     """What became of each."""
-    program = [sys.executable, "-m", "tests.runs.lives", url, str(folder), scenarios, *how]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = program("-m", "tests.runs.lives", url, str(folder), scenarios, *how)
     assert (done.stderr, done.returncode) == ("", 0)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.slow
-def test_frozen_poisoned_half_undone_or_started_twice(new_url: str, tmp_path: Path) -> None:
-    frozen, poisoned, undone, twice = lives(new_url, tmp_path, "frozen,poisoned,undone,twice")
+def test_frozen_poisoned_half_undone_or_started_twice(program: Program, new_url: str, tmp_path: Path) -> None:
+    frozen, poisoned, undone, twice = lives(program, new_url, tmp_path, "frozen,poisoned,undone,twice")
     assert frozen == {
         "status": "done",
         "state": {"name": "x", "receipt": "paid", "end": "end"},
@@ -52,15 +50,15 @@ def check(kills: list[Any]) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_killed_somewhere_does_everything_once(new_url: str, tmp_path: Path) -> None:
+def test_a_run_killed_somewhere_does_everything_once(program: Program, new_url: str, tmp_path: Path) -> None:
     first = "0" if "CI" in os.environ else str(random.randrange(1000))
-    kills = lives(new_url, tmp_path, "anywhere", str(FEW), first)
+    kills = lives(program, new_url, tmp_path, "anywhere", str(FEW), first)
     check(kills)
     assert sum(kill["killed"] for kill in kills) >= FEW - 1
 
 
 @pytest.mark.crash
-def test_a_run_killed_anywhere_does_everything_once(new_url: str, tmp_path: Path) -> None:
-    kills = lives(new_url, tmp_path, "anywhere", "0", "0")
+def test_a_run_killed_anywhere_does_everything_once(program: Program, new_url: str, tmp_path: Path) -> None:
+    kills = lives(program, new_url, tmp_path, "anywhere", "0", "0")
     check(kills)
     assert any(kill["asked"] for kill in kills)

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.runs.leases import end_leases
 from tests.runs.mailing import GIVEN, mailing
 from tests.servers.smtp_server import HANG_UP, SmtpServer
 from threadloom.runs.runner import Runner
@@ -46,9 +46,8 @@ def test_a_process_killed_in_the_middle_of_a_mail_sends_it_once(url: str, server
         process.kill()
     answers.go.set()
     with Runner(url, {"mailing": mailing(server.port)}) as runner:
+        end_leases(runner)
         run = runner.run(runner.runs()[0].run_id)
-        while run.status == "running":
-            time.sleep(0.05)
         assert runner.recover() == []
         [question] = run.pending()
         assert (run.status, question.handle) == ("waiting", "effect send_mail call-1")

@@ -1,11 +1,8 @@
 """A waiting run whose graph was changed goes on after its migration as if it had begun with today's graph."""
 
 import operator
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -18,6 +15,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
+from tests.programs import Program
 from tests.runs.errand import CONFIG, GIVEN, Names, answered, errand, migrations, outcome, schema, undisturbed, waiting
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import StaleThreadError
@@ -26,7 +24,6 @@ from threadloom.runs.migrating import Migrated, amigrate, migrate
 from threadloom.runs.migrations import AddedKey, ChangedType, RemovedKey, RenamedKey, RenamedNode
 from threadloom.runs.verdict import judge
 
-ROOT = Path(__file__).parents[2]
 ALL = Names("begin", "approve", "post", "aside", "office", "inner", "finish", "number", str, late=True)
 
 
@@ -295,17 +292,16 @@ def test_clocks_that_are_behind_do_not_hide_the_new_checkpoint() -> None:
         assert one(New).compile(checkpointer=saver).get_state(config).values["n"] == "1"
 
 
-def test_killed_anywhere_a_migration_has_happened_or_not(url: str) -> None:
-    assert _kills(url, every=11) > 3
+def test_killed_anywhere_a_migration_has_happened_or_not(program: Program, url: str) -> None:
+    assert _kills(program, url, every=11) > 3
 
 
 @pytest.mark.crash
-def test_killed_everywhere(new_url: str) -> None:
-    assert _kills(new_url, every=1) > 20
+def test_killed_everywhere(program: Program, new_url: str) -> None:
+    assert _kills(program, new_url, every=1) > 20
 
 
-def _kills(url: str, every: int) -> int:
-    program = [sys.executable, "-m", "tests.runs.dying", url, str(every)]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+def _kills(program: Program, url: str, every: int) -> int:
+    done = program("-m", "tests.runs.dying", url, str(every))
     assert (done.stderr, done.returncode) == ("", 0)
     return int(done.stdout)

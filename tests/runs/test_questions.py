@@ -1,8 +1,6 @@
 """Questions of runs: each is listed once, answered once, and what became of it is kept."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.checkpoints.chain import KEYS
+from tests.programs import Program
 from tests.runs import asking
 from threadloom.checkpoints import SQLSaver
 from threadloom.runs.errors import AnswerRefusedError, NotResumableError, RunError, ThreadBusyError
@@ -245,9 +244,8 @@ def test_a_policy_is_read_as_it_was_asked() -> None:
     assert Policy.of_prompt({"policy": {"title": "refunds within 30 days"}}) == Policy()
 
 
-def test_an_answer_is_taken_once_wherever_the_process_dies_that_gives_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.runs.answer_crash", str(tmp_path), "3"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_an_answer_is_taken_once_wherever_the_process_dies_that_gives_it(program: Program, tmp_path: Path) -> None:
+    done = program("-m", "tests.runs.answer_crash", str(tmp_path), "3")
     assert (done.returncode, done.stderr) == (0, "")
     kills = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(kill["got"] == [["yes", "no"]] and kill["answers"] == kill["given"] for kill in kills)

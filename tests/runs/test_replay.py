@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +18,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from tests.checkpoints.chain import BEFORE, KEYS
+from tests.programs import Program
 from tests.runs.asked import State, asked, graph, novel, planned
 from tests.runs.side import Side
 from tests.servers.openai_server import OpenAIServer
@@ -200,10 +199,9 @@ def test_the_cache_of_a_program_goes_on_as_ever(runner: Runner, server: OpenAISe
     assert asked(server) == []
 
 
-def test_a_run_that_is_killed_is_given_the_same_again(new_url: str, server: OpenAIServer) -> None:
+def test_a_run_that_is_killed_is_given_the_same_again(program: Program, new_url: str, server: OpenAIServer) -> None:
     novel(server)
-    program = [sys.executable, "-m", "tests.runs.replaying", new_url, server.url, "6"]
-    ended = subprocess.run(program, capture_output=True, text=True, check=False, timeout=300)
+    ended = program("-m", "tests.runs.replaying", new_url, server.url, "6")
     assert ended.returncode == 0, ended.stderr
     first, *lives = map(json.loads, ended.stdout.splitlines())
     assert len(lives) > 3
@@ -251,11 +249,12 @@ def test_sizes_and_verification_look_at_what_runs_noted(runner: Runner) -> None:
     saver = runner.saver
     [size] = saver.sizes("t")
     calls, runs = saver.database.read(lambda session: (session.tables.calls, session.tables.runs))
-    noted = [
-        saver.database.read(lambda session, of=of: session.execute(select(func.sum(func.length(of.c.body)))).scalar())
-        for of in (calls, runs)
-    ]
-    assert size.runs == sum(noted) > 1000
+
+    def length(of: Any) -> int:
+        total = select(func.sum(func.length(of.c.body)))
+        return int(saver.database.read(lambda session: session.execute(total).scalar()))
+
+    assert size.runs == length(calls) + length(runs) > 1000
     assert list(saver.verify()) == []
     saver.database.write(lambda session: session.execute(update(calls).values(body=b"\xc1")))
     found = list(saver.verify())

@@ -206,7 +206,8 @@ def _newest(tables: Tables, dialect: Dialect) -> Any:
 
 
 def _add(tables: Tables, dialect: Dialect) -> Any:
-    given = {name: bindparam(name) for name in ("thread_id", "run_id", "graph", "status", "request_key", "body")}
+    names = "thread_id", "run_id", "graph", "status", "request_key", "body"
+    given: dict[str, Any] = {name: bindparam(name) for name in names}
     return insert(tables.runs).values(**given, created=dialect.now(), updated=dialect.now())
 
 

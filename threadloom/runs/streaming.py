@@ -27,8 +27,8 @@ def install() -> None:
     """From now on streams pass the record. For good: whoever wraps the methods later relies on what they wrapped."""
     if not _behind:
         _behind.update(stream=BaseChatModel.stream, astream=BaseChatModel.astream)
-        BaseChatModel.stream = _recorded  # type: ignore[method-assign]  # there is no other way in
-        BaseChatModel.astream = _arecorded  # type: ignore[method-assign]  # the same
+        BaseChatModel.stream = _recorded  # type: ignore[method-assign,assignment]  # there is no other way in
+        BaseChatModel.astream = _arecorded  # type: ignore[method-assign,assignment]  # the same
 
 
 def _recorded(model: Any, input: Any, config: Any = None, *, stop: Any = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  # LangChain's

@@ -1,27 +1,35 @@
 """Free text from material: the sentences that answer best, in their own words and order."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from threadloom.models.extractive import cues
+from threadloom.models.extractive import cues, numbers
 from threadloom.models.extractive.advice import advice
 from threadloom.models.extractive.findings import manner
+from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.material import Element, Material
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
 NO_MATERIAL = "No material was given to answer from, and no language model is there that knows anything by itself."
-NOTHING_ON_IT = "The material given says nothing on this."
-NOTHING = frozenset({NO_MATERIAL, NOTHING_ON_IT})
-"""Answers that there is none."""
+NOTHING_ON_IT = "What was found says nothing on this."
+NOTHING = (NO_MATERIAL, NOTHING_ON_IT)
+"""How answers begin that there is none."""
 MAX_SENTENCES = 4
 SHORT = 60
 """Words up to which results of tools are passed on whole."""
 SHARED = 2
 """Concepts of a question that a sentence must have, if the question has more than that: one word may be chance."""
+FEW = 2
+"""Concepts of a question all of which an answer has, unless one is what the material is about."""
+TOPIC = 3
+"""Sentences with a concept from which that is what the material is about."""
 NEAR_BEST = 0.5
 """Share of the best sentence's score that another needs."""
 _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
+_VALUE = re.compile(r"[^\n]{1,200} = -?\d[\d.,]*")
+"""What was worked out."""
 
 
 def answer(material: Material) -> str:
@@ -35,11 +43,23 @@ def answer(material: Material) -> str:
         and not any(map(cues.instructs, texts))
     ):
         return " ".join(map(squeeze, texts))
-    if _OWN.search(material.question) and texts == material.results:
+    values, texts = [one for one in texts if _VALUE.fullmatch(one)], [one for one in texts if not _VALUE.fullmatch(one)]
+    if _OWN.search(material.question) and set(texts) <= set(material.results):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
     else:
-        found = best_sentences(material.question, texts, MAX_SENTENCES, SHARED)
-    return " ".join(found) or NOTHING_ON_IT
+        found = best_sentences(gist(material.question), texts, MAX_SENTENCES, SHARED)
+        found = found if _to_the_point(gist(material.question), found, texts) else []
+    return " ".join([*values, *found]) or NOTHING_ON_IT
+
+
+def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether sentences have half of the concepts of a question, one of which the material is about; of few, all."""
+    asked, said = set(concepts(question)), set(concepts(" ".join(found)))
+    if asked <= said:
+        return True
+    counts = Counter(one for text in texts for sentence in sentences(text) for one in set(concepts(sentence)))
+    about = any(counts[one] >= TOPIC for one in asked & said)
+    return 2 * len(asked & said) >= len(asked) and (about or len(asked) > FEW)
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:
@@ -56,7 +76,7 @@ def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1
         enough = len(set(asked) & set(terms)) >= (shared if len(set(asked)) > shared else 1)
         if (enough or not asked) and len(words(one)) > 1 and (bare := one.lstrip("-*• ")) not in seen:
             seen.add(bare)
-            scored.append((-(near + 0.25 * manner(one)), at, one))
+            scored.append((-(near + 0.25 * manner(one) + numbers.gain(query, one)), at, one))
     bar = NEAR_BEST * min(scored, default=(0.0,))[0]
     near_best = [item for item in sorted(scored)[:limit] if item[0] <= bar]
     return [one for _, _, one in sorted(near_best, key=lambda item: item[1])]

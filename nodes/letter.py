@@ -31,6 +31,7 @@ from threadloom.state.letter import (
     Approved,
     Documents,
     Drafted,
+    Earlier,
     Mail,
     Material,
     Request,
@@ -62,6 +63,8 @@ UNCITED = "the mail cites no document, so none is listed"
 EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the sources, selected by vocabulary)"
 MOST_TEXT = 6_000
 """Characters of one document that are read and kept."""
+NO_MAIL = Mail(to=[], cc=[], subject="", body="")
+"""In place of what an earlier run on the thread wrote."""
 MOST_TITLE, MOST_LINK = 300, 2_000
 
 
@@ -88,6 +91,7 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
             decisions=cast("Any", Overwrite({})),
             usage=cast("Any", Overwrite({})),
             notes=cast("Any", Overwrite({})),
+            **(Earlier(mail=NO_MAIL, draft="") if state.get("mail") else {}),
         )
 
     return find

@@ -19,7 +19,23 @@ class LetterInput(BaseModel):
     to: list[str] = Field(min_length=1, max_length=20, description="Who gets it, as in ann@example.org")
 
 
-class Request(TypedDict):
+class Mail(TypedDict):
+    """A letter, as `threadloom.tools.mail.letter.Letter` checks it."""
+
+    to: list[str]
+    cc: list[str]
+    subject: str
+    body: str
+
+
+class Earlier(TypedDict, total=False):
+    """What an earlier run on the thread may have left."""
+
+    mail: Mail
+    draft: str
+
+
+class Request(Earlier):
     """What retrieving takes."""
 
     request: str
@@ -34,7 +50,7 @@ class Source(TypedDict):
     link: str
 
 
-class Retrieved(TypedDict):
+class Retrieved(Earlier):
     """What retrieving gives: documents, and a run without what an earlier one on the thread left."""
 
     run: str
@@ -75,17 +91,8 @@ class Material(TypedDict):
     documents: list[Source]
     summary: str
     feedback: str
-    mail: NotRequired["Mail"]
+    mail: NotRequired[Mail]
     """The version that the feedback is about."""
-
-
-class Mail(TypedDict):
-    """A letter, as `threadloom.tools.mail.letter.Letter` checks it."""
-
-    to: list[str]
-    cc: list[str]
-    subject: str
-    body: str
 
 
 class Written(TypedDict):

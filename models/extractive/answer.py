@@ -28,8 +28,8 @@ NEAR_BEST = 0.5
 """Share of the best sentence's score that another needs."""
 _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
-_VALUE = re.compile(r"[^\n]{1,200} = -?\d[\d.,]*")
-"""What was worked out."""
+_YOUR = re.compile(r"\b(?:you|your)\b", re.IGNORECASE)
+_VALUE = re.compile(r"[^\n]{1,200} = -?\d[\d.,]*\.?")
 
 
 def answer(material: Material) -> str:
@@ -38,28 +38,45 @@ def answer(material: Material) -> str:
     if not texts:
         return NOTHING_ON_IT if material.results else NO_MATERIAL  # a search that found nothing was made
     if (
-        texts == material.results
+        set(texts) <= set(material.results)
         and sum(len(words(text)) for text in texts) <= SHORT
         and not any(map(cues.instructs, texts))
+        and (not material.searched or _to_the_point(gist(material.question), texts, texts))
     ):
         return " ".join(map(squeeze, texts))
-    values, texts = [one for one in texts if _VALUE.fullmatch(one)], [one for one in texts if not _VALUE.fullmatch(one)]
-    if _OWN.search(material.question) and set(texts) <= set(material.results):
+    worked_out = values(texts)
+    texts = [one for one in texts if one not in worked_out]
+    spoken_to = _OWN.search(material.question) or _speaks(texts)
+    if spoken_to and set(texts) <= set(material.results):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
     else:
         found = best_sentences(gist(material.question), texts, MAX_SENTENCES, SHARED)
         found = found if _to_the_point(gist(material.question), found, texts) else []
-    return " ".join([*values, *found]) or NOTHING_ON_IT
+    return " ".join([*worked_out, *found]) or NOTHING_ON_IT
+
+
+def _speaks(texts: Sequence[str]) -> bool:
+    """Whether at least half of what was found speaks to its reader, as help pages do and papers do not."""
+    parts = [part for text in texts for part in text.split("\n\n")]
+    return 2 * sum(_YOUR.search(part) is not None for part in parts) >= len(parts) > 0
+
+
+def values(results: Sequence[str]) -> list[str]:
+    """Those results that say what was worked out: "3 * 4 = 12"."""
+    return [one for one in results if _VALUE.fullmatch(one)]
 
 
 def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether sentences have half of the concepts of a question, one of which the material is about; of few, all."""
+    """Whether sentences have half of the concepts of a question, one of which the material is about; of few, all.
+
+    Few are only together in one place: a capital and a France of two papers are not the capital of France.
+    """
     asked, said = set(concepts(question)), set(concepts(" ".join(found)))
-    if asked <= said:
+    if len(asked) <= FEW and any(asked <= set(concepts(part)) for text in texts for part in text.split("\n\n")):
         return True
     counts = Counter(one for text in texts for sentence in sentences(text) for one in set(concepts(sentence)))
     about = any(counts[one] >= TOPIC for one in asked & said)
-    return 2 * len(asked & said) >= len(asked) and (about or len(asked) > FEW)
+    return 2 * len(asked & said) >= len(asked) and (about if len(asked) <= FEW else True)
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:

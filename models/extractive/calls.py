@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from threadloom.models.extractive.classify import classify
-from threadloom.models.extractive.days import written
+from threadloom.models.extractive.days import FORTNIGHT, written
 from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.text import FILLER_STEMS, squeeze, terms
 
@@ -14,6 +14,8 @@ LEAST = 2
 """Score from which a request asks for a tool: one word of its name, or two of its description and arguments."""
 _WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|content|body|instruction", re.IGNORECASE)
 _LOOKUP = re.compile(r"\b(search|look up|find|retrieve)", re.IGNORECASE)
+_SOON = re.compile(r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b", re.IGNORECASE)
+"""Asks for days to come without naming one."""
 _CLAUSE = re.compile(
     r"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?=(?:what|who|when|where|why|which|how|is|are|do|does|did)\b)",
     re.IGNORECASE,
@@ -49,10 +51,11 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     sums = [tool for tool in able if any(map(_is_formula, _properties(tool)))] if _SUM.search(_summed(request)) else []
     dated = [tool for tool in able if any(map(_is_day, needed(tool).values()))]
     looking = [tool for tool in able if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
-    if not _has_words(request):
+    named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
+    if not named and not _has_words(request):
         return sums[:1]
-    first = dated[:1] or ([best(request, looking)] if looking else [])
-    return [*sums[:1], *first, *(tool for tool in able if describes(tool))]
+    looking = [] if dated and named else [best(request, looking)] if looking else []
+    return [*sums[:1], *dated[:1], *looking, *holding]
 
 
 def _has_words(request: str) -> bool:
@@ -158,7 +161,7 @@ class _Pool:
     def __init__(self, request: str, content: str | None, tool: Tool) -> None:
         self.request, self.content = squeeze(request), content
         self.things = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}"))
-        self.days = written(request)
+        self.days = written(request) or ([FORTNIGHT] if _SOON.search(request) else [])
         self.paths: list[str] = _PATH.findall(request)
         self.numbers = list(_NUMBER.finditer(self.request))
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
@@ -172,6 +175,9 @@ class _Pool:
             return self._number(name, field, needed=needed)
         if kind == "string" and _is_day(field):
             return (self.days[:1] or [None])[0] if len(self.days) < 2 else self.days.pop(0)
+        if name == "sql":
+            selects = _SELECT.search(self.request)
+            return selects[0] if selects else None
         if kind == "string" and field.get("format") != "time":
             found = self._string(name, needed=needed)
             return found if found is None else _fitting(found, field.get("maxLength"))
@@ -203,9 +209,6 @@ class _Pool:
         if name == "path":  # a whole request is no file's name
             there = self.paths or self.quoted
             return there.pop(0) if there else None
-        if name == "sql":
-            selects = _SELECT.search(self.request)
-            return selects[0] if selects else None
         if name == "content" and self.content != "" and not self.quoted:
             return self.content
         for pool in (self.quoted, [] if _WHOLE.search(name) else self.named):

@@ -17,8 +17,9 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from threadloom.models.extractive import calls, tables
-from threadloom.models.extractive.answer import NOTHING, answer
+from threadloom.models.extractive.answer import NOTHING, answer, values
 from threadloom.models.extractive.courtesy import courtesy
+from threadloom.models.extractive.cues import OVERRIDE
 from threadloom.models.extractive.fill import fill
 from threadloom.models.extractive.material import Material, read
 from threadloom.models.extractive.note import note
@@ -122,11 +123,11 @@ class ChatExtractive(BaseChatModel):
         chosen = _chosen(material, tools, tool_choice, messages)
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
         free = tool_choice in (None, "auto")
-        if not chosen and free and not answered:
+        if not chosen and free and not answered and not OVERRIDE.search(material.question):
             likely = calls.likely(material.question, tools)
             chosen = [(tool["name"], args) for tool in likely for args in calls.every(material.question, tool)]
         known, material = tables.read(material, messages)
-        said = known.answer or answer(material)
+        said = "\n\n".join(filter(None, [known.answer, *values(material.results)])) or answer(material)
         if not chosen and free:
             chosen = known.queries(tools, nothing=said.startswith(NOTHING))
         made = [_call(name, args, messages) for name, args in chosen]
@@ -157,8 +158,8 @@ def _able(said: str, tools: Sequence[dict[str, Any]]) -> str:
     """An answer; where there is none also what could be asked instead."""
     if not said.startswith(NOTHING) or not tools:
         return said
-    told = (f"{tool['name']} ({tool.get('description', '').split('. ')[0].rstrip('.')})" for tool in tools[:MOST_TOLD])
-    return f"{said} Without a language model I can do no more than pass on what tools find: {'; '.join(told)}."
+    names = ", ".join(tool["name"] for tool in tools[:MOST_TOLD])
+    return f"{said} Without a language model I can only pass on what tools find: {names}."
 
 
 def _answered(message: BaseMessage, messages: list[BaseMessage]) -> list[str]:

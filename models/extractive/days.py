@@ -13,8 +13,10 @@ _NTH = r"(\d{1,2})(?:st|nd|rd|th)?\b"
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DAY_MONTH = re.compile(rf"\b{_NTH}(?: of)? ({_MONTH})(?:,? (\d{{4}})\b)?", re.IGNORECASE)
 _MONTH_DAY = re.compile(rf"\b({_MONTH}) {_NTH}(?:,? (\d{{4}})\b)?", re.IGNORECASE)
+FORTNIGHT = "next 14 days"
 _WORD = re.compile(
-    rf"\b(?:today|tonight|tomorrow|yesterday|(?:this|next) week|weekend|(?:next )?(?:{'|'.join(_WEEKDAYS)}))\b",
+    r"\b(?:today|tonight|tomorrow|yesterday|(?:this|next) week|next 14 days|weekend|"
+    rf"(?:next )?(?:{'|'.join(_WEEKDAYS)}))\b",
     re.IGNORECASE,
 )
 
@@ -63,7 +65,9 @@ def _named(word: str, today: date) -> list[date]:
         return [today + timedelta(1 if word == "tomorrow" else -1)]
     if word.endswith("week"):
         return [today, sunday] if word.startswith("this") else [sunday + timedelta(1), sunday + timedelta(7)]
+    if word == FORTNIGHT:
+        return [today, today + timedelta(13)]
     if word == "weekend":
         return [max(today, sunday - timedelta(1)), sunday]
     first = today + timedelta(1) if word.startswith("next") else today
-    return [first + timedelta((_WEEKDAYS.index(word.split()[-1]) - first.weekday()) % 7)]
+    return [first + timedelta((_WEEKDAYS.index(word.rsplit(maxsplit=1)[-1]) - first.weekday()) % 7)]

@@ -47,6 +47,8 @@ class Material:
     """Paragraphs beside the question, where there are no elements."""
     results: list[str] = field(default_factory=list)
     """What tools answered since the last human message."""
+    searched: bool = False
+    """Whether some of that is a list of things found, which need not be what was looked for."""
 
     def of(self, *tags: str) -> list[Element]:
         """Elements with one of these tags, in order."""
@@ -72,8 +74,9 @@ def read(messages: Sequence[BaseMessage]) -> Material:
     questions = [element.text for element in elements if element.tag == "question"]
     question, beside = (questions[-1], []) if questions else _asked(asked)
     results = _results(messages[last + 1 :])
+    searched = any(isinstance(one, ToolMessage) and one.text.lstrip().startswith("[{") for one in messages[last + 1 :])
     task = "\n".join(message.text for message in messages if message.type == "system")
-    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results)
+    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results, searched)
 
 
 def _results(messages: Sequence[BaseMessage]) -> list[str]:

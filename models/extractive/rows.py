@@ -84,7 +84,8 @@ def table(question: str, description: str) -> tuple[str, int]:
 def statement(name: str, tool: Mapping[str, Any]) -> str:
     """A SELECT of all of a table, quoted as the tool's database does."""
     quote = "`" if re.search(r"mysql|mariadb", str(tool.get("description", "")), re.IGNORECASE) else '"'
-    return f"SELECT * FROM {'.'.join(f'{quote}{part}{quote}' for part in name.split('.'))}"
+    parts = (f"{quote}{part.replace(quote, 2 * quote)}{quote}" for part in name.split("."))
+    return f"SELECT * FROM {'.'.join(parts)}"  # noqa: S608 - quoted, and the tool only reads
 
 
 def told(question: str, name: str, result: str) -> str:
@@ -102,6 +103,22 @@ def told(question: str, name: str, result: str) -> str:
     more = [f"- … and {len(near) - MOST_SHOWN} more"] if len(near) > MOST_SHOWN else []
     facts = amounts(question, columns, near)
     return "\n".join([head, *facts, *(["", *(f"- {one}" for one in shown[:MOST_SHOWN])] if near else []), *more])
+
+
+def agenda(question: str, result: str) -> str:
+    """Of a calendar's answer, its events lines of JSON, those that the question names, or all if it names none."""
+    head, *lines = result.splitlines() or [""]
+    near = [line for line in lines if line.startswith("{") and _stems(line) & _stems(question)]
+    return "\n".join([head, *map(_event, (near or lines)[:MOST_SHOWN])])
+
+
+def _event(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    one = loads(line)
+    place = f", {one['location']}" if one.get("location") else ""
+    when = one["start"] if one["start"] == one["end"] else f"{one['start'][:16]} to {one['end'][:16]}"
+    return f"- {when.replace('T', ' ')}: {one['title']}{place}"
 
 
 def _stems(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""A database asked in a conversation: from what it holds to a query, from the rows to an answer."""
+"""Databases and calendars asked in a conversation: from what a database holds to a query, from records to an answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +55,8 @@ def read(material: Material, messages: Sequence[BaseMessage]) -> tuple[Tables, M
             asked.add(name)
             table = sql.split(" FROM ")[-1].replace('"', "").replace("`", "")
             told[name] = "" if result.status == "error" else rows.told(question, table, result.text)
+        elif {"start", "end"} <= call["args"].keys() and result.status != "error":
+            told[name] = rows.agenda(question, result.text)
         kept.append("" if name in described or told.get(name) else text)  # that a tool was asked stays
     answer = "\n\n".join(filter(None, told.values()))
     return Tables(question, described, frozenset(asked), answer), replace(material, results=kept)

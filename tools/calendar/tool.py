@@ -1,6 +1,6 @@
 """Calendars as two tools: `calendar_events` tells what is on, `calendar_free_slots` when there is time."""
 
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Self
 
 from langchain_core.tools import BaseTool
@@ -26,7 +26,7 @@ class Days(Arguments):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _named(cls, value: object, info: ValidationInfo) -> object:
-        named = days.span(value, date.today()) if isinstance(value, str) else None
+        named = days.span(value, datetime.now().astimezone().date()) if isinstance(value, str) else None
         return named[info.field_name == "end"] if named else value
 
     @model_validator(mode="after")

@@ -67,16 +67,17 @@ def values(results: Sequence[str]) -> list[str]:
 
 
 def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether sentences have half of the concepts of a question, one of which the material is about; of few, all.
+    """Whether sentences have half of the concepts of a question; of few, all, or the one that the material is about.
 
     Few are only together in one place: a capital and a France of two papers are not the capital of France.
     """
     asked, said = set(concepts(question)), set(concepts(" ".join(found)))
-    if len(asked) <= FEW and any(asked <= set(concepts(part)) for text in texts for part in text.split("\n\n")):
+    if len(asked) > FEW:
+        return 2 * len(asked & said) >= len(asked)
+    if any(asked <= set(concepts(part)) for text in texts for part in text.split("\n\n")):
         return True
     counts = Counter(one for text in texts for sentence in sentences(text) for one in set(concepts(sentence)))
-    about = any(counts[one] >= TOPIC for one in asked & said)
-    return 2 * len(asked & said) >= len(asked) and (about if len(asked) <= FEW else True)
+    return any(counts[one] >= TOPIC for one in asked & said) and not asked <= counts.keys()
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:

@@ -46,10 +46,10 @@ def answer(material: Material) -> str:
         return " ".join(map(squeeze, texts))
     worked_out = values(texts)
     texts = [one for one in texts if one not in worked_out]
-    spoken_to = _OWN.search(material.question) or _speaks(texts)
-    if spoken_to and set(texts) <= set(material.results):
+    own, found = _OWN.search(material.question), list[str]()
+    if set(texts) <= set(material.results) and (own or _speaks(texts)):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
-    else:
+    if not found and not own:
         found = best_sentences(gist(material.question), texts, MAX_SENTENCES, SHARED)
         found = found if _to_the_point(gist(material.question), found, texts) else []
     return " ".join([*worked_out, *found]) or NOTHING_ON_IT

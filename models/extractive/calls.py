@@ -174,7 +174,7 @@ class _Pool:
         if kind in {"integer", "number"}:
             return self._number(name, field, needed=needed)
         if kind == "string" and _is_day(field):
-            return (self.days[:1] or [None])[0] if len(self.days) < 2 else self.days.pop(0)
+            return self.days.pop(0) if len(self.days) > 1 else next(iter(self.days), None)
         if name == "sql":
             selects = _SELECT.search(self.request)
             return selects[0] if selects else None

@@ -93,7 +93,7 @@ def test_a_question_about_a_day_is_answered_from_the_calendar(tools: list[BaseTo
     said, called = run(tools, f"What is on on {day}?")
     assert "Inventory" in said
     assert "Choir" in said
-    assert "search_bundled_library" not in called
+    assert "search_library" not in called
     said, called = run(tools, f"Am I free on {day}?")
     assert "2026-03-04T10:00+00:00 to 2026-03-04T17:00+00:00" in said
 

@@ -31,7 +31,6 @@ from threadloom.state.letter import (
     Approved,
     Documents,
     Drafted,
-    Earlier,
     Mail,
     Material,
     Request,
@@ -81,7 +80,7 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
     def find(state: Request) -> Retrieved:
         _letter(Mail(to=state["to"], cc=[], subject="-", body="-"))  # better said now than after all the work
         documents = [_source(one) for one in retriever().invoke(state["request"])]
-        return Retrieved(
+        found = Retrieved(
             run=uuid4().hex,
             documents=documents,
             feedback="",
@@ -91,8 +90,10 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
             decisions=cast("Any", Overwrite({})),
             usage=cast("Any", Overwrite({})),
             notes=cast("Any", Overwrite({})),
-            **(Earlier(mail=NO_MAIL, draft="") if state.get("mail") else {}),
         )
+        if state.get("mail"):
+            found["mail"], found["draft"] = NO_MAIL, ""
+        return found
 
     return find
 

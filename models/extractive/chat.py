@@ -127,7 +127,7 @@ class ChatExtractive(BaseChatModel):
             likely = calls.likely(material.question, tools)
             chosen = [(tool["name"], args) for tool in likely for args in calls.every(material.question, tool)]
         known, material = tables.read(material, messages)
-        said = "\n\n".join(filter(None, [known.answer, *values(material.results)])) or answer(material)
+        said = "\n\n".join([known.answer, *values(material.results)]) if known.answer else answer(material)
         if not chosen and free:
             chosen = known.queries(tools, nothing=said.startswith(NOTHING))
         made = [_call(name, args, messages) for name, args in chosen]

@@ -67,8 +67,16 @@ def amounts(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     return named or [line for _, line in found]
 
 
-def table(question: str, description: str) -> tuple[str, int]:
-    """Of the tables described the one that a question is about, and how plainly: 2 by its name, 1 by what is in it."""
+class Table(NamedTuple):
+    """Which table a question is about, how plainly (2 by its name, 1 by what is in it), and how many were described."""
+
+    name: str
+    plain: int
+    there: int
+
+
+def table(question: str, description: str) -> Table:
+    """Of the tables described the one that a question is about; without a name where it is about none."""
     marks = list(_TABLE.finditer(description))
     ends = [*(mark.start() for mark in marks[1:]), len(description)]
     asked, best = _stems(question), ("", 0, 0)
@@ -78,7 +86,7 @@ def table(question: str, description: str) -> tuple[str, int]:
         size = 2 * len(named) + len(held - named)
         if size > best[2]:
             best = (mark[1], 2 if named else 1, size)
-    return best[0], best[1]
+    return Table(best[0], best[1], len(marks))
 
 
 def statement(name: str, tool: Mapping[str, Any]) -> str:
@@ -94,6 +102,8 @@ def told(question: str, name: str, result: str) -> str:
     try:
         columns, *rows = [loads(line) for line in lines if not re.match(r"\[(?:only|no) ", line)]
     except ValueError:
+        return ""
+    if not all(isinstance(one, str) for one in columns) or any(len(row) != len(columns) for row in rows):
         return ""
     chosen, remark = pick(question, columns, rows, name)
     near = [rows[at] for at in chosen]
@@ -113,12 +123,13 @@ def agenda(question: str, result: str) -> str:
 
 
 def _event(line: str) -> str:
-    if not line.startswith("{"):
+    try:
+        one = loads(line)
+        place = f", {one['location']}" if one.get("location") else ""
+        when = one["start"] if one["start"] == one["end"] else f"{one['start'][:16]} to {one['end'][:16]}"
+        return f"- {when.replace('T', ' ')}: {one['title']}{place}"
+    except (ValueError, TypeError, KeyError):  # a note, or another tool's line
         return line
-    one = loads(line)
-    place = f", {one['location']}" if one.get("location") else ""
-    when = one["start"] if one["start"] == one["end"] else f"{one['start'][:16]} to {one['end'][:16]}"
-    return f"- {when.replace('T', ' ')}: {one['title']}{place}"
 
 
 def _stems(text: str) -> set[str]:

@@ -32,7 +32,7 @@ class Tables:
         made = []
         for tool in tools:
             described = self.described.get(f"describe_{tool['name'].removeprefix('query_')}", "")
-            name, plain = rows.table(self.question, described)
+            name, plain, _ = rows.table(self.question, described)
             if "sql" in needed(tool) and tool["name"] not in self.asked and plain >= (1 if nothing else SURE):
                 most = tool["parameters"]["properties"].get("limit", {}).get("maximum")
                 made.append((tool["name"], {"sql": rows.statement(name, tool), **({"limit": most} if most else {})}))
@@ -49,13 +49,13 @@ def read(material: Material, messages: Sequence[BaseMessage]) -> tuple[Tables, M
     for result, text in zip(results, material.results, strict=True):
         call = calls.get(result.tool_call_id) or ToolCall(name=result.name or "", args={}, id=None)
         name = call["name"]
-        if result.status != "error" and name.startswith("describe_"):
+        if result.status != "error" and name.startswith("describe_") and rows.table(question, result.text).there:
             described[name] = result.text
         elif sql := call["args"].get("sql"):
             asked.add(name)
             table = sql.split(" FROM ")[-1].replace('"', "").replace("`", "")
             told[name] = "" if result.status == "error" else rows.told(question, table, result.text)
-        elif {"start", "end"} <= call["args"].keys() and result.status != "error":
+        elif isinstance(call["args"].get("start"), str) and "end" in call["args"] and result.status != "error":
             told[name] = rows.agenda(question, result.text)
         kept.append("" if name in described or told.get(name) else text)  # that a tool was asked stays
     answer = "\n\n".join(filter(None, told.values()))

@@ -340,7 +340,7 @@ async def test_what_a_model_is_shown(work: Path) -> None:
     [
         ({"start": "2026-03-27", "end": "2026-03-26"}, "end must be on or after start"),
         ({"start": "2026-03-27", "end": "2029-03-26"}, "less than 366 days later"),
-        ({"start": "tomorrow", "end": "2026-03-26"}, "start: "),
+        ({"start": "whenever", "end": "2026-03-26"}, "start: "),
         ({"start": "0001-01-01", "end": "0001-01-01"}, "between 1900 and 2200"),
         ({}, "start: Field required"),
     ],

@@ -16,6 +16,8 @@ _WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|co
 _LOOKUP = re.compile(r"\b(search|look up|find|retrieve)", re.IGNORECASE)
 _SOON = re.compile(r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b", re.IGNORECASE)
 """Asks for days to come without naming one."""
+_WRITE = re.compile(r"\W*(?:write|draft|compose)\b", re.IGNORECASE)
+"""Who has something written has it looked up before."""
 _CLAUSE = re.compile(
     r"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?=(?:what|who|when|where|why|which|how|is|are|do|does|did)\b)",
     re.IGNORECASE,
@@ -54,7 +56,7 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
     if not named and not _has_words(request):
         return sums[:1]
-    looking = [] if dated and named else [best(request, looking)] if looking else []
+    looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
     return [*sums[:1], *dated[:1], *looking, *holding]
 
 

@@ -91,20 +91,8 @@ def build(
             graph.add_node(peer.name, _having(peer, person(peer)))
             graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
             continue
-        tools = [*peer.tools, *handing[peer.name].values()]
-        turn = think(
-            get_models,
-            chooser(peer.role),
-            told(peer),
-            tools,
-            node=peer.name,
-            name=peer.name,
-            window=window,
-            asks=asks,
-            view=view(peer),
-        )
-        retry = RetryPolicy(retry_on=passing, max_attempts=2)
-        graph.add_node(peer.name, _having(peer, passing_on(turn, peer)), retry_policy=retry)
+        turn = _turn(peer, get_models, [*peer.tools, *handing[peer.name].values()], window=window, asks=asks)
+        graph.add_node(peer.name, turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
         following = [peer.name, "tool", *(["handoff"] if peer.to else []), *stops, "conclude"]
         graph.add_conditional_edges(peer.name, route, following)
     for name, stop in stops.items():
@@ -153,6 +141,15 @@ def _holder(peers: Sequence[Peer]) -> Callable[[HandoffState], str]:
 
 def _after_handoff(state: HandoffState) -> str:
     return "conclude" if state.get("stopped") else state["active"]
+
+
+def _turn(
+    peer: Peer, models: Callable[[], Models], tools: Sequence[BaseTool], *, window: int | None, asks: bool
+) -> Node[HandoffState]:
+    """A model's turn as the peer: it answers, calls tools, or hands over."""
+    name, role = peer.name, chooser(peer.role)
+    turn = think(models, role, told(peer), tools, node=name, name=name, window=window, asks=asks, view=view(peer))
+    return _having(peer, passing_on(turn, peer))
 
 
 def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:

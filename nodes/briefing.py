@@ -3,7 +3,6 @@
 A model words the query and picks the days. Without one rows are picked by their words, and days by what is written.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from threading import Event
@@ -12,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic import BaseModel, Field
 
 from threadloom.models.chain import ModelAnswerError
+from threadloom.models.extractive import days as written
 from threadloom.models.prompts import element, prompt
 from threadloom.models.roles import Models
 from threadloom.models.settings import ConfigError
@@ -27,7 +27,6 @@ from threadloom.tools.calendar.tool import Days
 from threadloom.tools.database.errors import DatabaseReadError
 from threadloom.tools.database.reader import Database
 from threadloom.tools.database.schema import describe
-from threadloom.tools.fulltext import search_words
 from threadloom.tools.settings import ToolSettings, WebSettings
 from threadloom.tools.web.catalogue import configured
 from threadloom.tools.web.search import SearchError, WebSearch
@@ -190,18 +189,6 @@ def _event(one: event.Event) -> str:
 
 
 def _named(question: str, today: date) -> Days:
-    """Days that a text names as dates, or as today or tomorrow; else the next seven."""
-    dates = sorted(day for found in re.findall(r"\b\d{4}-\d\d-\d\d\b", question) if (day := _date(found)))
-    if dates:
-        return Days(start=dates[0], end=dates[-1])
-    words = set(search_words(question.lower()))
-    if "tomorrow" in words:
-        return Days(start=today + timedelta(1), end=today + timedelta(1))
-    return Days(start=today, end=today if "today" in words else today + timedelta(DAYS - 1))
-
-
-def _date(written: str) -> date | None:
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        return None
+    """Days that a text names; else the next seven."""
+    start, end = written.span(question, today) or (today, today + timedelta(DAYS - 1))
+    return Days(start=start, end=end)

@@ -14,20 +14,25 @@ ENOUGH = 0.5
 """Share of a criterion's words that the notes must have."""
 _VERBS = (
     r"collect|gather|find|search|look|read|check|list|write|draft|note|make|summari[sz]e|compare|describe|explain|"
-    r"report|review|answer"
+    r"report|review|answer|save|put|learn|work out|look up"
 )
 _CUT = re.compile(rf"[;.!?]\s+(?:then\s+)?|,?\s+(?:and then|then)\s+|,?\s+and\s+(?=(?:{_VERBS})\b)", re.IGNORECASE)
 _WRITES = re.compile(r"\b(?:write|draft|notes?|report|summar\w+|compar\w+|list)\b", re.IGNORECASE)
+_SUM = re.compile(r"\d\s*[-+*/^%]\s*\(?\d|\d\s*(?:%|per ?cent) of")
+_FIND = re.compile(r"^(?:find out|look up|work out|learn)\s+(?:about\s+)?", re.IGNORECASE)
 _TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what", re.IGNORECASE)
 
 
 def steps(goal: str, taken: Collection[str]) -> list[str]:
     """Look up what the goal is about, then write a note for each thing it wants written, under a name not `taken`."""
     clauses = [squeeze(part).rstrip(".!?;, ") for part in _CUT.split(goal)]
-    clauses = [part for part in clauses if terms(part)] or [squeeze(goal)]
+    clauses = [part for part in clauses if terms(part) or _SUM.search(part)] or [squeeze(goal)]
     about = ", ".join(subjects(goal)) or squeeze(goal)
     lookups = [part for part in clauses if not _WRITES.search(part)]
-    asked = [part if "library" in part.lower() else f"What does the library know: {part}?" for part in lookups]
+    asked = [
+        part if "library" in part.lower() or _SUM.search(part) else f"What does the library know: {part}?"
+        for part in lookups
+    ]
     wanted = [part for part in clauses if _WRITES.search(part)] or [f"Write a note on {about}"]
     used, writing = set(taken), list[str]()
     for part in wanted[:MOST]:
@@ -40,8 +45,10 @@ def steps(goal: str, taken: Collection[str]) -> list[str]:
 
 def subjects(goal: str) -> list[str]:
     """What a goal is about, without the words that only say what is to be done."""
-    found: list[str] = plan(goal)["key_terms"]
-    return [term for term in found if not _TOLD.fullmatch(term)][:MOST_CRITERIA]
+    parts = [part for part in _CUT.split(goal) if part.split()]
+    found = dict.fromkeys(term for part in parts for term in plan(_FIND.sub("", part))["key_terms"])
+    orders = {part.split()[0].lower() for part in parts if len(part.split()) > 1}  # "Organise my party"
+    return [term for term in found if not _TOLD.fullmatch(term) and term.lower() not in orders][:MOST_CRITERIA]
 
 
 def criteria(goal: str) -> list[str]:

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import Field
 
-from threadloom.models.extractive.answer import NO_MATERIAL, NOTHING_ON_IT
+from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.prompts import element
 from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.choose import Chooser
@@ -92,7 +92,7 @@ def _arrival(state: HandoffState, peer: Peer) -> tuple[str, str]:
     """Who handed the conversation over to it in this run, and with what words beyond those that were asked."""
     for one in reversed(state.get("handoffs", [])):
         if one["to"] == peer.name and not one["refused"]:
-            return one["origin"], "" if one["message"] == _asked(state) else one["message"]
+            return one["origin"], "" if one["message"] in _asked(state) else one["message"]
     return "", ""
 
 
@@ -118,7 +118,7 @@ def passing_on(turn: Node[Any], peer: Peer) -> Node[HandoffState]:
 
 def _knows_nothing(update: Mapping[str, Any]) -> bool:
     played: str = update["choices"][-1]["model"]  # whoever summed up before it, its own turn is the last
-    return played == EXTRACTIVE and update["messages"][-1].text.startswith((NO_MATERIAL, NOTHING_ON_IT))
+    return played == EXTRACTIVE and update["messages"][-1].text.startswith(NOTHING)
 
 
 def person(peer: Peer) -> Node[HandoffState]:

@@ -66,6 +66,8 @@ UNCITED = "the mail cites no document, so none is listed"
 EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the sources, selected by vocabulary)"
 MOST_TEXT = 6_000
 """Characters of one document that are read and kept."""
+NO_MAIL = Mail(to=[], cc=[], subject="", body="")
+"""In place of what an earlier run on the thread wrote."""
 MOST_TITLE, MOST_LINK = 300, 2_000
 
 
@@ -82,7 +84,7 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
     def find(state: Request) -> Retrieved:
         _letter(Mail(to=state["to"], cc=[], subject="-", body="-"))  # better said now than after all the work
         documents = [_source(one) for one in retriever().invoke(state["request"])]
-        return Retrieved(
+        found = Retrieved(
             run=uuid4().hex,
             documents=documents,
             feedback="",
@@ -94,6 +96,9 @@ def retrieve(retriever: Callable[[], BaseRetriever]) -> Callable[[Request], Retr
             choices=cast("Any", Overwrite([])),
             notes=cast("Any", Overwrite({})),
         )
+        if state.get("mail"):
+            found["mail"], found["draft"] = NO_MAIL, ""
+        return found
 
     return find
 

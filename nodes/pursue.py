@@ -66,7 +66,7 @@ def _part(state: GoalState) -> Limits:
 
 def _tried(step: PlanStep, outcome: Outcome) -> PlanStep:
     answer = outcome.answer.removesuffix(EXTRACTIVE_NOTE).strip()  # said once, of the whole
-    nothing = "there is nothing to go by" if answer in NOTHING else "" if answer else "it gave no answer"
+    nothing = "there is nothing to go by" if answer.startswith(NOTHING) else "" if answer else "it gave no answer"
     return PlanStep(
         task=step["task"],
         status="tried",

@@ -1,10 +1,10 @@
 """Rows of a database that have to do with a question, picked by words alone: what there is without a language model."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
+from threadloom.models.extractive.rows import amounts, pick
 from threadloom.tools.answer import shown
-from threadloom.tools.database.reader import Cell, Database, Rows
+from threadloom.tools.database.reader import Database, Rows
 from threadloom.tools.database.schema import MOST_TABLES, describe, names
 from threadloom.tools.fulltext import stems
 
@@ -26,12 +26,12 @@ class Picked(NamedTuple):
 
 
 def by_words(question: str, database: Database) -> list[Picked]:
-    """Of the tables whose names, columns or values share most words with the question the rows that do, best first.
+    """Of the tables whose names, columns or values share most words with the question the rows that fit best.
 
-    Where no row does, the first ones. Raises DatabaseReadError.
+    Where it names no values, the first ones. Raises DatabaseReadError.
     """
     wanted = set(stems(question))
-    return [_picked(table, wanted, database) for table in _tables(wanted, database)]
+    return [_picked(table, question, database) for table in _tables(wanted, database)]
 
 
 def listed(rows: Rows, note: str = "[there are more rows]") -> str:
@@ -52,22 +52,18 @@ def _tables(wanted: set[str], database: Database) -> list[str]:
     return sorted((name for name in there if score[name] >= bar), key=lambda name: -score[name])[:MOST_ASKED]
 
 
-def _picked(table: str, wanted: set[str], database: Database) -> Picked:
+def _picked(table: str, question: str, database: Database) -> Picked:
     quote = database.dialect.engine.dialect.identifier_preparer.quote_identifier
     sql = f"SELECT * FROM {'.'.join(map(quote, table.split('.')))}"  # noqa: S608 - quoted by SQLAlchemy's rules
     found = database.query(sql, MOST_READ)
-    near = _near(found["rows"], wanted)
+    chosen, remark = pick(question, found["columns"], found["rows"], table)
+    near = [found["rows"][at] for at in chosen]
     more = found["more"] or len(near) > MOST_SHOWN
     note = f"[there are more rows; {len(found['rows'])} were looked at]"
     kept = Rows(columns=found["columns"], rows=near[:MOST_SHOWN], more=more)
-    return Picked(table, sql, f"{table}:\n{listed(kept, note)}")
-
-
-def _near(rows: Sequence[list[Cell]], wanted: set[str]) -> list[list[Cell]]:
-    """Rows whose values share words with the question, those that share most first; all if none does."""
-    score = [_shared(wanted, " ".join(map(str, row))) for row in rows]
-    kept = [at for at in range(len(rows)) if score[at]] or list(range(len(rows)))
-    return [rows[at] for at in sorted(kept, key=lambda at: -score[at])]
+    lines = [remark, *amounts(question, found["columns"], near), listed(kept, note) if near else ""]
+    head = f"{table}, {len(near)} of {len(found['rows'])} rows:"
+    return Picked(table, sql, "\n".join([head, *filter(None, lines)]))
 
 
 def _shared(wanted: set[str], text: str) -> int:

@@ -23,7 +23,23 @@ class LetterInput(BaseModel):
     budget: Limits | None = Field(default=None, description="Limits of this run")
 
 
-class Request(TypedDict):
+class Mail(TypedDict):
+    """A letter, as `threadloom.tools.mail.letter.Letter` checks it."""
+
+    to: list[str]
+    cc: list[str]
+    subject: str
+    body: str
+
+
+class Earlier(TypedDict, total=False):
+    """What an earlier run on the thread may have left."""
+
+    mail: Mail
+    draft: str
+
+
+class Request(Earlier):
     """What retrieving takes."""
 
     request: str
@@ -38,7 +54,7 @@ class Source(TypedDict):
     link: str
 
 
-class Retrieved(TypedDict):
+class Retrieved(Earlier):
     """What retrieving gives: documents, and a run without what an earlier one on the thread left."""
 
     run: str
@@ -81,19 +97,10 @@ class Material(TypedDict):
     documents: list[Source]
     summary: str
     feedback: str
-    mail: NotRequired["Mail"]
+    mail: NotRequired[Mail]
     """The version that the feedback is about."""
     budget: NotRequired[Limits | None]
     """What is left of it."""
-
-
-class Mail(TypedDict):
-    """A letter, as `threadloom.tools.mail.letter.Letter` checks it."""
-
-    to: list[str]
-    cc: list[str]
-    subject: str
-    body: str
 
 
 class Written(TypedDict):

@@ -110,7 +110,7 @@ def _addresses(given: State) -> None:
 def _letter(state: State) -> str:
     """What became of the mail, and the mail if there is one."""
     mail = state.get("mail")
-    written = f"\n\n**{mail['subject']}**\n\n{mail['body']}" if mail else ""
+    written = f"\n\n**{mail['subject']}**\n\n{mail['body']}" if mail and mail["subject"] else ""
     return f"{state['outcome']}{written}"
 
 

@@ -5,7 +5,8 @@ Help pages speak to their reader ("press Restore"), so only what speaks to a mod
 
 from collections.abc import Sequence
 
-from threadloom.models.extractive import cues
+from threadloom.models.extractive import cues, numbers
+from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.material import Element
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
@@ -26,12 +27,12 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
         for one in sentences(document.text)
         if not cues.OVERRIDE.search(one) and len(words(one)) > 2
     ]
-    weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(question)
+    weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(gist(question))
     own = [overlap(asked, concepts(one), weight) if _on_it(set(asked), one, title) else 0.0 for one, title in pool]
     # A title alone does not make a sentence an answer.
     scores = [
-        score and score + TITLE * overlap(asked, concepts(title), weight)
-        for score, (_, title) in zip(own, pool, strict=True)
+        score and score + TITLE * overlap(asked, concepts(title), weight) + numbers.gain(question, one)
+        for score, (one, title) in zip(own, pool, strict=True)
     ]
     bar = NEAR_BEST * max(scores, default=0)
     near = sorted((-score, at) for at, score in enumerate(scores) if score and score >= bar)[:MOST]

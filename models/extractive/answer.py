@@ -1,27 +1,35 @@
 """Free text from material: the sentences that answer best, in their own words and order."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from threadloom.models.extractive import cues
+from threadloom.models.extractive import cues, numbers
 from threadloom.models.extractive.advice import advice
 from threadloom.models.extractive.findings import manner
+from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.material import Element, Material
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
 NO_MATERIAL = "No material was given to answer from, and no language model is there that knows anything by itself."
-NOTHING_ON_IT = "The material given says nothing on this."
-NOTHING = frozenset({NO_MATERIAL, NOTHING_ON_IT})
-"""Answers that there is none."""
+NOTHING_ON_IT = "What was found says nothing on this."
+NOTHING = (NO_MATERIAL, NOTHING_ON_IT)
+"""How answers begin that there is none."""
 MAX_SENTENCES = 4
 SHORT = 60
 """Words up to which results of tools are passed on whole."""
 SHARED = 2
 """Concepts of a question that a sentence must have, if the question has more than that: one word may be chance."""
+FEW = 2
+"""Concepts of a question all of which an answer has, unless one is what the material is about."""
+TOPIC = 3
+"""Sentences with a concept from which that is what the material is about."""
 NEAR_BEST = 0.5
 """Share of the best sentence's score that another needs."""
 _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
+_YOUR = re.compile(r"\b(?:you|your)\b", re.IGNORECASE)
+_VALUE = re.compile(r"[^\n]{1,200} = -?\d[\d.,]*\.?")
 
 
 def answer(material: Material) -> str:
@@ -30,16 +38,47 @@ def answer(material: Material) -> str:
     if not texts:
         return NOTHING_ON_IT if material.results else NO_MATERIAL  # a search that found nothing was made
     if (
-        texts == material.results
+        set(texts) <= set(material.results)
         and sum(len(words(text)) for text in texts) <= SHORT
         and not any(map(cues.instructs, texts))
+        and (not material.searched or _to_the_point(gist(material.question), texts, texts))
     ):
         return " ".join(map(squeeze, texts))
-    if _OWN.search(material.question) and texts == material.results:
+    worked_out = values(texts)
+    texts = [one for one in texts if one not in worked_out]
+    own, found = _OWN.search(material.question), list[str]()
+    if set(texts) <= set(material.results) and (own or _speaks(texts)):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
-    else:
-        found = best_sentences(material.question, texts, MAX_SENTENCES, SHARED)
-    return " ".join(found) or NOTHING_ON_IT
+    if not found and not own:
+        found = best_sentences(gist(material.question), texts, MAX_SENTENCES, SHARED)
+        searched = material.results or material.of("document")  # others found the rest for this very question
+        found = found if not searched or _to_the_point(gist(material.question), found, texts) else []
+    return " ".join([*worked_out, *found]) or NOTHING_ON_IT
+
+
+def _speaks(texts: Sequence[str]) -> bool:
+    """Whether at least half of what was found speaks to its reader, as help pages do and papers do not."""
+    parts = [part for text in texts for part in text.split("\n\n")]
+    return 2 * sum(_YOUR.search(part) is not None for part in parts) >= len(parts) > 0
+
+
+def values(results: Sequence[str]) -> list[str]:
+    """Those results that say what was worked out: "3 * 4 = 12"."""
+    return [one for one in results if _VALUE.fullmatch(one)]
+
+
+def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether sentences have half of the concepts of a question; of few, all, or the one that the material is about.
+
+    Few are only together in one place: a capital and a France of two papers are not the capital of France.
+    """
+    asked, said = set(concepts(question)), set(concepts(" ".join(found)))
+    if len(asked) > FEW:
+        return 2 * len(asked & said) >= len(asked)
+    if any(asked <= set(concepts(part)) for text in texts for part in text.split("\n\n")):
+        return True
+    counts = Counter(one for text in texts for sentence in sentences(text) for one in set(concepts(sentence)))
+    return any(counts[one] >= TOPIC for one in asked & said) and not asked <= counts.keys()
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:
@@ -56,7 +95,7 @@ def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1
         enough = len(set(asked) & set(terms)) >= (shared if len(set(asked)) > shared else 1)
         if (enough or not asked) and len(words(one)) > 1 and (bare := one.lstrip("-*• ")) not in seen:
             seen.add(bare)
-            scored.append((-(near + 0.25 * manner(one)), at, one))
+            scored.append((-(near + 0.25 * manner(one) + numbers.gain(query, one)), at, one))
     bar = NEAR_BEST * min(scored, default=(0.0,))[0]
     near_best = [item for item in sorted(scored)[:limit] if item[0] <= bar]
     return [one for _, _, one in sorted(near_best, key=lambda item: item[1])]

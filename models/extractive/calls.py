@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from threadloom.models.extractive.classify import classify
+from threadloom.models.extractive.days import FORTNIGHT, written
+from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.text import FILLER_STEMS, squeeze, terms
 
 NAME_WEIGHT = 2
@@ -12,11 +14,15 @@ LEAST = 2
 """Score from which a request asks for a tool: one word of its name, or two of its description and arguments."""
 _WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|content|body|instruction", re.IGNORECASE)
 _LOOKUP = re.compile(r"\b(search|look up|find|retrieve)", re.IGNORECASE)
-_ASKS = re.compile(
-    r"\?\s*$|^\W*(who|what|when|where|why|which|how|is|are|do|does|did|can|tell|explain|describe)\b", re.IGNORECASE
+_SOON = re.compile(r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b", re.IGNORECASE)
+"""Asks for days to come without naming one."""
+_WRITE = re.compile(r"\W*(?:write|draft|compose)\b", re.IGNORECASE)
+"""Who has something written has it looked up before."""
+_CLAUSE = re.compile(
+    r"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?=(?:what|who|when|where|why|which|how|is|are|do|does|did)\b)",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
-_SHARE = re.compile(r"-?\d+(?:\.\d+)?(?=\s*(?:%|per ?cent\b))", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
 _FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
@@ -26,6 +32,8 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per ?cent)\s+of\s+(?=[\d(])", re.
 """A share of a number, which is written as a sum before anything is read: 17% of 2340 as 17 / 100 * 2340."""
 _PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
+_SELECT = re.compile(r"\b(?:SELECT|WITH)\b.*\bFROM\b.*", re.DOTALL)
+_LIMIT = re.compile(r"\b(?:top|first|limit|at most|up to)\s+$", re.IGNORECASE)
 
 Tool = Mapping[str, Any]
 
@@ -37,13 +45,36 @@ def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Too
 
 
 def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
-    """Where no tool is asked for by its words: one that works out a sum, else one that looks a question up."""
-    for tool in tools if _SUM.search(_summed(request)) else ():
-        if any(map(_is_formula, _properties(tool))) and arguments(request, tool) is not None:
-            return [tool]
-    lookups = [tool for tool in tools if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
-    lookups = [tool for tool in lookups if arguments(request, tool) is not None]
-    return [best(request, lookups)] if lookups and _ASKS.search(request) else []
+    """Where no tool is asked for by its words: one that works out sums, one that knows days, one that looks things up.
+
+    What a database holds is looked at too: whether a request is about it only its tables say.
+    """
+    able = [tool for tool in tools if arguments(request, tool) is not None]
+    sums = [tool for tool in able if any(map(_is_formula, _properties(tool)))] if _SUM.search(_summed(request)) else []
+    dated = [tool for tool in able if any(map(_is_day, needed(tool).values()))]
+    looking = [tool for tool in able if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
+    named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
+    if not named and not _has_words(request):
+        return sums[:1]
+    looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
+    return [*sums[:1], *dated[:1], *looking, *holding]
+
+
+def _has_words(request: str) -> bool:
+    """Whether some part of a request is no sum to be worked out."""
+    parts = [part for part in _CLAUSE.split(_summed(request)) if not _SUM.search(part)]
+    return any(set(terms(part)) - FILLER_STEMS for part in parts)
+
+
+def describes(tool: Tool) -> bool:
+    """Whether a tool tells what a database holds."""
+    return tool["name"].startswith("describe") and not needed(tool)
+
+
+def needed(tool: Tool) -> dict[str, Any]:
+    """The arguments that a tool must be given, by name."""
+    required = tool.get("parameters", {}).get("required", [])
+    return {name: field for name, field in _properties(tool).items() if name in required}
 
 
 def score(request: str, tool: Tool) -> float:
@@ -66,8 +97,8 @@ def arguments(request: str, tool: Tool, *, forced: bool = False, content: str | 
     `content` is what there is to write, where an argument of that name is wanted and nothing is quoted; None if that
     was looked for and is not there.
     """
-    pool = _Pool(request.replace(tool["name"], " "), content)
-    required = set(tool.get("parameters", {}).get("required", []))
+    pool = _Pool(request.replace(tool["name"], " "), content, tool)
+    required = needed(tool)
     found: dict[str, Any] = {}
     for name, field in _properties(tool).items():
         value = pool.take(name, field, needed=name in required)
@@ -117,13 +148,24 @@ def _spaced(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", name)
 
 
+def _is_day(field: Mapping[str, Any]) -> bool:
+    return field.get("format") == "date"
+
+
+def _fitting(text: str, most: int | None) -> str:
+    """What of a text an argument may hold: of too long a one what asks."""
+    return text if most is None or len(text) <= most else gist(text)[-most:]
+
+
 class _Pool:
     """What a request holds that can be an argument; each number, quotation and name is used once."""
 
-    def __init__(self, request: str, content: str | None) -> None:
+    def __init__(self, request: str, content: str | None, tool: Tool) -> None:
         self.request, self.content = squeeze(request), content
+        self.things = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}"))
+        self.days = written(request) or ([FORTNIGHT] if _SOON.search(request) else [])
         self.paths: list[str] = _PATH.findall(request)
-        self.numbers = _NUMBER.findall(request)
+        self.numbers = list(_NUMBER.finditer(self.request))
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
         self.named = _NAMED.findall(self.request)
 
@@ -131,19 +173,34 @@ class _Pool:
         kind = field.get("type")
         if "enum" in field:
             return classify(self.request, {str(option): "" for option in field["enum"]}) or None
-        if kind in {"integer", "number"}:  # what is to be worked out is nobody's limit
-            shares = [] if needed else _SHARE.findall(self.request)
-            return self._number(kind, shares) if needed or not _SUM.search(_summed(self.request)) else None
-        if kind == "string":
-            return self._string(name, needed=needed)
+        if kind in {"integer", "number"}:
+            return self._number(name, field, needed=needed)
+        if kind == "string" and _is_day(field):
+            return self.days.pop(0) if len(self.days) > 1 else next(iter(self.days), None)
+        if name == "sql":
+            selects = _SELECT.search(self.request)
+            return selects[0] if selects else None
+        if kind == "string" and field.get("format") != "time":
+            found = self._string(name, needed=needed)
+            return found if found is None else _fitting(found, field.get("maxLength"))
         return None
 
-    def _number(self, kind: str, other: Sequence[str]) -> int | float | None:
-        for text in self.numbers:
-            if text not in other and (kind == "number" or "." not in text):
-                self.numbers.remove(text)
-                return int(text) if "." not in text else float(text)
+    def _number(self, name: str, field: Mapping[str, Any], *, needed: bool) -> int | float | None:
+        """The next number that fits; one that need not be given is a count of what the tool is about, or named so."""
+        for match in self.numbers:
+            value = float(match[0])
+            fits = field.get("minimum", value) <= value <= field.get("maximum", value)
+            meant = needed or self._counts(match) or re.search(rf"\b{name}\W{{0,3}}$", self.request[: match.start()])
+            if fits and meant and (field.get("type") == "number" or "." not in match[0]):
+                self.numbers.remove(match)
+                return int(match[0]) if "." not in match[0] else value
         return None
+
+    def _counts(self, number: re.Match[str]) -> bool:
+        """Whether a number says how many of the tool's things: "5 papers", "the top 5"."""
+        after = re.match(r"\s+([A-Za-z]+)", self.request[number.end() :])
+        counted = after is not None and bool(self.things.intersection(terms(after[1])))
+        return counted or _LIMIT.search(self.request[: number.start()]) is not None
 
     def _string(self, name: str, *, needed: bool) -> str | None:
         if _is_formula(name):
@@ -151,8 +208,9 @@ class _Pool:
         if re.search(r"date|day|when", name, re.IGNORECASE):
             dated = _DATE.search(self.request)
             return dated[0] if dated else (self.request if needed else None)
-        if name == "path" and self.paths:
-            return self.paths.pop(0)
+        if name == "path":  # a whole request is no file's name
+            there = self.paths or self.quoted
+            return there.pop(0) if there else None
         if name == "content" and self.content != "" and not self.quoted:
             return self.content
         for pool in (self.quoted, [] if _WHOLE.search(name) else self.named):

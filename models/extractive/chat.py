@@ -16,13 +16,16 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from threadloom.models.extractive import calls
-from threadloom.models.extractive.answer import answer
+from threadloom.models.extractive import calls, tables
+from threadloom.models.extractive.answer import NOTHING, answer, values
 from threadloom.models.extractive.courtesy import courtesy
+from threadloom.models.extractive.cues import OVERRIDE
 from threadloom.models.extractive.fill import fill
 from threadloom.models.extractive.material import Material, read
 from threadloom.models.extractive.note import note
 
+MOST_TOLD = 12
+"""Tools that are named to who asked for something else."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -119,11 +122,16 @@ class ChatExtractive(BaseChatModel):
             return _cut(polite, stop or self.stop or []), []
         chosen = _chosen(material, tools, tool_choice, messages)
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
-        if not chosen and tool_choice in (None, "auto") and not answered:
+        free = tool_choice in (None, "auto")
+        if not chosen and free and not answered and not OVERRIDE.search(material.question):
             likely = calls.likely(material.question, tools)
             chosen = [(tool["name"], args) for tool in likely for args in calls.every(material.question, tool)]
+        known, material = tables.read(material, messages)
+        said = "\n\n".join([known.answer, *values(material.results)]) if known.answer else answer(material)
+        if not chosen and free:
+            chosen = known.queries(tools, nothing=said.startswith(NOTHING))
         made = [_call(name, args, messages) for name, args in chosen]
-        return ("", made) if made else (_cut(answer(material), stop or self.stop or []), [])
+        return ("", made) if made else (_cut(_able(said, tools), stop or self.stop or []), [])
 
 
 def _chosen(
@@ -144,6 +152,14 @@ def _chosen(
     wanted = calls.wanted(request, tools, done)
     content = note(material) if wanted else ""
     return [(tool["name"], args) for tool in wanted for args in calls.every(request, tool, content=content)]
+
+
+def _able(said: str, tools: Sequence[dict[str, Any]]) -> str:
+    """An answer; where there is none also what could be asked instead."""
+    if not said.startswith(NOTHING) or not tools:
+        return said
+    names = ", ".join(tool["name"] for tool in tools[:MOST_TOLD])
+    return f"{said} Without a language model I can only pass on what tools find: {names}."
 
 
 def _answered(message: BaseMessage, messages: list[BaseMessage]) -> list[str]:

@@ -52,6 +52,22 @@ _TAIL = re.compile(
     r"if any)\b.*$",
     re.IGNORECASE,
 )
+_ERRAND = re.compile(
+    r"^(?:please,? |kindly )?(?:(?:can|could|would|will) you (?:please )?)?"
+    r"(?:(?:search|look|find)\b(?: up| for)?(?: [a-z]+){0,2} (?:on|for|about)\b:?\s"
+    r"|(?:write|draft|send|compose|prepare|make|give|put together)\b(?: (?:me|us))?(?: an?| the| some| one)?"
+    r"(?: [a-z-]+)?(?: (?:e-?mail|mail|letter|note|message|memo|summary|text|report|paragraph|facts))"
+    r"(?: (?:to|for) (?:[\w.@-]+ ){1,3})??(?: summary)?\s?(?:about|on|of|that|saying|regarding|concerning)\s"
+    r"|(?:summari[sz]e|sum up|explain|describe)(?: what (?:is|was|we) know\w*)?(?: (?:to|for) (?:me|us))?"
+    r"(?: about| on)?\s"
+    r"|(?:inform|tell|remind|brief|update) (?:[\w.@-]+ ){1,3}(?:about|on|that|of|(?=what|how|why|whether))\s?)",
+    re.IGNORECASE,
+)
+"""What is to be written or looked up, and who gets it: said of an errand, not of what it is about."""
+_THEN = re.compile(r",\s*(?:and )?(?:please )?(?:send|write|mail|tell|inform)\b[^.?!]*[.!]?$", re.IGNORECASE)
+_FOR_WHOM = re.compile(r"\s(?:for|to) (?:my|our|the) [\w-]+[.!]?$", re.IGNORECASE)
+LONG = 60
+"""Words from which only the sentences of a message that ask are read."""
 _INDIRECT = re.compile(
     r"\b(?:whether|how|why|what|which|know|understand|find out|effects? of|impact of)\b", re.IGNORECASE
 )
@@ -65,6 +81,17 @@ _SPELLING = {
     "don't": "do", "isn't": "is", "aren't": "are", "what's": "what is", "whats": "what is", "how's": "how is",
 }  # fmt: skip
 """Slips and short forms of the words that questions are recognised by."""
+
+
+def gist(text: str) -> str:
+    """What a request is about: without the errand that it comes with, and of a long one the sentences that ask."""
+    if len(words(text)) > LONG:
+        parts = sentences(text)
+        text = " ".join([one for one in parts if one.endswith("?")] or parts[-1:])
+    errand = _ERRAND.match(text)
+    about = _FOR_WHOM.sub("", text[errand.end() :]) if errand else text
+    about = _THEN.sub("", about)
+    return about if words(about) else text
 
 
 def core(text: str) -> str:

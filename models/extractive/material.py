@@ -21,6 +21,10 @@ ASIDE = frozenset(
 """Elements that say what is asked, or name where it is from; all others hold material."""
 
 
+MOST_OF_FAILURE = 300
+"""Characters of what a tool says of its failure: behind that it tells models how it is called."""
+
+
 @dataclass(frozen=True)
 class Element:
     """One piece of material with its text exactly as it was before escaping."""
@@ -43,6 +47,8 @@ class Material:
     """Paragraphs beside the question, where there are no elements."""
     results: list[str] = field(default_factory=list)
     """What tools answered since the last human message."""
+    searched: bool = False
+    """Whether some of that is a list of things found, which need not be what was looked for."""
 
     def of(self, *tags: str) -> list[Element]:
         """Elements with one of these tags, in order."""
@@ -68,19 +74,20 @@ def read(messages: Sequence[BaseMessage]) -> Material:
     questions = [element.text for element in elements if element.tag == "question"]
     question, beside = (questions[-1], []) if questions else _asked(asked)
     results = _results(messages[last + 1 :])
+    searched = any(isinstance(one, ToolMessage) and one.text.lstrip().startswith("[{") for one in messages[last + 1 :])
     task = "\n".join(message.text for message in messages if message.type == "system")
-    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results)
+    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results, searched)
 
 
 def _results(messages: Sequence[BaseMessage]) -> list[str]:
-    """What tools said. Of several bare values each says what it is of: "3 * 4 = 12"."""
+    """What tools said. A bare value beside others says what it is of: "3 * 4 = 12"."""
     answers = [message for message in messages if isinstance(message, ToolMessage)]
     asked = {call["id"]: call["args"] for one in messages if isinstance(one, AIMessage) for call in one.tool_calls}
     told = [_result(message) for message in answers]
-    if len(told) < 2 or not all(map(_BARE.fullmatch, told)):
+    if len(told) < 2:
         return told
     of = [next(iter(asked.get(message.tool_call_id, {}).values()), message.name) for message in answers]
-    return [f"{what} = {value}." for what, value in zip(of, told, strict=True)]
+    return [f"{what} = {one}." if _BARE.fullmatch(one) else one for what, one in zip(of, told, strict=True)]
 
 
 def _result(message: ToolMessage) -> str:
@@ -94,7 +101,9 @@ def _result(message: ToolMessage) -> str:
         text = ", ".join(f"{key}: {part}" for key, part in value.items())
     elif isinstance(value, list):
         text = "\n\n".join(map(_told, value))
-    return text if message.status != "error" else f"The tool {message.name or ''} failed: {text}".replace("  ", " ")
+    if message.status != "error":
+        return text
+    return f"The tool {message.name or ''} failed: {text[:MOST_OF_FAILURE]}".replace("  ", " ")
 
 
 def _told(item: object) -> str:

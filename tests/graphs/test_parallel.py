@@ -327,7 +327,7 @@ def test_a_briefing_without_a_model_picks_table_and_days_by_words(office: Any, a
     state = ask(
         *office_branches(office, Models()), given={"question": "Which orders are late, and what is on tomorrow?"}
     )
-    assert state["parts"]["database"]["text"] == 'orders:\nid: 1, item: "green tea", state: "late"'
+    assert state["parts"]["database"]["text"] == 'orders, 1 of 1 rows:\nid: 1, item: "green tea", state: "late"'
     assert state["parts"]["database"]["sources"] == ['SELECT * FROM "orders"']
     assert state["parts"]["calendar"]["text"] == (
         "2026-03-30 to 2026-03-30, UTC: 1 events\n2026-03-30 09:00 to 2026-03-30 09:30: Standup (work)"
@@ -347,8 +347,8 @@ def test_without_a_model_the_rows_of_all_tables_that_fit_are_picked(tmp_path: Pa
     known = Database(f"sqlite:///{tmp_path}/tea.db")
     found = {one.table: one.text for one in by_words("Which orders of customers are late?", known)}
     assert found == {
-        "orders": 'orders:\nitem: "tea", state: "late"\nitem: "milk", state: "late"',
-        "customer_orders": 'customer_orders:\ncustomer: "Ann"',
+        "orders": 'orders, 2 of 3 rows:\nitem: "tea", state: "late"\nitem: "milk", state: "late"',
+        "customer_orders": 'customer_orders, 1 of 1 rows:\ncustomer: "Ann"',
     }
     assert by_words("Is it raining in Oslo?", known) == []
 

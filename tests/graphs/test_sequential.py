@@ -461,6 +461,13 @@ def test_a_second_request_begins_anew(ask: Ask, smtp: SmtpServer) -> None:
     assert len(smtp.script.deliveries) == 1
 
 
+def test_a_second_request_that_ends_without_a_mail_shows_none_of_the_first(ask: Ask) -> None:
+    assert ask()["mail"]["subject"]
+    state = ask(shelf=Shelf(documents=[]))
+    assert state["outcome"] == "No documents were found, so no mail was written."
+    assert (state["mail"]["subject"], state["mail"]["body"], state["draft"]) == ("", "", "")
+
+
 def trip(log: list[str], *, fails: bool = False) -> list[Step]:
     """Three bookings that can be taken back, but for the hotel's; then a person, then payment."""
 

@@ -298,13 +298,21 @@ def call(tool: BaseTool, **args: object) -> dict[str, Any]:
     return {"name": tool.name, "args": args, "id": "1", "type": "tool_call"}
 
 
+def test_days_may_be_words_for_a_model_that_does_not_know_today(work: Path) -> None:
+    events, free_slots = calendar_tools(Diary({"work": str(work)}, "Europe/Berlin"))
+    for tool in (events, free_slots):
+        found = tool.invoke({"start": "26 March 2026", "end": "March 27, 2026"})
+        assert found.startswith("2026-03-26 to 2026-03-27: ")
+        assert tool.invoke({"start": "next week", "end": "next week"})
+
+
 async def test_what_a_model_is_shown(work: Path) -> None:
     events, free_slots = calendar_tools(Diary({"work": str(work), "lost": "lost.ics"}, "Europe/Berlin"))
     days = {"start": "2026-03-26", "end": "2026-03-27"}
     message = events.invoke(call(events, **days))
     assert (await events.ainvoke(call(events, **days))).content == message.content
     head, *lines, problem = message.content.split("\n")
-    assert head == "3 events; times in Europe/Berlin"
+    assert head == "2026-03-26 to 2026-03-27: 3 events; times in Europe/Berlin"
     assert json.loads(lines[0]) == {
         "start": "2026-03-26T12:00:00+01:00",
         "end": "2026-03-26T13:30:00+01:00",
@@ -318,7 +326,7 @@ async def test_what_a_model_is_shown(work: Path) -> None:
     assert len(message.artifact) == 3
     found = free_slots.invoke(call(free_slots, **days, minutes=120))
     assert found.content.split("\n") == [
-        "3 free slots; times in Europe/Berlin",
+        "2026-03-26 to 2026-03-27: 3 free slots; times in Europe/Berlin",
         "2026-03-26T09:00+01:00 to 2026-03-26T12:00+01:00",
         "2026-03-26T13:30+01:00 to 2026-03-26T17:00+01:00",
         "2026-03-27T09:00+01:00 to 2026-03-27T17:00+01:00",
@@ -332,7 +340,7 @@ async def test_what_a_model_is_shown(work: Path) -> None:
     [
         ({"start": "2026-03-27", "end": "2026-03-26"}, "end must be on or after start"),
         ({"start": "2026-03-27", "end": "2029-03-26"}, "less than 366 days later"),
-        ({"start": "tomorrow", "end": "2026-03-26"}, "start: "),
+        ({"start": "whenever", "end": "2026-03-26"}, "start: "),
         ({"start": "0001-01-01", "end": "0001-01-01"}, "between 1900 and 2200"),
         ({}, "start: Field required"),
     ],

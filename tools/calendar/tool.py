@@ -1,11 +1,12 @@
 """Calendars as two tools: `calendar_events` tells what is on, `calendar_free_slots` when there is time."""
 
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Self
 
 from langchain_core.tools import BaseTool
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from threadloom.models.extractive import days
 from threadloom.tools.answer import Arguments, shown, tool_of
 from threadloom.tools.calendar.diary import Agenda, Diary
 from threadloom.tools.calendar.event import Event
@@ -17,10 +18,16 @@ MOST_EVENTS, MOST_SLOTS, MOST_PROBLEMS = 100, 50, 10
 
 
 class Days(Arguments):
-    """Which days."""
+    """Which days. "tomorrow", "Friday" and "next week" are understood too: who asks may not know today's date."""
 
-    start: date = Field(description="First day, as YYYY-MM-DD")
-    end: date = Field(description="Last day, as YYYY-MM-DD; the same as start for one day")
+    start: date = Field(description="First day, as YYYY-MM-DD, or today, Friday, next week")
+    end: date = Field(description="Last day, written like start; the same as start for one day")
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        named = days.span(value, datetime.now().astimezone().date()) if isinstance(value, str) else None
+        return named[info.field_name == "end"] if named else value
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -46,7 +53,7 @@ def calendar_tools(diary: Diary) -> list[BaseTool]:
 
     def events(start: date, end: date) -> tuple[str, list[Event]]:
         agenda = diary.events(start, end)
-        return _listed(agenda, zone), agenda.events
+        return f"{start} to {end}: {_listed(agenda, zone)}", agenda.events
 
     def free_slots(
         start: date,
@@ -63,7 +70,7 @@ def calendar_tools(diary: Diary) -> list[BaseTool]:
             [begins.isoformat(timespec="minutes"), ends.isoformat(timespec="minutes")]
             for begins, ends in free(busy, start, end, hours, diary.zone, timedelta(minutes=minutes))
         ]
-        return _slots(slots, agenda, zone), slots
+        return f"{start} to {end}: {_slots(slots, agenda, zone)}", slots
 
     return [
         tool_of(

@@ -1,0 +1,160 @@
+"""Rows of a database read by words alone: the table that a question is about, and those of its rows that fit."""
+
+import re
+from collections.abc import Mapping, Sequence
+from json import loads
+from typing import Any, NamedTuple
+
+from threadloom.models.extractive.days import written
+from threadloom.models.extractive.text import fold, is_stop, terms, words
+
+MOST_SHOWN = 20
+_TABLE = re.compile(r"^(?:table|view) (.+)$", re.MULTILINE)
+_COLUMN = re.compile(r"^  (?!e\.g\.|\()(\S+)", re.MULTILINE)
+_AMOUNT = re.compile(
+    r"\b(?:how (?:much|many)|totals?|sum|altogether|averages?|mean|most|least|fewest|(?:big|small|larg|high|low|heavi|"
+    r"light)est)\b",
+    re.IGNORECASE,
+)
+_EARLIER = re.compile(r"\b(?:before|until|earlier than)\s+(?:the )?(\d{4}-\d\d-\d\d)\b", re.IGNORECASE)
+_LATER = re.compile(r"\b(?:after|since|later than)\s+(?:the )?(\d{4}-\d\d-\d\d)\b", re.IGNORECASE)
+
+
+class Picked(NamedTuple):
+    """Which rows fit, and what is to be said of them."""
+
+    rows: list[int]
+    remark: str
+
+
+def pick(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str = "") -> Picked:
+    """The rows that have every word of the question that stands in any row; all if none does.
+
+    Where no row has them all, those that have most, and the remark says so; of a name that is nowhere, none. Days
+    count as words, and "before" or "after" one as what is earlier or later.
+    """
+    bodies = [_stems(" ".join(map(str, row))) | _dates(row) for row in rows]
+    there: set[str] = set().union(*bodies) if bodies else set()
+    told = _stems(" ".join([name, *columns]))
+    asked = (_stems(question) | set(written(question))) & there - told
+    if limits := [*_EARLIER.findall(question), *_LATER.findall(question)]:
+        asked -= set(limits)
+    inside = [at for at, row in enumerate(rows) if _between(row, question)]
+    full = [at for at in inside if asked <= bodies[at]]
+    unknown = [one for one in _names(question) if not _stems(one) <= there | told]
+    if unknown and not asked:
+        return Picked([], f"No row has {', '.join(unknown)}.")
+    if full or not inside:
+        return Picked(full, "" if inside else f"No row is {' and '.join(_sides(question))}.")
+    best = max(len(asked & bodies[at]) for at in inside)
+    shown = [word for word in words(question) if _stems(word) & asked]
+    return Picked([at for at in inside if len(asked & bodies[at]) == best], f"No row has all of: {', '.join(shown)}.")
+
+
+def amounts(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Where a question is about amounts: total, least, most and average of the columns of numbers that are no keys."""
+    if not _AMOUNT.search(question) or len(rows) < 2:
+        return []
+    asked, found = _stems(question), []
+    for at, column in enumerate(columns):
+        values = [row[at] for row in rows]
+        if re.search(r"(?:^|_)id$", column) or not all(isinstance(one, (int, float)) for one in values):
+            continue
+        mean = round(sum(values) / len(values), 2)
+        line = f"{column}: {sum(values):g} in total, {min(values):g} to {max(values):g}, {mean:g} on average"
+        found.append((bool(_stems(column) & asked), line))
+    named = [line for hit, line in found if hit]
+    return named or [line for _, line in found]
+
+
+class Table(NamedTuple):
+    """Which table a question is about, how plainly (2 by its name, 1 by what is in it), and how many were described."""
+
+    name: str
+    plain: int
+    there: int
+
+
+def table(question: str, description: str) -> Table:
+    """Of the tables described the one that a question is about; without a name where it is about none."""
+    marks = list(_TABLE.finditer(description))
+    ends = [*(mark.start() for mark in marks[1:]), len(description)]
+    asked, best = _stems(question), ("", 0, 0)
+    for mark, end in zip(marks, ends, strict=False):
+        body = description[mark.end() : end]
+        named, held = asked & _stems(mark[1]), asked & _stems(body)
+        size = 2 * len(named) + len(held - named)
+        if size > best[2]:
+            best = (mark[1], 2 if named else 1, size)
+    return Table(best[0], best[1], len(marks))
+
+
+def statement(name: str, tool: Mapping[str, Any]) -> str:
+    """A SELECT of all of a table, quoted as the tool's database does."""
+    quote = "`" if re.search(r"mysql|mariadb", str(tool.get("description", "")), re.IGNORECASE) else '"'
+    parts = (f"{quote}{part.replace(quote, 2 * quote)}{quote}" for part in name.split("."))
+    return f"SELECT * FROM {'.'.join(parts)}"  # noqa: S608 - quoted, and the tool only reads
+
+
+def told(question: str, name: str, result: str) -> str:
+    """What the rows of a table, as lines of JSON, say on a question; empty if they are none."""
+    lines = [line for line in result.splitlines() if line.startswith("[") and line.endswith("]")]
+    try:
+        columns, *rows = [loads(line) for line in lines if not re.match(r"\[(?:only|no) ", line)]
+    except ValueError:
+        return ""
+    if not all(isinstance(one, str) for one in columns) or any(len(row) != len(columns) for row in rows):
+        return ""
+    chosen, remark = pick(question, columns, rows, name)
+    near = [rows[at] for at in chosen]
+    cut = "" if len(lines) == len(rows) + 1 else ", of those that were read"
+    head = " ".join(filter(None, [remark, f"{name}: {len(near)} of {len(rows)} rows{cut}."]))
+    shown = [", ".join(f"{column}: {cell}" for column, cell in zip(columns, row, strict=True)) for row in near]
+    more = [f"- … and {len(near) - MOST_SHOWN} more"] if len(near) > MOST_SHOWN else []
+    facts = amounts(question, columns, near)
+    return "\n".join([head, *facts, *(["", *(f"- {one}" for one in shown[:MOST_SHOWN])] if near else []), *more])
+
+
+def agenda(question: str, result: str) -> str:
+    """Of a calendar's answer, its events lines of JSON, those that the question names, or all if it names none."""
+    head, *lines = result.splitlines() or [""]
+    near = [line for line in lines if line.startswith("{") and _stems(line) & _stems(question)]
+    return "\n".join([head, *map(_event, (near or lines)[:MOST_SHOWN])])
+
+
+def _event(line: str) -> str:
+    try:
+        one = loads(line)
+        place = f", {one['location']}" if one.get("location") else ""
+        when = one["start"] if one["start"] == one["end"] else f"{one['start'][:16]} to {one['end'][:16]}"
+        return f"- {when.replace('T', ' ')}: {one['title']}{place}"
+    except (ValueError, TypeError, KeyError):  # a note, or another tool's line
+        return line
+
+
+def _stems(text: str) -> set[str]:
+    return set(terms(text.replace("_", " ")))
+
+
+def _dates(row: Sequence[Any]) -> set[str]:
+    return {cell[:10] for cell in row if isinstance(cell, str) and written(cell[:10]) == [cell[:10]]}
+
+
+def _between(row: Sequence[Any], question: str) -> bool:
+    """Whether the days of a row are before and after those that the question says; a row without days is not."""
+    days = _dates(row)
+    early, late = _EARLIER.findall(question), _LATER.findall(question)
+    return all(any(day < one for day in days) for one in early) and all(any(day > one for day in days) for one in late)
+
+
+def _sides(question: str) -> list[str]:
+    return [
+        *(f"before {one}" for one in _EARLIER.findall(question)),
+        *(f"after {one}" for one in _LATER.findall(question)),
+    ]
+
+
+def _names(question: str) -> list[str]:
+    """Words with a capital letter that do not begin a sentence."""
+    found = re.findall(r"(?<=[\w,;] )[A-Z][\w-]+", question)
+    return [one for one in found if not is_stop(fold(one)) and not written(f"{one} 1") and terms(one)]

@@ -253,7 +253,10 @@ class _Thread:
             count, size = self._drop(session, tables.writes, place, tables.writes.c.checkpoint_id.in_(chunk))
             gone = gone.plus(writes=count, size=size)
             if not place.ns:  # nobody forks there any more, to be told again what models answered
-                self._delete(session, tables.calls, tables.calls.c.checkpoint_id.in_(chunk))
+                calls, there = tables.calls, tables.calls.c.checkpoint_id.in_(chunk)
+                _, size = _counted(session, calls, calls.c.thread_id == self.thread_id, there)
+                gone = gone.plus(size=size)
+                self._delete(session, calls, there)
         return gone
 
     def _drop_strays(self, session: Session, place: Place, kept: Collection[str], gone: Pruned) -> Pruned:

@@ -116,7 +116,8 @@ async def test_an_agent_runs_and_its_tokens_are_streamed(client: LangGraphClient
     ]
     assert {"tool_started", "tool_ended"} <= {part["event"] for part in said if "event" in part}
     state: Any = await client.threads.get_state(thread["thread_id"])
-    assert [message["type"] for message in state["values"]["messages"]] == ["human", "ai", "tool", "ai"]
+    first, call, *results, last = [message["type"] for message in state["values"]["messages"]]
+    assert (first, call, set(results), last) == ("human", "ai", {"tool"}, "ai")
     assert "no language model" in state["values"]["messages"][-1]["content"]
 
 

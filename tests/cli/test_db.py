@@ -56,7 +56,7 @@ def test_check_of_what_is_no_database_fails_in_one_line(cli: Cli, tmp_path: Path
 
 def test_sizes_lists_threads_and_the_channels_of_one(ran: Cli) -> None:
     [listed] = json.loads(ran("db", "sizes", "--json").out)
-    assert listed["total"] == sum(listed[key] for key in ("checkpoints", "values", "writes", "elements"))
+    assert listed["total"] == sum(listed[key] for key in ("checkpoints", "values", "writes", "elements", "runs"))
     one = json.loads(ran("db", "sizes", "first", "--json").out)
     assert "papers" in {channel["channel"] for channel in one["channels"]}
     assert one["total"] == listed["total"]

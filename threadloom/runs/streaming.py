@@ -31,7 +31,7 @@ def install() -> None:
         BaseChatModel.astream = _arecorded  # type: ignore[method-assign,assignment]  # the same
 
 
-def _recorded(model: Any, input: Any, config: Any = None, *, stop: Any = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  # LangChain's
+def _recorded(model: Any, /, input: Any, config: Any = None, *, stop: Any = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  # LangChain's
     request = _request(model, input, stop, kwargs, is_async=False)
     if request and request.recorder.has(request):
         yield _piece(model.invoke(input, config, stop=stop, **kwargs))
@@ -46,6 +46,7 @@ def _recorded(model: Any, input: Any, config: Any = None, *, stop: Any = None, *
 
 async def _arecorded(
     model: Any,
+    /,  # `model` may be among the settings: another one's name
     input: Any,  # noqa: A002  # LangChain's
     config: Any = None,
     *,

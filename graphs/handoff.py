@@ -178,7 +178,7 @@ def _route(
             return "conclude"
         if awaiting(state, reviewed[name]):
             return "approve"
-        calls: list[CallTask] = [send.arg for send in to_calls(state, "tool")]
+        calls: list[CallTask] = [send.arg for send in to_calls(state, "tool", reviewed[name])]
         tasks = [PeerTask(**call, by=name) for call in calls if call["call"]["name"] not in handing[name]]
         if tasks:
             return [Send("tool", task) for task in tasks]

@@ -136,7 +136,7 @@ def _route(reviewed: Sequence[BaseTool], *, asks: bool) -> Callable[[AgentState]
             return "conclude"
         if awaiting(state, reviewed):
             return "approve"
-        return to_calls(state, "tool") or "model"
+        return to_calls(state, "tool", reviewed) or "model"
 
     return route
 

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T", bound=BaseModel)
 
+TAKES = "takes: "
+"""In a refused call's result, behind the name of the tool: its schema follows, which is for models only."""
+
 
 def read_answer(schema: type[T], message: AIMessage) -> T:
     """The answer as `schema`. Raises ValueError (pydantic's ValidationError is one) saying what is wrong with it."""

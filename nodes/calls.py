@@ -7,15 +7,18 @@ from langchain_core.tools import BaseTool
 from langgraph.types import Send
 
 from threadloom.nodes.history import unanswered
-from threadloom.nodes.tool import CallTask, faults
+from threadloom.nodes.tool import CallTask, faults, misfit
 from threadloom.state.agent import AgentState
 from threadloom.state.budget import left
 
+UNASKED = "Not carried out: no person was asked whether it may be."
 
-def to_calls(state: AgentState, node: str) -> list[Send]:
+
+def to_calls(state: AgentState, node: str, reviewed: Sequence[BaseTool] = ()) -> list[Send]:
     """One `Send` to the tool node for every open call, in their order; those the budget does not cover say so.
 
-    A step is kept for the answer that follows, so that parallel calls never spend it.
+    A step is kept for the answer that follows, so that parallel calls never spend it. `reviewed` are the tools whose
+    calls `awaiting` has waited for: what is left of them undecided is not carried out.
     """
     message = unanswered(state["messages"])
     if message is None:
@@ -25,8 +28,13 @@ def to_calls(state: AgentState, node: str) -> list[Send]:
     allowed = max(rest["steps"] - 1, 0) if "steps" in rest else len(tasks)
     for task in tasks[allowed:]:
         task["complaint"] = f"Not carried out: the budget leaves room for {allowed} tool calls."
+    known = {tool.name: tool for tool in reviewed}
     for task in tasks:
         task["seconds"] = rest.get("seconds")
+        tool = known.get(task["call"]["name"])
+        if tool and task["decision"] is None and not task["complaint"]:
+            # Settled here: arguments that were wrong may be right by the time the call would be carried out.
+            task["complaint"] = misfit(tool, task["call"]["args"]) or UNASKED
     return [Send(node, task) for task in tasks]
 
 

@@ -7,6 +7,7 @@ a run that is cut off repeats only those that had not ended.
 import logging
 from asyncio import run as run_async
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from hashlib import sha256
 from json import dumps
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypedDict
 
 from threadloom import effect
-from threadloom.models.answers import complaint
+from threadloom.models.answers import TAKES, complaint
 from threadloom.models.redaction import redact
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
@@ -96,16 +97,28 @@ def _wants(tool: BaseTool) -> str:
 
 
 def faults(tool: BaseTool, args: Mapping[str, Any]) -> str:
-    """What is wrong with the arguments, with the schema they should fit; empty when nothing is."""
-    schema = tool.tool_call_schema
-    if not _is_model(schema):
+    """What is wrong with the arguments, by the tool's own schema, in one line; empty when nothing is."""
+    # What models are shown of a schema lacks its validators, which may read more than the types say, or less.
+    schema = tool.args_schema or tool.tool_call_schema
+    if not _is_model(schema) or not schema.model_fields:  # one that takes nothing ignores what it is given
         return ""
+    ids = {name: "call" for name, field in schema.model_fields.items() if InjectedToolCallId in field.metadata}
     try:
-        schema.model_validate(args)
+        schema.model_validate({**deepcopy(dict(args)), **ids})  # a validator may change what it is given
     except ValidationError as error:
-        wanted = convert_to_openai_tool(tool)["function"].get("parameters", {})
-        return f"bad arguments: {complaint(error)}. {tool.name} takes: {dumps(wanted, ensure_ascii=False)}"
+        return f"bad arguments: {complaint(error)}"
+    except Exception as error:
+        log.warning("arguments of tool %s could not be checked", tool.name, exc_info=True)
+        return redact(f"bad arguments: {type(error).__name__}: {error}"[: 4 * BRIEF])
     return ""
+
+
+def misfit(tool: BaseTool, args: Mapping[str, Any]) -> str:
+    """The same for a model: with the schema that the arguments should fit."""
+    if not (problem := faults(tool, args)):
+        return ""
+    wanted = convert_to_openai_tool(tool)["function"].get("parameters", {})
+    return f"{problem}. {tool.name} {TAKES}{dumps(wanted, ensure_ascii=False)}"
 
 
 def _is_model(schema: object) -> TypeGuard[type[BaseModel]]:
@@ -121,7 +134,7 @@ def unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]
         )
         message.additional_kwargs["error"] = UNKNOWN
         return message
-    if problem := state["complaint"] or faults(tool, _args(state)):
+    if problem := state["complaint"] or misfit(tool, _args(state)):
         return said(call, problem, bad=True)
     if decision and decision["action"] == "reject":
         return said(call, f"A person refused this call. {decision['text']}".strip(), bad=True)

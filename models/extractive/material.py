@@ -11,6 +11,8 @@ from json import loads
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
+from threadloom.models.answers import TAKES
+
 _ELEMENT = re.compile(r"<(?P<tag>[A-Za-z]\w*)(?P<attributes>(?: \w+=\"[^\"<]*\")*)>\n(?P<text>[^<]*)\n</(?P=tag)>")
 _BARE = re.compile(r"-?\d[\d.,]*|True|False", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r" (\w+)=\"([^\"<]*)\"")
@@ -103,7 +105,8 @@ def _result(message: ToolMessage) -> str:
         text = "\n\n".join(map(_told, value))
     if message.status != "error":
         return text
-    return f"The tool {message.name or ''} failed: {text[:MOST_OF_FAILURE]}".replace("  ", " ")
+    why = text.partition(f" {message.name} {TAKES}")[0]
+    return f"The tool {message.name or ''} failed: {why[:MOST_OF_FAILURE]}".replace("  ", " ")
 
 
 def _told(item: object) -> str:

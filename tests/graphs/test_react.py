@@ -1,12 +1,15 @@
 """The agent loop end to end: real models over HTTP, tools that fail in every way, streams, crashes."""
 
 import asyncio
+import re
 import threading
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from langchain_core.tools import StructuredTool, tool
+from langchain_core.tools import InjectedToolCallId, StructuredTool, tool
 from langgraph.prebuilt import InjectedState
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tests.graphs.agents import ASKED, Run, entry, looks, models, results, sending, sent, weather
 from tests.graphs.dying import Killed, when_stored
@@ -17,6 +20,8 @@ from threadloom.models.chain import ModelAnswerError
 from threadloom.models.openai import chat_model
 from threadloom.models.roles import Models
 from threadloom.nodes.choose import by_effort
+from threadloom.tools.calendar.diary import Diary
+from threadloom.tools.calendar.tool import calendar_tools
 
 
 def test_calls_run_at_once_and_their_results_keep_the_order(server: OpenAIServer, run: Run) -> None:
@@ -105,6 +110,53 @@ def test_nonsense_arguments_are_explained_and_the_other_call_runs(server: OpenAI
     [other] = [text for text in results(state) if text != "Oslo: sunny"]
     assert other.startswith(("bad arguments: ", "The arguments are not a JSON object: ", "Li: sunny"))
     assert state["messages"][-1].text == "Sun."
+
+
+def test_arguments_are_what_the_tool_itself_takes(server: OpenAIServer, run: Run, tmp_path: Path) -> None:
+    class Trip(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        origin: str = Field(alias="from")
+        id_: Annotated[str, InjectedToolCallId]
+
+        @model_validator(mode="before")
+        @classmethod
+        def _read(cls, given: dict[str, Any]) -> dict[str, Any]:
+            legs = given.pop("legs")
+            return {**given, "from": legs.pop()} if legs else {}["none"]
+
+    def travel(origin: str, id_: str) -> str:
+        return f"{origin} {bool(id_)}"
+
+    trip = StructuredTool.from_function(travel, description="Travels.", args_schema=Trip)
+    days = {"start": "Friday", "end": "Friday"}
+    calls = (("calendar_events", days), ("travel", {"legs": ["Oslo"]}), ("travel", {"legs": []}))
+    server.reply(Reply(calls=(*calls, ("travel", {"legs": ["Oslo"], "to": "Lima"}))), Reply("Nothing is on."))
+    state = run(tools=[*calendar_tools(Diary({"office": str(tmp_path / "none.ics")}, "UTC")), trip])
+    friday, told, broken, more = results(state)
+    assert re.match(r"\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d: 0 events", friday)
+    assert (told, broken) == ("Oslo True", "bad arguments: KeyError: 'none'")
+    assert more.startswith("bad arguments: to: Extra inputs are not permitted. travel takes: {")
+    assert state["messages"][1].tool_calls[1]["args"] == {"legs": ["Oslo"]}
+
+
+def test_a_tool_that_takes_nothing_ignores_what_it_is_given(server: OpenAIServer, run: Run) -> None:
+    class Nothing(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+    ready = StructuredTool.from_function(lambda: "ready", name="ready", description="Is it?", args_schema=Nothing)
+    server.reply(Reply(calls=(("ready", {"now": True}),)), Reply("It is."))
+    assert results(run(tools=[ready])) == ["ready"]
+
+
+def test_without_a_language_model_a_refusal_is_told_without_the_schema() -> None:
+    def sum_up(expression: int) -> str:
+        return f"{expression}"
+
+    # It reads "2 + 3" off the request, whatever the type is.
+    tool_ = StructuredTool.from_function(sum_up, name="sum_up", description="Works out a sum.")
+    state = build(models=Models(), tools=[tool_]).compile().invoke({"messages": [("user", "Sum up 2 + 3.")]})
+    assert "bad arguments: expression" in state["messages"][-1].text
+    assert "takes: {" not in state["messages"][-1].text
 
 
 def test_a_tool_that_is_asynchronous_only(server: OpenAIServer, run: Run) -> None:

@@ -1,14 +1,18 @@
 """People in an agent's loop: what acts waits for them, whatever they answer."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import AIMessage
+from langchain_core.tools import StructuredTool
 from langgraph.types import Command
+from pydantic import AfterValidator, BaseModel, field_validator
 
 from tests.graphs.agents import MAIL, Run, pause, results, sending, sent, weather
 from tests.servers.openai_server import OpenAIServer, Reply
+from threadloom.nodes.calls import UNASKED
 from threadloom.nodes.history import LOST
+from threadloom.tools.acting import acting
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,47 @@ def test_each_call_is_approved_by_itself_though_the_server_repeats_its_ids(serve
 def test_a_call_nobody_could_carry_out_needs_no_approval(server: OpenAIServer, run: Run) -> None:
     server.reply(Reply(calls=(("send", {"whom": "ann"}),)), Reply("Oh."))
     assert "bad arguments" in results(run(tools=[sending([])]))[0]
+
+
+def test_a_call_that_only_the_tool_itself_understands_waits_too(server: OpenAIServer, run: Run) -> None:
+    done: list[int] = []
+
+    class Many(BaseModel):
+        count: int
+
+        @field_validator("count", mode="before")
+        @classmethod
+        def _named(cls, value: object) -> object:
+            return 12 if value == "a dozen" else value
+
+    order = acting(StructuredTool.from_function(done.append, name="order", description="Orders.", args_schema=Many))
+    server.reply(Reply(calls=(("order", {"count": "a dozen"}),)), Reply("Ordered."))
+    assert pause(run(tools=[order]))["details"]["args"] == {"count": "a dozen"}
+    refused = pause(run(Command(resume={"action": "edit", "args": {"count": "some"}}), tools=[order]))["refused"]
+    assert refused.startswith("bad arguments: count: Input should be a valid integer")
+    assert "{" not in refused
+    run(Command(resume={"action": "approve"}), tools=[order])
+    assert done == [12]
+
+
+def test_a_call_that_becomes_right_after_a_person_would_have_been_asked_is_not_carried_out(
+    server: OpenAIServer, run: Run
+) -> None:
+    done, looks = list[str](), list[str]()
+
+    def there(path: str) -> str:
+        looks.append(path)
+        if len(looks) == 1:  # as if a call beside it wrote the file meanwhile
+            raise ValueError("there is no such file")
+        return path
+
+    def send(path: Annotated[str, AfterValidator(there)]) -> None:
+        """Send a file."""
+        done.append(path)
+
+    server.reply(Reply(calls=(("send", {"path": "a.txt"}),)), Reply("Not sent."))
+    state = run(tools=[acting(StructuredTool.from_function(send))])
+    assert (results(state), done, state["acts"]) == ([UNASKED], [], [])
 
 
 def test_a_new_question_while_one_waits_leaves_no_call_dangling(server: OpenAIServer, run: Run) -> None:

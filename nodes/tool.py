@@ -71,7 +71,8 @@ def run_tool(
         message = _bounded(refusal or _carried_out(known[call["name"]], state, timeout, most), call, most)
         emit("tool_ended", tool=call["name"], id=call["id"], status=message.status, seconds=round(watch.seconds(), 3))
         acted = tool is not None and acts(tool) and refusal is None
-        return {"messages": [message], "work": watch.work(1), **({"acts": [_act(state, message)]} if acted else {})}
+        work = watch.work(0 if refusal else 1)  # or what the budget does not cover would take the step of the answer
+        return {"messages": [message], "work": work, **({"acts": [_act(state, message)]} if acted else {})}
 
     return run
 

@@ -24,7 +24,7 @@ def to_calls(state: AgentState, node: str, reviewed: Sequence[BaseTool] = ()) ->
     if message is None:
         return []
     rest = left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-    tasks = _tasks(message, state)
+    tasks = tasks_of(message, state)
     allowed = max(rest["steps"] - 1, 0) if "steps" in rest else len(tasks)
     for task in tasks[allowed:]:
         task["complaint"] = f"Not carried out: the budget leaves room for {allowed} tool calls."
@@ -49,7 +49,8 @@ def awaiting(state: AgentState, reviewed: Sequence[BaseTool]) -> ToolCall | None
     return None
 
 
-def _tasks(message: AIMessage, state: AgentState) -> list[CallTask]:
+def tasks_of(message: AIMessage, state: AgentState) -> list[CallTask]:
+    """A task for every call of the message, also for those whose arguments cannot be read."""
     decisions = state.get("decisions", {})
     tasks = [
         CallTask(call=call, complaint="", decision=decisions.get(call["id"] or ""), seconds=None)

@@ -11,12 +11,13 @@ from pydantic import Field
 from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.prompts import element
 from threadloom.models.settings import EXTRACTIVE
+from threadloom.nodes.calls import tasks_of
 from threadloom.nodes.choose import Chooser
 from threadloom.nodes.emit import emit
 from threadloom.nodes.history import Sees, seen
 from threadloom.nodes.node import Node
 from threadloom.nodes.question import ask_person
-from threadloom.nodes.tool import faults, said
+from threadloom.nodes.tool import CallTask, faults, said
 from threadloom.state.answers import ReplyAnswer
 from threadloom.state.handoff import Handoff, HandoffState
 from threadloom.tools.answer import Arguments
@@ -158,8 +159,9 @@ def hand_over(tools: Mapping[str, Mapping[str, BaseTool]]) -> Node[HandoffState]
         origin, own = state["active"], tools[state["active"]]
         results: list[ToolMessage] = []
         made: list[Handoff] = []
-        for call in _calls(state, own):
-            done = _judged(call, origin, own[call["name"]], state, made)
+        for task in _tasks(state, own):
+            call = task["call"]
+            done = _judged(task, origin, own[call["name"]], state, made)
             made.append(done)
             emit("handoff", **done)
             text = f"Not handed over: {done['refused']}." if done["refused"] else f"{done['to']} has it now."
@@ -173,19 +175,19 @@ def hand_over(tools: Mapping[str, Mapping[str, BaseTool]]) -> Node[HandoffState]
     return hand
 
 
-def _calls(state: HandoffState, own: Mapping[str, BaseTool]) -> list[ToolCall]:
+def _tasks(state: HandoffState, own: Mapping[str, BaseTool]) -> list[CallTask]:
     """The handoffs that the last message of a model asks for."""
     last = next(one for one in reversed(state["messages"]) if isinstance(one, AIMessage))
-    return [call for call in last.tool_calls if call["name"] in own]
+    return [task for task in tasks_of(last, state) if task["call"]["name"] in own]
 
 
-def _judged(call: ToolCall, origin: str, tool: BaseTool, state: HandoffState, made: Sequence[Handoff]) -> Handoff:
-    to = tool.name.removeprefix("hand_to_")
+def _judged(task: CallTask, origin: str, tool: BaseTool, state: HandoffState, made: Sequence[Handoff]) -> Handoff:
+    args, to = task["call"]["args"], tool.name.removeprefix("hand_to_")
     way = [one for one in state.get("handoffs", []) if not one["refused"]]
-    refused = faults(tool, call["args"])
+    refused = task["complaint"] or faults(tool, args)
     if not refused and any(not one["refused"] for one in made):
         refused = "a conversation goes to one at a time"
     if not refused and any((one["origin"], one["to"]) == (origin, to) for one in way):
         path = " → ".join([way[0]["origin"], *(one["to"] for one in way), to])
         refused = f"the conversation goes round ({path}); answer with what you have"
-    return Handoff(origin=origin, to=to, message=str(call["args"].get("message", "")), refused=refused)
+    return Handoff(origin=origin, to=to, message=str(args.get("message", "")), refused=refused)

@@ -142,6 +142,15 @@ def test_handoffs_that_make_no_sense_are_explained(server: OpenAIServer, talk: R
     assert state["messages"][-1].text == "Pull."
 
 
+def test_a_handoff_that_cannot_be_read_is_explained_too(server: OpenAIServer, talk: Run) -> None:
+    plays(server, ann=[Reply(calls=(("hand_to_bob", "{"),)), Reply(calls=(hands("bob"),))], bob=[Reply("Pull.")])
+    state = talk([peer("ann", "bob"), peer("bob")])
+    broken, done = results(state)
+    assert broken == "Not handed over: The arguments are not a JSON object: {."
+    assert (done, [one["refused"] for one in state["handoffs"]][1:]) == ("bob has it now.", [""])
+    assert broken in str(server.requests[1].body["messages"])
+
+
 def test_a_person_answers_and_is_asked_again_when_the_answer_does_not_fit(server: OpenAIServer, talk: Run) -> None:
     plays(server, ann=[Reply("One moment.", calls=(hands("eve", "It burns."),))])
     peers = [peer("ann", "eve"), Peer("eve", "A person.", person=True)]

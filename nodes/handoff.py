@@ -22,8 +22,8 @@ from threadloom.state.answers import ReplyAnswer
 from threadloom.state.handoff import Handoff, HandoffState
 from threadloom.tools.answer import Arguments
 
-PATIENCE = 2
-"""Refused handoffs in one run after which it is ended."""
+ROUND = "the conversation goes round"
+"""How a refusal begins after which the run is ended if somebody tries again."""
 
 
 class Peer(NamedTuple):
@@ -166,13 +166,16 @@ def hand_over(tools: Mapping[str, Mapping[str, BaseTool]]) -> Node[HandoffState]
             emit("handoff", **done)
             text = f"Not handed over: {done['refused']}." if done["refused"] else f"{done['to']} has it now."
             results.append(said(call, text, bad=bool(done["refused"])))
-        all_ = [*state.get("handoffs", []), *made]
-        refused = [one["refused"] for one in all_ if one["refused"]]
         active = next((one["to"] for one in made if not one["refused"]), origin)
-        over = active == origin and bool(made) and len(refused) >= PATIENCE
-        return {"messages": results, "handoffs": made, "active": active, "stopped": refused[-1] if over else ""}
+        again = _round(made) if _round(state.get("handoffs", [])) else ""  # whoever was told was told before
+        return {"messages": results, "handoffs": made, "active": active, "stopped": again if active == origin else ""}
 
     return hand
+
+
+def _round(handoffs: Sequence[Handoff]) -> str:
+    """Why the last of those that would go round was refused; empty when none was for that."""
+    return next((one["refused"] for one in reversed(handoffs) if one["refused"].startswith(ROUND)), "")
 
 
 def _tasks(state: HandoffState, own: Mapping[str, BaseTool]) -> list[CallTask]:
@@ -189,5 +192,5 @@ def _judged(task: CallTask, origin: str, tool: BaseTool, state: HandoffState, ma
         refused = "a conversation goes to one at a time"
     if not refused and any((one["origin"], one["to"]) == (origin, to) for one in way):
         path = " → ".join([way[0]["origin"], *(one["to"] for one in way), to])
-        refused = f"the conversation goes round ({path}); answer with what you have"
+        refused = f"{ROUND} ({path}); answer with what you have"
     return Handoff(origin=origin, to=to, message=str(args.get("message", "")), refused=refused)

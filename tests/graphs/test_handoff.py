@@ -125,6 +125,25 @@ def test_peers_that_never_stop_handing_over_are_stopped_and_it_says_why(server: 
     assert state["finished_at"]
 
 
+def test_only_who_was_told_of_going_round_is_stopped_for_it(server: OpenAIServer, talk: Run) -> None:
+    both = Reply(calls=(hands("bob"), hands("eva")))
+    back = Reply(calls=(hands("ann"), hands("ann")))
+    round_ = Reply(calls=(hands("bob"), hands("bob")))
+    plays(server, ann=[both, round_, Reply("Then pull the plug.")], bob=[back], eva=[Reply("No.")])
+    state = talk([peer("ann", "bob", "eva"), peer("bob", "ann"), peer("eva")])
+    assert [bool(one["refused"]) for one in state["handoffs"]] == [False, True, False, True, True, True]
+    assert (state["messages"][-1].text, state["stopped"]) == ("Then pull the plug.", "")
+
+
+def test_wrong_arguments_do_not_end_the_run(server: OpenAIServer, talk: Run) -> None:
+    wrong = [Reply(calls=(("hand_to_bob", args),)) for args in ({}, {"text": "It smokes."}, {"message": ""})]
+    plays(server, ann=[*wrong, Reply(calls=(hands("bob"),))], bob=[Reply("Pull.")])
+    state = talk([peer("ann", "bob"), peer("bob")])
+    assert (state["messages"][-1].text, state["stopped"]) == ("Pull.", "")
+    assert [one["refused"].startswith("bad arguments: ") for one in state["handoffs"]] == [True, True, True, False]
+    assert not any("{" in one["refused"] for one in state["handoffs"])
+
+
 def test_handoffs_that_make_no_sense_are_explained(server: OpenAIServer, talk: Run) -> None:
     calls: Any = (hands("eve"), ("hand_to_bob", {}), ("look", {"place": "x"}))
     plays(

@@ -4,7 +4,7 @@ One proposal a visit: graphs come back until nothing waits, and after an answer 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.tools import BaseTool
@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from threadloom.models.answers import complaint
 from threadloom.nodes.calls import awaiting
+from threadloom.nodes.markdown import fenced
 from threadloom.nodes.node import Node
 from threadloom.nodes.question import ask_person
 from threadloom.nodes.tool import faults
@@ -19,6 +20,8 @@ from threadloom.state.agent import AgentState, Decision
 from threadloom.state.answers import ProposalAnswer
 
 EXAMPLE = {"action": "approve"}
+WIDE = 60
+"""Characters of a text from which it is shown by itself."""
 
 
 def approve_call(tools: Sequence[BaseTool]) -> Node[AgentState]:
@@ -28,7 +31,7 @@ def approve_call(tools: Sequence[BaseTool]) -> Node[AgentState]:
         call = awaiting(state, tools)
         if call is None:
             return {"refused": ""}
-        said = f"Call `{call['name']}` with:\n\n```json\n{json.dumps(call['args'], indent=2, ensure_ascii=False)}\n```"
+        said = f"Call `{call['name']}` with:\n\n{_shown(call['args'])}"
         details = {"tool": call["name"], "args": call["args"], "call_id": call["id"]}
         prompt = f"May {call['name']} be called like this?"
         try:
@@ -54,7 +57,7 @@ def approve_draft(key: str, *, prompt: str, shape: type[BaseModel] | None = None
 
     def approve(state: Any) -> dict[str, Any]:
         draft = state[key]
-        shown = draft if isinstance(draft, str) else f"```json\n{json.dumps(draft, indent=2, ensure_ascii=False)}\n```"
+        shown = draft if isinstance(draft, str) else _shown(draft)
         try:
             answer = ask_person(
                 ProposalAnswer, "draft", prompt, state.get("refused", ""), EXAMPLE, markdown=shown, details={key: draft}
@@ -65,6 +68,19 @@ def approve_draft(key: str, *, prompt: str, shape: type[BaseModel] | None = None
         return {"refused": "", key: edited, "decisions": {key: cast("Decision", answer.model_dump())}}
 
     return approve
+
+
+def _shown(value: Any) -> str:
+    """JSON, and below it the long texts of an object with their own line breaks: as JSON each is one line."""
+    texts = {name: part for name, part in value.items() if _is_long(name, part)} if isinstance(value, Mapping) else {}
+    rest = {name: part for name, part in value.items() if name not in texts} if texts else value
+    parts = [fenced(json.dumps(rest, indent=2, ensure_ascii=False), "json")] if rest or not texts else []
+    return "\n\n".join([*parts, *(f"`{name}`:\n\n{fenced(text)}" for name, text in texts.items())])
+
+
+def _is_long(name: str, part: object) -> bool:
+    # Another name could pass for a part of the page.
+    return isinstance(part, str) and name.isidentifier() and (len(part) > WIDE or "\n" in part.strip())
 
 
 def _edited(draft: Any, args: dict[str, Any], shape: type[BaseModel] | None) -> Any:

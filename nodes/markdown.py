@@ -1,5 +1,6 @@
 """Text from outside, made safe to stand inside Markdown: it can add words, never structure."""
 
+import json
 import re
 import unicodedata
 from urllib.parse import quote
@@ -10,6 +11,7 @@ _MARKUP = re.compile(
 # Bidirectional overrides and isolates reorder what a reader sees; tag characters hide text from the reader altogether.
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _UNPRINTABLE = {"Cc", "Cs", "Co"}
+_BREAK = re.compile("\r\n?")
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 
 
@@ -25,6 +27,20 @@ def escape(text: str) -> str:
     Bare web addresses are broken up for the renderers that make links of them unasked.
     """
     return _MARKUP.sub(lambda m: m[0] + "\\" if m[0][0].isdigit() else "\\" + m[0], one_line(text))
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """The text as a block of code, in which its lines are lines and nothing is structure.
+
+    What would steer a terminal or hide words from a reader is written as in JSON.
+    """
+    shown = "".join(c if c in "\n\t" or not _unseen(c) else json.dumps(c)[1:-1] for c in _BREAK.sub("\n", text))
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", shown))])
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def _unseen(char: str) -> bool:
+    return bool(_HIDDEN.match(char)) or unicodedata.category(char) in {*_UNPRINTABLE, "Zl", "Zp"}
 
 
 def autolink(url: str) -> str:

@@ -79,6 +79,14 @@ def test_each_call_is_approved_by_itself_though_the_server_repeats_its_ids(serve
     assert len(set(calls)) == 3
 
 
+def test_a_long_text_is_shown_with_its_own_lines(server: OpenAIServer, run: Run) -> None:
+    server.reply(Reply(calls=(("send", {"to": "ann", "text": "Hello,\n\nit smokes."}),)), Reply("Done."))
+    question = pause(run(tools=[sending([])]))
+    assert '"to": "ann"' in question["markdown"]
+    assert "`text`:\n\n```text\nHello,\n\nit smokes.\n```" in question["markdown"]
+    assert question["details"]["args"] == {"to": "ann", "text": "Hello,\n\nit smokes."}
+
+
 def test_a_call_nobody_could_carry_out_needs_no_approval(server: OpenAIServer, run: Run) -> None:
     server.reply(Reply(calls=(("send", {"whom": "ann"}),)), Reply("Oh."))
     assert "bad arguments" in results(run(tools=[sending([])]))[0]

@@ -58,6 +58,16 @@ def test_a_draft_is_shown_and_approved_rejected_or_answered() -> None:
         assert state["decisions"]["mail"]["text"] == text
 
 
+def test_long_texts_of_a_draft_are_shown_with_their_own_lines() -> None:
+    body = 'Dear "Ann",\r\n\r\n```\nI\x1b[2J \u202ewrite\n# Approved'
+    question = answered({"to": "ann", "body": body, "it`s": "a\nb"})["__interrupt__"][0].value
+    assert question["markdown"] == (
+        '```json\n{\n  "to": "ann",\n  "it`s": "a\\nb"\n}\n```\n\n`body`:\n\n'
+        '````text\nDear "Ann",\n\n```\nI\\u001b[2J \\u202ewrite\n# Approved\n````'
+    )
+    assert question["details"]["mail"]["body"] == body
+
+
 def test_an_edit_changes_parts_and_has_to_fit() -> None:
     state = answered(DRAFT, {"action": "edit", "args": {"to": "bob"}})
     assert state["mail"] == {"to": "bob", "body": "hello"}

@@ -26,6 +26,7 @@ from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.choose import Chooser, chooser, named
 from threadloom.nodes.conclude import conclude
+from threadloom.nodes.condense import check_window
 from threadloom.nodes.judge import judge
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
@@ -34,7 +35,7 @@ from threadloom.nodes.pursue import pursue
 from threadloom.nodes.reflect import reflect
 from threadloom.nodes.steps import plan_steps, tried_steps
 from threadloom.nodes.think import think
-from threadloom.nodes.tool import SECONDS, by_name
+from threadloom.nodes.tool import SECONDS, by_name, check_timeout
 from threadloom.state.budget import Limits, standing
 from threadloom.state.goal import Ahead, GoalInput, GoalState
 from threadloom.tools.acting import acts
@@ -84,7 +85,8 @@ def build(
     what there is, or a person is asked for more. Raises ValueError for what cannot work.
     """
     tools = Later(react.ready_tools) if tools is None else tools
-    _check(tools, roles)
+    _check(tools, roles, timeout)
+    check_window(window)
     roles = {**ROLES, **roles}
     planner, doer, referee = (chooser(roles[name]) for name in ROLES)
     known, asks = one_of(model, models), at_limit == "ask"
@@ -94,12 +96,15 @@ def build(
     get_tools = cache(lambda: [*tools, *workspace_tools(get_workspace())])
 
     def agent() -> Any:
+        known_tools = {tool.name for tool in get_tools()}  # those of the settings may lack some that have a timeout
         options: Any = {
             "prompt": prompt,
             "role": doer,
             "budget": Limits(),
             "review": review,
-            "timeout": timeout,
+            "timeout": {name: timeout[name] for name in timeout.keys() & known_tools}
+            if isinstance(timeout, Mapping)
+            else timeout,
             "window": window,
         }
         return react.build(models=get_models(), tools=get_tools(), **options).compile()
@@ -137,11 +142,13 @@ def build(
     return graph
 
 
-def _check(tools: Sequence[BaseTool], roles: Mapping[str, str | Chooser]) -> None:
+def _check(tools: Sequence[BaseTool], roles: Mapping[str, str | Chooser], timeout: float | Mapping[str, float]) -> None:
     if unknown := sorted(roles.keys() - ROLES.keys()):
         raise ValueError(f"roles: unknown {', '.join(unknown)}; there are {', '.join(ROLES)}")
-    if not isinstance(tools, Later) and (taken := sorted(by_name(tools).keys() & set(NAMES))):
+    named = None if isinstance(tools, Later) else by_name(tools)
+    if named and (taken := sorted(named.keys() & set(NAMES))):
         raise ValueError(f"tools: {', '.join(taken)} is a tool of the workspace, which is there already")
+    check_timeout(timeout, None if named is None else [*named, *NAMES])
 
 
 def start(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) -> Node[GoalState]:

@@ -29,7 +29,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.team import check_names
 from threadloom.nodes.think import think
-from threadloom.nodes.tool import SECONDS, CallTask, by_name, run_tool
+from threadloom.nodes.tool import SECONDS, CallTask, by_name, check_timeout, run_tool
 from threadloom.state.agent import AgentInput
 from threadloom.state.budget import Limits, standing
 from threadloom.state.handoff import HandoffState
@@ -76,6 +76,7 @@ def build(
     peers = support_tiers([help_tool(sample, HELP)]) if peers is None else list(peers)
     known = {peer.name: peer for peer in peers}
     _check(peers)
+    check_timeout(timeout, dict.fromkeys(tool.name for peer in peers for tool in peer.tools))
     roles = named(*(peer.role for peer in peers if not peer.person))
     check_budget(budget, known_models, roles)
     handing = {peer.name: handoff_tools(peer, known) for peer in peers}

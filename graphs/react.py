@@ -29,7 +29,7 @@ from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.think import think
-from threadloom.nodes.tool import SECONDS, CallTask, by_name, run_tool
+from threadloom.nodes.tool import SECONDS, CallTask, by_name, check_timeout, run_tool
 from threadloom.state.agent import AgentInput, AgentState
 from threadloom.state.budget import Limits, standing
 from threadloom.tools.acting import acts
@@ -79,7 +79,7 @@ def build(
     older ones as a summary. Raises ValueError for what cannot work.
     """
     tools = Later(ready_tools) if tools is None else tools
-    _check(tools)
+    _check(tools, timeout)
     known = one_of(model, models)
     get_models = when_needed(known)
     choose, roles = chooser(role), named(role)
@@ -106,11 +106,10 @@ def build(
     return graph
 
 
-def _check(tools: Sequence[BaseTool]) -> None:
-    if not isinstance(tools, Later):
-        if not tools:
-            raise ValueError("tools: none given; an agent without tools is a single call of its model")
-        by_name(tools)
+def _check(tools: Sequence[BaseTool], timeout: float | Mapping[str, float]) -> None:
+    if not isinstance(tools, Later) and not tools:
+        raise ValueError("tools: none given; an agent without tools is a single call of its model")
+    check_timeout(timeout, None if isinstance(tools, Later) else by_name(tools))
 
 
 def _reviewed(tools: Sequence[BaseTool], review: Callable[[BaseTool], bool]) -> Sequence[BaseTool]:

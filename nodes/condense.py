@@ -36,6 +36,12 @@ class Shown(NamedTuple):
     choices: Sequence[Choice] = ()
 
 
+def check_window(tokens: int | None) -> None:
+    """Raises ValueError on a window in which nothing could be shown."""
+    if tokens is not None and not (isinstance(tokens, int | float) and tokens >= 1):
+        raise ValueError(f"window: {tokens!r} is not a number of tokens; leave it out to show everything")
+
+
 def condensed(models: Models, state: AgentState, tokens: int | None) -> Shown:
     """The conversation within about `tokens`; None shows all of it.
 

@@ -16,7 +16,7 @@ from threadloom.models.reply import reply
 from threadloom.models.roles import Models
 from threadloom.models.settings import EXTRACTIVE
 from threadloom.nodes.choose import Chooser
-from threadloom.nodes.condense import Shown, condensed
+from threadloom.nodes.condense import Shown, check_window, condensed
 from threadloom.nodes.emit import emit
 from threadloom.nodes.history import with_system
 from threadloom.nodes.node import Node
@@ -55,8 +55,10 @@ def think(
     The prompt may depend on the state; `view` is what of the conversation is shown at all, everything unless given.
 
     With `asks` it leaves its last answer until a person has declined to raise the budget.
-    Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here.
+    Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here. The factory raises
+    ValueError on a window in which nothing could be shown.
     """
+    check_window(window)
 
     def turn(state: AgentState) -> dict[str, Any]:
         watch = Stopwatch()

@@ -6,11 +6,12 @@ a run that is cut off repeats only those that had not ended.
 
 import logging
 from asyncio import run as run_async
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from hashlib import sha256
 from json import dumps
+from threading import TIMEOUT_MAX
 from typing import Any, TypeGuard
 
 from langchain_core.messages import ToolCall, ToolMessage
@@ -75,6 +76,18 @@ def run_tool(
         return {"messages": [message], "work": work, **({"acts": [_act(state, message)]} if acted else {})}
 
     return run
+
+
+def check_timeout(timeout: float | Mapping[str, float], known: Collection[str] | None) -> None:
+    """Raises ValueError on seconds that cannot be waited, or for a tool that is not `known`; None if that is open."""
+    named = timeout if isinstance(timeout, Mapping) else {"": timeout}
+    if isinstance(timeout, Mapping) and known is not None and (unknown := sorted(map(str, timeout.keys() - known))):
+        raise ValueError(f"timeout: there is no tool {unknown[0]!r}; there are {', '.join(known) or 'none'}")
+    for name, seconds in named.items():
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not (number and 0 < seconds <= TIMEOUT_MAX):  # so that NaN is refused too
+            of = f"{name}: " if name else ""
+            raise ValueError(f"timeout: {of}{seconds!r} is not a number of seconds that can be waited")
 
 
 def by_name(tools: Sequence[BaseTool]) -> dict[str, BaseTool]:

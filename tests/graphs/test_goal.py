@@ -381,6 +381,8 @@ def test_after_a_crash_in_a_step_nothing_that_had_ended_is_repeated(
         ({"budget": {"usd": 1.0}}, "budget: usd cannot be kept, the price of m is not known"),
         ({"roles": {"plan": "planner"}}, "roles: unknown plan; there are planner, agent, judge"),
         ({"tools": [weather, weather]}, "tools: more than one is named weather"),
+        ({"tools": [weather], "timeout": {"nix": 3}}, "timeout: there is no tool 'nix'; there are weather"),
+        ({"window": 0}, "window: 0 is not a number of tokens"),
         ({"tools": [weather.model_copy(update={"name": "read_file"})]}, "tools: read_file is a tool of the workspace"),
     ],
 )

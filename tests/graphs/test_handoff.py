@@ -276,6 +276,19 @@ def test_what_cannot_work_is_said_when_it_is_built(peers: list[Peer], why: str) 
         build(models=Models(), peers=peers)
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"timeout": -1}, "timeout: -1 is not a number of seconds"),
+        ({"timeout": {"nix": 3}}, "timeout: there is no tool 'nix'; there are look"),
+        ({"window": 0}, "window: 0 is not a number of tokens"),
+    ],
+)
+def test_options_that_cannot_work_are_said_when_it_is_built(options: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        build(models=Models(), peers=[peer("ann", tools=[look])], **options)
+
+
 def test_the_ready_desk_without_a_language_model_answers_from_its_pages_and_leaves_the_rest_to_a_person(
     saver: SQLSaver,
 ) -> None:

@@ -339,6 +339,13 @@ def nosy(state: Annotated[dict[str, Any], InjectedState]) -> str:
         ({"budget": {"calls": 5}}, "budget: unknown calls"),
         ({"budget": {"usd": "much"}}, "budget: usd must be a number"),
         ({"budget": {"usd": 1.0}}, "budget: usd cannot be kept, the price of m is not known"),
+        ({"timeout": -1}, "timeout: -1 is not a number of seconds that can be waited"),
+        ({"timeout": float("nan")}, "timeout: nan is not a number of seconds that can be waited"),
+        ({"timeout": float("inf")}, "timeout: inf is not a number of seconds that can be waited"),
+        ({"timeout": {"weather": 0}}, "timeout: weather: 0 is not a number of seconds"),
+        ({"timeout": {"nix": 3}}, "timeout: there is no tool 'nix'; there are weather"),
+        ({"window": 0}, "window: 0 is not a number of tokens"),
+        ({"window": float("nan")}, "window: nan is not a number of tokens"),
         ({"models": Models()}, "model, models: give one of them"),
     ],
 )

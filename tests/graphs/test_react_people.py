@@ -103,7 +103,10 @@ def test_a_call_that_only_the_tool_itself_understands_waits_too(server: OpenAISe
         def _named(cls, value: object) -> object:
             return 12 if value == "a dozen" else value
 
-    order = acting(StructuredTool.from_function(done.append, name="order", description="Orders.", args_schema=Many))
+    def take(count: int) -> None:
+        done.append(count)
+
+    order = acting(StructuredTool.from_function(take, name="order", description="Orders.", args_schema=Many))
     server.reply(Reply(calls=(("order", {"count": "a dozen"}),)), Reply("Ordered."))
     assert pause(run(tools=[order]))["details"]["args"] == {"count": "a dozen"}
     refused = pause(run(Command(resume={"action": "edit", "args": {"count": "some"}}), tools=[order]))["refused"]

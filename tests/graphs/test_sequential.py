@@ -24,7 +24,7 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.sequential import abandon, build, letter_steps
 from threadloom.models.extractive.answer import NOTHING_ON_IT
 from threadloom.models.roles import Models
-from threadloom.nodes.letter import UNCITED
+from threadloom.nodes.letter import SAME, UNCITED
 from threadloom.nodes.step import Step, StepError
 from threadloom.state.budget import Limits
 from threadloom.state.usage import Usage
@@ -246,6 +246,23 @@ def test_a_response_makes_the_writer_write_again(server: OpenAIServer, ask: Ask,
         ("write", "writer", "m"),
     ]
     assert b"Friday." in smtp.script.deliveries[0].data
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_without_a_model_a_response_is_said_to_change_nothing_and_reaches_no_recipient(
+    server: OpenAIServer, ask: Ask, smtp: SmtpServer, gone: bool
+) -> None:
+    known = models(server) if gone else Models()
+    server.scenario = writing
+    first = pause(ask(known=known))
+    assert first["prompt"] == "May this mail be sent?"
+    server.reply(Raw(b"{}", status=400))
+    again = pause(ask(answer("respond", text="shorter please"), known=known))
+    assert again["details"] == first["details"]
+    assert SAME in again["prompt"]
+    state = ask(answer("approve"), known=known)
+    assert state["notes"]["write"].endswith(SAME)
+    assert b"shorter" not in smtp.script.deliveries[0].data
 
 
 def writing(body: dict[str, Any]) -> Any:

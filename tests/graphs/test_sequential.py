@@ -107,6 +107,10 @@ class Number(TypedDict):
     text: int
 
 
+def as_place(given: Text) -> Place:
+    return {"place": given["text"]}
+
+
 def as_number(given: Number) -> Line:
     return {"line": ""}
 
@@ -539,6 +543,38 @@ def test_what_steps_did_is_taken_back_when_the_run_is_given_up(saver: SQLSaver, 
         ]
         assert state["abandoned"] == ("pay failed: OSError: declined" if fails else "a person changed their mind")
         assert chain.get_state(THREAD).next == ()
+
+
+def lost(state: Any) -> str:
+    raise OSError("no map")
+
+
+@pytest.mark.parametrize(
+    ("then", "why"),
+    [
+        (lost, "book failed: OSError: no map"),
+        (lambda _: "gone", "book failed: ValueError: step book goes on to 'gone'; it may go to count, __end__"),
+    ],
+)
+@pytest.mark.parametrize("acts", [False, True])
+def test_a_chain_that_does_not_know_where_to_go_is_taken_back(
+    saver: SQLSaver, then: Callable[[Any], str], why: str, acts: bool
+) -> None:
+    log: list[str] = []
+    hook = (lambda state: log.append(f"no {state['text']}")) if acts else None
+    book = Step(as_place, "book", compensate=hook, then=then, to=["count", END])
+    other = Step(count, compensate=lambda _: log.append("never done"))
+    for _ in range(2):  # a thread may have several runs
+        state = build([book, other], input=Text).compile(checkpointer=saver).invoke({"text": "Rome"}, THREAD)
+        assert (state["abandoned"], "words" in state) == (why, False)
+    assert log == ["no Rome"] * 2 * acts
+
+
+@pytest.mark.parametrize("budget", [None, {"steps": 9}])
+def test_a_step_that_goes_where_it_may_not_is_named(budget: Any) -> None:
+    chain = build([Step(count, then=lambda _: "gone", to=[END])], input=Text, budget=budget).compile()
+    with pytest.raises(ValueError, match="step count goes on to 'gone'; it may go to __end__"):
+        chain.invoke({"text": "a"})
 
 
 def test_a_run_that_is_not_given_up_takes_nothing_back(saver: SQLSaver) -> None:

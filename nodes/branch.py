@@ -37,6 +37,10 @@ class UnavailableError(Exception):
     """A branch cannot be asked here; the message is one line that says what it needs."""
 
 
+class NothingError(Exception):
+    """A branch was asked and gave nothing but white space."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What the work of a branch returns; text alone will do."""
@@ -84,6 +88,7 @@ _WHYS: Mapping[type[Exception], Why] = {
     TooSlowError: "timed out",
     UnavailableError: "not available",
     NotNeededError: "not needed",
+    NothingError: "found nothing",
     Exception: "failed",
 }
 
@@ -158,6 +163,8 @@ def _ended(branch: Branch, leg: Leg, race: Race, part: Limits) -> dict[str, Any]
         found = leg.outcome.result()
         if found.error:
             raise found.error
+        if not (found.text.strip() or found.sources or found.facts):
+            raise NothingError(found.note or "what it gave is empty")
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001 - a branch that fails is a fact to report, the others go on

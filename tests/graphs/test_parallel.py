@@ -28,6 +28,7 @@ from threadloom.tools.database.reader import Database
 Ask = Callable[..., Any]
 QUESTION: Any = {"question": "What is on?"}
 LONG = 30.0
+USED = {"m": Usage(calls=1, input_tokens=5, output_tokens=5, cost_usd=0.0)}
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -173,6 +174,16 @@ def test_what_cannot_be_stored_or_is_too_long_costs_one_branch_at_most(ask: Ask)
     state = ask(says("a", "x" * 5_000_000), says("b", thing=object()), says("c", number=float("nan")))
     assert whys(state) == {"b": "failed", "c": "failed"}
     assert len(state["parts"]["a"]["text"]) < 31_000
+
+
+def test_a_branch_that_finds_nothing_but_white_space_is_missing(ask: Ask) -> None:
+    blank = Branch("blank", lambda question, stop: Found(" \n", usage=USED))
+    state = ask(blank, says("full"))
+    assert whys(state) == {"blank": "found nothing"}
+    assert (list(state["parts"]), state["usage"]) == (["full"], USED)
+    assert "- blank: found nothing (what it gave is empty)" in state["answer"]
+    assert ask(blank, policy="first")["unmet"].startswith("Not answered: 1 of 1")
+    assert ask(says("known", " ", fact=1), policy="all")["unmet"] == "", "it knows a fact"
 
 
 def test_a_second_question_begins_anew(ask: Ask) -> None:

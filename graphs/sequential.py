@@ -22,7 +22,7 @@ from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes import letter
 from threadloom.nodes.compensate import acted, begin, compensate, giving_up, left
 from threadloom.nodes.node import Node
-from threadloom.nodes.ration import rationed, spends
+from threadloom.nodes.ration import goes_back, rationed, spends
 from threadloom.nodes.step import Step, Types, plain, types
 from threadloom.state.budget import Limits, checked
 from threadloom.state.chain import Rationed, TakenBack
@@ -64,13 +64,13 @@ def build(
     for number, step in enumerate(steps):
         retry, run = RetryPolicy(retry_on=passing, max_attempts=2), step.checked()
         if limits is not None:
-            run = rationed(step, run, limits, first=number == 0)
+            run = rationed(step, run, limits, first=number == 0, back=goes_back(steps, step))
         graph.add_node(step.name, run, input_schema=_shown(step, limits), retry_policy=retry)
     names = [*(step.name for step in steps), END]
     graph.add_edge(START, names[0])
     for step, after in zip(steps, names[1:], strict=True):
         then = _held(step)
-        if limits is not None and spends(step):
+        if limits is not None and (spends(step) or goes_back(steps, step)):
             to = dict.fromkeys([*(step.to or [after]), END])
             graph.add_conditional_edges(step.name, _unless_stopped(state, then, after), list(to))
         elif then is None:
@@ -138,7 +138,8 @@ def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any, limits: 
     for step, after in zip(steps, names[1:], strict=True):
         run: Node[Any] = acted(step)
         if limits is not None:
-            run = rationed(step, run, limits, first=step is steps[0], ends=("stopped", "abandoned"))
+            back, ends = goes_back(steps, step), ("stopped", "abandoned")
+            run = rationed(step, run, limits, first=step is steps[0], back=back, ends=ends)
         graph.add_node(step.name, giving_up(step.name, run), input_schema=_shown(step, limits))
         to = [*(step.to or [after]), "compensate", END]
         graph.add_conditional_edges(step.name, _unless_abandoned(state, _or_give_up(step), after), to)

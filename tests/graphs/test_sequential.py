@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
+from operator import add
 from pathlib import Path
 from threading import Event
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import pytest
 from langchain_core.documents import Document
@@ -354,6 +355,17 @@ def test_a_step_that_spends_is_told_what_is_left_and_not_begun_without() -> None
     assert (state["line"], state["stopped"]) == ("a template: the budget of 1 model calls is used up", "")
 
 
+def test_a_person_is_asked_again_and_the_mail_sent_when_the_budget_is_over(server: OpenAIServer, ask: Ask) -> None:
+    server.scenario = writing
+    known = models(server)
+    ask({**REQUEST, "budget": {"steps": 2}}, known=known)
+    assert pause(ask(answer("edit", args={"to": ["nobody"]}), known=known))["refused"]
+    assert ask(answer("approve"), known=known)["outcome"] == "Sent to ann@example.org."
+    pause(ask({**REQUEST, "budget": {"steps": 3}}, known=known))
+    pause(ask(answer("respond", text="shorter"), known=known))
+    assert ask(answer("approve"), known=known)["outcome"] == "Sent to ann@example.org."
+
+
 def test_no_step_is_waited_for_beyond_the_budgets_seconds() -> None:
     let_go = Event()
 
@@ -376,6 +388,26 @@ def test_a_chain_that_the_budget_stops_is_taken_back() -> None:
     state = build(steps, input=Text, budget={"model_calls": 1}).compile().invoke({"text": "a b"})
     assert log == ["no 2"]
     assert state["abandoned"] == state["stopped"] == "the budget of 1 model calls is used up"
+
+
+class Log(TypedDict):
+    done: Annotated[list[str], add]
+
+
+def logging(name: str, **more: Any) -> Step:
+    return Step(lambda _: {"done": [name]}, name, takes=Log, gives=Log, **more)
+
+
+@pytest.mark.parametrize("acts", [False, True])
+def test_a_loop_of_steps_that_do_not_spend_ends_with_the_budget(acts: bool) -> None:
+    taken: list[str] = []
+    hook = (lambda _: taken.append("a")) if acts else None
+    steps = [logging("a", compensate=hook), logging("b"), logging("c", then=lambda _: "b", to=["b", END])]
+    state = build(steps, input=Log, budget={"steps": 2}).compile().invoke({"done": []})
+    assert (state["done"], state["stopped"]) == (["a", *["b", "c"] * 3], "the budget of 2 steps is used up")
+    assert taken == ["a"] * acts
+    itself = [logging("a"), logging("b", then=lambda _: "b", to=["b"]), logging("c")]
+    assert build(itself, input=Log, budget={"steps": 2}).compile().invoke({"done": []})["done"] == ["a", "b", "b", "b"]
 
 
 @pytest.mark.parametrize(

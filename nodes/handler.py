@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -111,10 +111,12 @@ def failed(task: Task, problem: str, *, vain: bool = False) -> dict[str, Any]:
     return {"handled": {label: handled}}
 
 
-def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _tried(task: Task, work: Callable[[], Any]) -> dict[str, Any]:
     label = task["route"]["label"]
     try:
         done = work()
+        if not isinstance(done, Mapping) or not isinstance(done.get("handled"), Mapping):
+            raise TypeError(f"the handler {label} returned {done!r:.60}, not what it handled by label")
         if set(done["handled"]) != {label}:
             raise ValueError(f"the handler {label} answered for {', '.join(done['handled']) or 'nobody'}")
         kept: dict[str, Any] = {key: done[key] for key in ("usage", "work", "choices") if key in done}

@@ -170,6 +170,14 @@ def test_disagreements_are_typed_and_resolved_by_a_hook(ask: Ask) -> None:
     assert state["conflicts"][0]["reason"] == "the resolver failed: ZeroDivisionError: division by zero"
 
 
+def test_a_branch_that_returns_neither_text_nor_found_is_named(ask: Ask) -> None:
+    def silent(question: str, stop: Event) -> Any:
+        return None
+
+    state = ask(Branch("silent", silent), says("a"))
+    assert state["missing"]["silent"]["reason"] == "TypeError: branch silent returned None, neither text nor Found"
+
+
 def test_what_cannot_be_stored_or_is_too_long_costs_one_branch_at_most(ask: Ask) -> None:
     state = ask(says("a", "x" * 5_000_000), says("b", thing=object()), says("c", number=float("nan")))
     assert whys(state) == {"b": "failed", "c": "failed"}

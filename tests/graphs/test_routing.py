@@ -195,6 +195,16 @@ def test_a_handler_that_fails_costs_the_other_nothing(desk: Desk) -> None:
     assert state["reason"] == "dogs: OSError: no disk"
 
 
+def test_a_handler_that_returns_nothing_is_named(desk: Desk) -> None:
+    def silent(state: Task) -> Any:
+        return None
+
+    state = desk("a puppy, and a kitten", handlers=[CATS, Handler("dogs", DOGS.about, silent)], people=False)
+    assert state["handled"]["dogs"]["problem"] == (
+        "TypeError: the handler dogs returned None, not what it handled by label"
+    )
+
+
 def test_a_model_that_invents_is_told_so_once_and_then_goes_without(server: OpenAIServer, desk: Desk) -> None:
     lie = {"text": "It works on Mondays too.", "quote": "It works on Mondays too."}
     server.scenario = playing(answers=[{"claims": [lie, GOOD]}, {"claims": [GOOD]}])

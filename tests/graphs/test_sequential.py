@@ -87,12 +87,17 @@ def more(given: Text) -> Words:
     return {"words": 1, "line": ""}  # type: ignore[typeddict-unknown-key]  # what the step is caught at
 
 
+def forgets(given: Text) -> Words:
+    return None  # type: ignore[return-value]  # what the step is caught at
+
+
 @pytest.mark.parametrize(
     ("step", "complaint"),
     [
         (wrong, "step wrong: words is not what it promised"),
         (nothing, "step nothing did not return what it gives: words"),
         (more, "step more did not return what it gives: line"),
+        (forgets, "step forgets returned None, not a dict of what it gives"),
     ],
 )
 def test_a_step_that_breaks_its_promise_is_named(step: Any, complaint: str) -> None:

@@ -131,7 +131,7 @@ def abandon(chain: Any, config: RunnableConfig, reason: str) -> Any:
 def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any, limits: Limits | None) -> Chain:
     """Every step may end at `compensate`, which takes one step back a visit."""
     names = [*(step.name for step in steps), END]
-    graph.add_node("begin", begin)
+    graph.add_node("begin", begin if limits is None else _begin)
     graph.add_node("compensate", compensate(steps))
     graph.add_edge(START, "begin")
     graph.add_conditional_edges("begin", _unless_abandoned(state, None, names[0]), [names[0], "compensate", END])
@@ -145,6 +145,12 @@ def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any, limits: 
         graph.add_conditional_edges(step.name, _unless_abandoned(state, _or_give_up(step), after), to)
     graph.add_conditional_edges("compensate", _unless_abandoned(state, None, END), ["compensate", END])
     return graph
+
+
+def _begin(state: Any) -> dict[str, Any]:
+    """As `begin`; a budget that is none is the caller's mistake (ValueError), and no step's."""
+    checked(state.get("budget") or {}, least=0)
+    return begin(state)
 
 
 def _or_give_up(step: Step) -> Callable[[Any], str | Send] | None:

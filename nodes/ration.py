@@ -60,7 +60,7 @@ def rationed(
             if not reason:
                 update = within(rest.get("seconds") if spending else None, lambda: run(given))
         except TooSlowError as error:
-            reason = str(error)
+            reason = f"the budget left no more time: step {step.name} gave {error}"
         if reason:
             update = dict(step.without(reason)) if step.without else dict.fromkeys(ends, reason)
         if not limits and not (first and state.get("limits")):

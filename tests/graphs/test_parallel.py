@@ -313,6 +313,19 @@ def test_a_writer_gets_the_parts_and_its_words_are_the_answer(server: OpenAIServ
     assert state["choices"] == [{"node": "combine", "role": "writer", "model": "m", "reason": "the role of this node"}]
 
 
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_compose_that_fails_costs_nothing_of_what_was_found(ask: Ask, fails: bool) -> None:
+    def compose(question: str, parts: Any, conflicts: Any) -> Any:
+        if fails:
+            raise OSError("no ink")
+
+    state = ask(says("a"), says("b"), compose=compose)
+    assert state["answer"].startswith("From a:\na knows\n\nFrom b:\nb knows")
+    why = "OSError: no ink" if fails else "TypeError: it returned None, not a text"
+    assert state["notes"] == {"answer": f"compose failed: {why}"}
+    assert state["finished_at"]
+
+
 def test_without_the_writer_the_parts_are_the_answer(server: OpenAIServer, ask: Ask) -> None:
     server.reply(Raw(b"{}", status=500))
     state = ask(says("a"), models=models(server))

@@ -380,7 +380,10 @@ def test_no_step_is_waited_for_beyond_the_budgets_seconds() -> None:
 
     state = build([Step(hang), Step(end)], input=Text, budget={"seconds": 0.2}).compile().invoke({"text": "a"})
     let_go.set()
-    assert ("line" in state, state["stopped"]) == (False, "no answer within 0.2 s")
+    assert ("line" in state, state["stopped"]) == (
+        False,
+        "the budget left no more time: step hang gave no answer within 0.2 s",
+    )
 
 
 def test_a_chain_that_the_budget_stops_is_taken_back() -> None:
@@ -430,6 +433,16 @@ def test_a_loop_of_steps_that_do_not_spend_ends_with_the_budget(acts: bool) -> N
 def test_a_budget_that_cannot_be_kept_is_said_at_build_time(steps: Any, budget: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         build(steps, input=Text, budget=budget)
+
+
+class Allowed(Text):
+    budget: NotRequired[Limits | None]
+
+
+def test_a_budget_that_is_none_is_no_failure_of_a_step() -> None:
+    chain = build([Step(count, compensate=lambda _: None)], input=Allowed).compile()
+    with pytest.raises(ValueError, match=r"^budget: unknown calls"):
+        chain.invoke({"text": "a", "budget": {"calls": 1}})
 
 
 @pytest.mark.parametrize(

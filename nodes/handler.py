@@ -91,7 +91,8 @@ def guarded(handler: Handler) -> Node[Task]:
         watch, budget = Stopwatch(), state["budget"]
         emit("handler_started", handler=handler.name, attempt=state["attempt"])
         if gone := shortage(budget):
-            done = failed(state, gone)
+            before = state["complaint"]
+            done = failed(state, f"{before} (and no second attempt: {gone})" if before and before != gone else gone)
         else:
             seconds = budget.get("seconds")
             told = budget if seconds is None else Limits(**{**budget, "seconds": seconds * (1 - RESERVE)})

@@ -7,14 +7,14 @@ The types are checked when the chain is built. Each step is a node: a run that w
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, wraps
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import RetryPolicy
+from langgraph.types import RetryPolicy, Send
 from typing_extensions import TypedDict
 
 from threadloom.models.errors import passing
@@ -22,7 +22,7 @@ from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes import letter
 from threadloom.nodes.compensate import acted, begin, compensate, giving_up, left
 from threadloom.nodes.node import Node
-from threadloom.nodes.ration import rationed, spends
+from threadloom.nodes.ration import goes_back, rationed, spends
 from threadloom.nodes.step import Step, Types, plain, types
 from threadloom.state.budget import Limits, checked
 from threadloom.state.chain import Rationed, TakenBack
@@ -64,19 +64,36 @@ def build(
     for number, step in enumerate(steps):
         retry, run = RetryPolicy(retry_on=passing, max_attempts=2), step.checked()
         if limits is not None:
-            run = rationed(step, run, limits, first=number == 0)
+            run = rationed(step, run, limits, first=number == 0, back=goes_back(steps, step))
         graph.add_node(step.name, run, input_schema=_shown(step, limits), retry_policy=retry)
     names = [*(step.name for step in steps), END]
     graph.add_edge(START, names[0])
     for step, after in zip(steps, names[1:], strict=True):
-        if limits is not None and spends(step):
+        then = _held(step)
+        if limits is not None and (spends(step) or goes_back(steps, step)):
             to = dict.fromkeys([*(step.to or [after]), END])
-            graph.add_conditional_edges(step.name, _unless_stopped(state, step.then, after), list(to))
-        elif step.then is None:
+            graph.add_conditional_edges(step.name, _unless_stopped(state, then, after), list(to))
+        elif then is None:
             graph.add_edge(step.name, after)
         else:
-            graph.add_conditional_edges(step.name, step.then, list(step.to))
+            graph.add_conditional_edges(step.name, then, list(step.to))
     return graph
+
+
+def _held(step: Step) -> Callable[[Any], str] | None:
+    """The step's `then`, held against its `to`: what is not among them is a ValueError that names the step."""
+    if step.then is None:
+        return None
+    then = cast("Callable[..., str]", step.then)
+
+    @wraps(then)  # LangGraph reads from it what it is to be shown
+    def pick(state: Any, **more: Any) -> str:
+        to = then(state, **more)
+        if to not in step.to:
+            raise ValueError(f"step {step.name} goes on to {to!r}; it may go to {', '.join(step.to)}")
+        return to
+
+    return pick
 
 
 def _checked(steps: Sequence[Step], budget: Limits | None) -> Limits:
@@ -114,23 +131,46 @@ def abandon(chain: Any, config: RunnableConfig, reason: str) -> Any:
 def _with_compensation(graph: Chain, steps: Sequence[Step], state: Any, limits: Limits | None) -> Chain:
     """Every step may end at `compensate`, which takes one step back a visit."""
     names = [*(step.name for step in steps), END]
-    graph.add_node("begin", begin)
+    graph.add_node("begin", begin if limits is None else _begin)
     graph.add_node("compensate", compensate(steps))
     graph.add_edge(START, "begin")
     graph.add_conditional_edges("begin", _unless_abandoned(state, None, names[0]), [names[0], "compensate", END])
     for step, after in zip(steps, names[1:], strict=True):
         run: Node[Any] = acted(step)
         if limits is not None:
-            run = rationed(step, run, limits, first=step is steps[0], ends=("stopped", "abandoned"))
+            back, ends = goes_back(steps, step), ("stopped", "abandoned")
+            run = rationed(step, run, limits, first=step is steps[0], back=back, ends=ends)
         graph.add_node(step.name, giving_up(step.name, run), input_schema=_shown(step, limits))
         to = [*(step.to or [after]), "compensate", END]
-        graph.add_conditional_edges(step.name, _unless_abandoned(state, step.then, after), to)
+        graph.add_conditional_edges(step.name, _unless_abandoned(state, _or_give_up(step), after), to)
     graph.add_conditional_edges("compensate", _unless_abandoned(state, None, END), ["compensate", END])
     return graph
 
 
-def _unless_abandoned(state: Any, then: Callable[[Any], str] | None, after: str) -> Callable[[Any], str]:
-    def route(state: Any) -> str:
+def _begin(state: Any) -> dict[str, Any]:
+    """As `begin`; a budget that is none is the caller's mistake (ValueError), and no step's."""
+    checked(state.get("budget") or {}, least=0)
+    return begin(state)
+
+
+def _or_give_up(step: Step) -> Callable[[Any], str | Send] | None:
+    """The step's `then`; one that fails gives the run up, as a step does."""
+    pick = _held(step)
+    if pick is None:
+        return None
+
+    def picked(state: Any) -> dict[str, Any]:
+        return {"to": pick(state)}
+
+    def go(state: Any) -> str | Send:
+        found = giving_up(step.name, picked)(state)
+        return found["to"] if "to" in found else Send("compensate", {**state, **found})
+
+    return go
+
+
+def _unless_abandoned(state: Any, then: Callable[[Any], str | Send] | None, after: str) -> Callable[[Any], str | Send]:
+    def route(state: Any) -> str | Send:
         if state["abandoned"]:
             return "compensate" if left(state) else END
         return then(state) if then else after

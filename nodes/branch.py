@@ -37,6 +37,10 @@ class UnavailableError(Exception):
     """A branch cannot be asked here; the message is one line that says what it needs."""
 
 
+class NothingError(Exception):
+    """A branch was asked and gave nothing but white space."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What the work of a branch returns; text alone will do."""
@@ -84,6 +88,7 @@ _WHYS: Mapping[type[Exception], Why] = {
     TooSlowError: "timed out",
     UnavailableError: "not available",
     NotNeededError: "not needed",
+    NothingError: "found nothing",
     Exception: "failed",
 }
 
@@ -125,7 +130,7 @@ def _start(branch: Branch, question: str, race: Race, part: Limits) -> Leg:
     race.enter(leg)
     if not leg.stop.is_set() and _seconds(branch, part) > 0:
         emit("branch_started", branch=branch.name)
-        begun(lambda: _checked(_worked(branch, question, leg.stop, part)), leg.outcome)
+        begun(lambda: _checked(branch.name, _worked(branch, question, leg.stop, part)), leg.outcome)
     return leg
 
 
@@ -139,9 +144,11 @@ def _seconds(branch: Branch, part: Limits) -> float:
     return min(branch.deadline, part.get("seconds", inf))
 
 
-def _checked(found: Found | str) -> Found:
+def _checked(name: str, given: object) -> Found:
     """What can be stored: bounded text and plain JSON. Raises TypeError, ValueError for anything else."""
-    found = Found(found) if isinstance(found, str) else found
+    found = Found(given) if isinstance(given, str) else given
+    if not isinstance(found, Found):
+        raise TypeError(f"branch {name} returned {given!r:.60}, neither text nor Found")
     kept = json.dumps([found.sources, dict(found.facts)], allow_nan=False) if found.sources or found.facts else ""
     if len(kept) > MOST:
         raise ValueError(f"its sources and facts take {len(kept):,} characters; at most {MOST:,} are kept")
@@ -158,6 +165,8 @@ def _ended(branch: Branch, leg: Leg, race: Race, part: Limits) -> dict[str, Any]
         found = leg.outcome.result()
         if found.error:
             raise found.error
+        if not (found.text.strip() or found.sources or found.facts):
+            raise NothingError(found.note or "what it gave is empty")
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001 - a branch that fails is a fact to report, the others go on

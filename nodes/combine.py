@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage
+from langgraph.errors import GraphBubbleUp
 
 from threadloom.models.chain import Answer, ModelAnswerError
 from threadloom.models.prompts import element, prompt
@@ -19,6 +20,7 @@ from threadloom.state.parallel import Claim, Conflict, Missing, ParallelState, P
 from threadloom.state.reducers import total_usage
 from threadloom.state.usage import Usage
 from threadloom.tools.answer import shown
+from threadloom.tools.text import clipped, text
 
 ROLE = "writer"
 TASK = (
@@ -28,6 +30,7 @@ TASK = (
 EXTRACTIVE_NOTE = "(extractive, no language model: what each source gave, unchanged)"
 MOST_LINES = 12
 """Of each part, where nothing but lines is shown."""
+MOST_REASON = 300
 
 
 class Resolution(NamedTuple):
@@ -52,7 +55,7 @@ class Composed(NamedTuple):
 
 Compose = Callable[[str, Sequence[Part], Sequence[Conflict]], Composed | str]
 """From the question, what was found and what disagrees to a text."""
-Writer = Callable[[str, Sequence[Part], Sequence[Conflict], Limits], Composed | str]
+Writer = Callable[[str, Sequence[Part], Sequence[Conflict], Limits], Composed]
 """The same on what the budget leaves."""
 
 
@@ -71,7 +74,6 @@ def combine(
         unmet = _unmet(len(parts), enough, len(branches))
         writes = parts and not unmet
         composed = compose(state["question"], parts, conflicts, rest) if writes else Composed(unmet or NOTHING)
-        composed = Composed(composed) if isinstance(composed, str) else composed
         work = {"work": watch.work(total_usage(composed.usage)["calls"])} if limits else {}
         return {
             "conflicts": conflicts,
@@ -109,8 +111,22 @@ def disagreements(parts: Sequence[Part]) -> list[Conflict]:
 
 
 def unlimited(compose: Compose) -> Writer:
-    """A text that is written whatever the budget leaves."""
-    return lambda question, parts, conflicts, _rest: compose(question, parts, conflicts)
+    """A text that is written whatever the budget leaves; where that fails, what each source gave."""
+
+    def write(question: str, parts: Sequence[Part], conflicts: Sequence[Conflict], _rest: Limits) -> Composed:
+        try:
+            done: object = compose(question, parts, conflicts)
+            if not isinstance(done, str | Composed):
+                raise TypeError(f"it returned {done!r:.60}, not a text")
+        except GraphBubbleUp:
+            raise
+        except Exception as error:  # noqa: BLE001 - a user's hook must not cost what was found
+            usage = error.usage if isinstance(error, ModelAnswerError) else {}
+            said = clipped(text(str(error)), MOST_REASON)
+            return Composed(listed(parts), usage, f"compose failed: {type(error).__name__}: {said}")
+        return Composed(done) if isinstance(done, str) else done
+
+    return write
 
 
 def written(models: Callable[[], Models], task: str = TASK) -> Writer:
@@ -129,8 +145,8 @@ def written(models: Callable[[], Models], task: str = TASK) -> Writer:
         except (ModelAnswerError, TooSlowError) as error:
             usage = error.usage if isinstance(error, ModelAnswerError) else {}
             return Composed(listed(parts), usage, f"no language model could be had ({error})")
-        text = answer.value.text.strip() or listed(parts)
-        return Composed(text, answer.usage, answer.note, [answer.choice("combine")])
+        wording = answer.value.text.strip() or listed(parts)
+        return Composed(wording, answer.usage, answer.note, [answer.choice("combine")])
 
     return compose
 

@@ -47,14 +47,20 @@ def giving_up(name: str, run: Node[Any]) -> Node[Any]:
 
 
 def compensate(steps: Sequence[Step]) -> Node[Any]:
-    """Node factory: takes one step back a visit, so that a run that is killed here repeats at most that one."""
+    """Node factory: takes one step back a visit, so that a run that is killed here repeats at most that one.
+
+    Where it is sent a state that was given up on the way, it keeps the reason.
+    """
     hooks: dict[str, Callable[[Any], object]] = {step.name: step.compensate for step in steps if step.compensate}
 
     def take_back(state: Any) -> dict[str, Any]:
+        given_up = {"abandoned": state["abandoned"]}
+        if not left(state):
+            return given_up
         name = left(state)[-1]
         done = Compensation(step=name, error=standing(lambda: hooks[name](state)))
         emit("compensated", **done)
-        return {"compensated": [done]}
+        return {**given_up, "compensated": [done]}
 
     return take_back
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -91,7 +91,8 @@ def guarded(handler: Handler) -> Node[Task]:
         watch, budget = Stopwatch(), state["budget"]
         emit("handler_started", handler=handler.name, attempt=state["attempt"])
         if gone := shortage(budget):
-            done = failed(state, gone)
+            before = state["complaint"]
+            done = failed(state, f"{before} (and no second attempt: {gone})" if before and before != gone else gone)
         else:
             seconds = budget.get("seconds")
             told = budget if seconds is None else Limits(**{**budget, "seconds": seconds * (1 - RESERVE)})
@@ -111,10 +112,12 @@ def failed(task: Task, problem: str, *, vain: bool = False) -> dict[str, Any]:
     return {"handled": {label: handled}}
 
 
-def _tried(task: Task, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _tried(task: Task, work: Callable[[], Any]) -> dict[str, Any]:
     label = task["route"]["label"]
     try:
         done = work()
+        if not isinstance(done, Mapping) or not isinstance(done.get("handled"), Mapping):
+            raise TypeError(f"the handler {label} returned {done!r:.60}, not what it handled by label")
         if set(done["handled"]) != {label}:
             raise ValueError(f"the handler {label} answered for {', '.join(done['handled']) or 'nobody'}")
         kept: dict[str, Any] = {key: done[key] for key in ("usage", "work", "choices") if key in done}

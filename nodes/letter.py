@@ -62,6 +62,7 @@ WRITE = (
     "Write a mail about the request from the summary: a subject of one line, and a body of plain text without a "
     "list of sources, which is added. Say nothing that is not in the summary, and keep its marks, as in [1]."
 )
+SAME = "to word it otherwise takes a language model, so this is the same mail again"
 UNCITED = "the mail cites no document, so none is listed"
 EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the sources, selected by vocabulary)"
 MOST_TEXT = 6_000
@@ -134,16 +135,21 @@ def summarise(models: Callable[[], Models]) -> Callable[[Documents], Summary]:
 
 
 def write(models: Callable[[], Models]) -> Callable[[Material], Written]:
-    """Step factory: a mail, by the writer or from a template."""
+    """Step factory: a mail, by the writer or from a template; without a writer a response leaves it as it was."""
 
     def compose(state: Material) -> Written:
         written, usage, choices, note = _text(models(), state)
+        before = state.get("mail")
+        if not choices and state["feedback"] and before:
+            note = "; ".join(filter(None, [note, SAME]))
+            return Written(mail=before, usage=usage, choices=choices, notes={"write": note})
         body, sources = cited(written.body.strip(), state["documents"])
         sources = sources or cited(state["summary"], state["documents"])[1]  # all that the writer had to go by
         if not sources:
             note = "; ".join(filter(None, [note, UNCITED]))
         mail = Mail(to=state["to"], cc=[], subject=" ".join(written.subject.split()), body=body + _listed(sources))
-        return Written(mail=mail, usage=usage, choices=choices, notes=_noted("write", note))
+        notes = {"write": note} if state["feedback"] else _noted("write", note)  # no longer that of the version before
+        return Written(mail=mail, usage=usage, choices=choices, notes=notes)
 
     return compose
 
@@ -168,12 +174,11 @@ def without(reason: str) -> dict[str, Any]:
     return {"outcome": f"No mail was sent: {reason}.", "finished_at": _now(), "stopped": reason}
 
 
-_ask = approve_draft("mail", prompt="May this mail be sent?", shape=Letter)
-
-
 def approve(state: ToApprove) -> Approved:
-    """Ask a person; a response is what the next version should do differently."""
-    update = _ask(state)
+    """Ask a person, who is told how the mail came about; a response is what the next version should do differently."""
+    note = state.get("notes", {}).get("write", "")
+    prompt = f"May this mail be sent? ({note})" if note else "May this mail be sent?"
+    update = approve_draft("mail", prompt=prompt, shape=Letter)(state)
     decision = update.get("decisions", {}).get("mail")
     if decision and decision["action"] == "respond":
         update["feedback"] = decision["text"]
@@ -247,14 +252,13 @@ def _text(models: Models, state: Material) -> tuple[MailText, dict[str, Usage], 
         most = calls_left(state.get("budget") or {})
         answer = ask(models, WRITER, MailText, prompt(WRITE, *material), most=most)
     except ModelAnswerError as error:
-        note = f"no language model could be had ({error}); a template was filled"
-        return _template(state), error.usage, [], note
+        note = f"no language model could be had ({error})"
+        return _template(state), error.usage, [], note if state["feedback"] else f"{note}; a template was filled"
     return answer.value, answer.usage, [answer.choice("write")], answer.note
 
 
 def _template(state: Material) -> MailText:
-    wish = f"\n\nOf the version before it was said: {state['feedback']}" if state["feedback"] else ""
-    body = f"Hello,\n\n{state['summary']}{wish}\n\n{EXTRACTIVE_NOTE}"
+    body = f"Hello,\n\n{state['summary']}\n\n{EXTRACTIVE_NOTE}"
     return MailText(subject=" ".join(state["request"].split())[:150], body=body)
 
 

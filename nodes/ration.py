@@ -1,6 +1,6 @@
 """Steps of a chain on a budget: each is told what is left of it, and what it has no room for is not begun."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from langgraph.types import Overwrite
@@ -17,13 +17,32 @@ def spends(step: Step) -> bool:
     return "usage" in types(step.gives)
 
 
+def goes_back(steps: Sequence[Step], step: Step) -> list[str]:
+    """Names of the steps that may go back to this one, itself among them.
+
+    None where it asks a person: it is visited again until an answer fits, whatever is left.
+    """
+    if "refused" in types(step.takes):
+        return []
+    after = steps[[one.name for one in steps].index(step.name) :]
+    return [one.name for one in after if step.name in one.to]
+
+
 def rationed(
-    step: Step, run: Node[Any], budget: Limits, *, first: bool, ends: Sequence[str] = ("stopped",)
+    step: Step,
+    run: Node[Any],
+    budget: Limits,
+    *,
+    first: bool,
+    back: Collection[str] = (),
+    ends: Sequence[str] = ("stopped",),
 ) -> Node[Any]:
     """Node factory for `run`, the step's node. The first step of a chain begins the run's budget.
 
-    A step that spends is not begun when the budget is over, nor waited for after its seconds: it gives what its
-    `without` says, or the reason under the keys of `ends`. Raises ValueError on a budget that is none.
+    A step that spends is not begun when the budget is over, nor waited for after its seconds; nor is any step then to
+    which the chain goes `back`, from one of these, which counts as a step of the budget: else a loop of steps that do
+    not spend would never end. It gives what its `without` says, or the reason under the keys of `ends`. Raises
+    ValueError on a budget that is none.
     """
     takes, spending = types(step.takes).keys(), spends(step)
 
@@ -35,17 +54,18 @@ def rationed(
         if "budget" in takes:
             given["budget"] = rest
         update: dict[str, Any] = {}
-        reason = stand.reason if spending and stand.phase == "over" else ""
+        again = state.get("last_step") in back
+        reason = stand.reason if (spending or again) and stand.phase == "over" else ""
         try:
             if not reason:
                 update = within(rest.get("seconds") if spending else None, lambda: run(given))
         except TooSlowError as error:
-            reason = str(error)
+            reason = f"the budget left no more time: step {step.name} gave {error}"
         if reason:
             update = dict(step.without(reason)) if step.without else dict.fromkeys(ends, reason)
         if not limits and not (first and state.get("limits")):
             return update  # nothing is written that nobody asked for: writes cost time
-        return _charged(update, limits, watch, first=first)
+        return {**_charged(update, limits, watch, first=first, least=int(again and not reason)), "last_step": step.name}
 
     return node
 
@@ -55,10 +75,10 @@ def _begun(state: Mapping[str, Any], budget: Limits) -> dict[str, Any]:
     return {"limits": narrower(budget, checked(state.get("budget") or {}, least=0))}
 
 
-def _charged(update: dict[str, Any], limits: Limits, watch: Stopwatch, *, first: bool) -> dict[str, Any]:
+def _charged(update: dict[str, Any], limits: Limits, watch: Stopwatch, *, first: bool, least: int) -> dict[str, Any]:
     given = update.get("usage", {})
     usage = given.value if isinstance(given, Overwrite) else given
-    work = watch.work(total_usage(usage)["calls"])
+    work = watch.work(max(total_usage(usage)["calls"], least))
     if not first:
         return {**update, "work": work}
     begun = {"limits": limits, "usage": Overwrite(usage), "work": Overwrite(work)}

@@ -66,7 +66,10 @@ class Step:
         adapters = {key: TypeAdapter(plain(kind)) for key, kind in types(self.gives).items()}
 
         def node(state: Any) -> dict[str, Any]:
-            update: dict[str, Any] = dict(self._ran(state))
+            ran = self._ran(state)
+            if not isinstance(ran, Mapping):
+                raise StepError(f"step {self.name} returned {ran!r:.60}, not a dict of what it gives")
+            update: dict[str, Any] = dict(ran)
             if wrong := update.keys() - adapters.keys() or self.gives.__required_keys__ - update.keys():
                 raise StepError(f"step {self.name} did not return what it gives: {', '.join(sorted(wrong))}")
             for key, value in update.items():

@@ -40,5 +40,7 @@ class Rationed(TypedDict):
     """What steps say they used: those that give it spend."""
     work: Annotated[Work, add_work]
     """Counted where the run has limits."""
+    last_step: NotRequired[str]
+    """The step that was done last, where the run has limits: the next one knows by it whether the chain went back."""
     stopped: NotRequired[str]
     """Why the chain ended before its last step; empty when the budget did."""

@@ -132,6 +132,7 @@ class ToApprove(TypedDict):
 
     mail: Mail
     refused: str
+    notes: NotRequired[dict[str, str]]
 
 
 class Approved(TypedDict):

@@ -11,7 +11,7 @@ from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
-Why = Literal["failed", "timed out", "not available", "not needed"]
+Why = Literal["failed", "timed out", "not available", "not needed", "found nothing"]
 """Why there is nothing of a branch; it is not needed once the policy is met, or can no longer be."""
 
 

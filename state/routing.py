@@ -12,7 +12,7 @@ from threadloom.state.choice import Choice
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
-Outcome = Literal["answered", "replied", "closed", "handed over"]
+Outcome = Literal["answered", "not answered", "replied", "closed", "handed over"]
 
 
 class Route(TypedDict):

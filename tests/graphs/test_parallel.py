@@ -28,6 +28,7 @@ from threadloom.tools.database.reader import Database
 Ask = Callable[..., Any]
 QUESTION: Any = {"question": "What is on?"}
 LONG = 30.0
+USED = {"m": Usage(calls=1, input_tokens=5, output_tokens=5, cost_usd=0.0)}
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -169,10 +170,28 @@ def test_disagreements_are_typed_and_resolved_by_a_hook(ask: Ask) -> None:
     assert state["conflicts"][0]["reason"] == "the resolver failed: ZeroDivisionError: division by zero"
 
 
+def test_a_branch_that_returns_neither_text_nor_found_is_named(ask: Ask) -> None:
+    def silent(question: str, stop: Event) -> Any:
+        return None
+
+    state = ask(Branch("silent", silent), says("a"))
+    assert state["missing"]["silent"]["reason"] == "TypeError: branch silent returned None, neither text nor Found"
+
+
 def test_what_cannot_be_stored_or_is_too_long_costs_one_branch_at_most(ask: Ask) -> None:
     state = ask(says("a", "x" * 5_000_000), says("b", thing=object()), says("c", number=float("nan")))
     assert whys(state) == {"b": "failed", "c": "failed"}
     assert len(state["parts"]["a"]["text"]) < 31_000
+
+
+def test_a_branch_that_finds_nothing_but_white_space_is_missing(ask: Ask) -> None:
+    blank = Branch("blank", lambda question, stop: Found(" \n", usage=USED))
+    state = ask(blank, says("full"))
+    assert whys(state) == {"blank": "found nothing"}
+    assert (list(state["parts"]), state["usage"]) == (["full"], USED)
+    assert "- blank: found nothing (what it gave is empty)" in state["answer"]
+    assert ask(blank, policy="first")["unmet"].startswith("Not answered: 1 of 1")
+    assert ask(says("known", " ", fact=1), policy="all")["unmet"] == "", "it knows a fact"
 
 
 def test_a_second_question_begins_anew(ask: Ask) -> None:
@@ -292,6 +311,19 @@ def test_a_writer_gets_the_parts_and_its_words_are_the_answer(server: OpenAIServ
     assert "&lt;/part&gt;ignore" in server.requests[-1].body["messages"][1]["content"]
     assert state["usage"]["m"]["calls"] == 1
     assert state["choices"] == [{"node": "combine", "role": "writer", "model": "m", "reason": "the role of this node"}]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_compose_that_fails_costs_nothing_of_what_was_found(ask: Ask, fails: bool) -> None:
+    def compose(question: str, parts: Any, conflicts: Any) -> Any:
+        if fails:
+            raise OSError("no ink")
+
+    state = ask(says("a"), says("b"), compose=compose)
+    assert state["answer"].startswith("From a:\na knows\n\nFrom b:\nb knows")
+    why = "OSError: no ink" if fails else "TypeError: it returned None, not a text"
+    assert state["notes"] == {"answer": f"compose failed: {why}"}
+    assert state["finished_at"]
 
 
 def test_without_the_writer_the_parts_are_the_answer(server: OpenAIServer, ask: Ask) -> None:

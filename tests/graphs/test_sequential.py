@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
+from operator import add
 from pathlib import Path
 from threading import Event
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import pytest
 from langchain_core.documents import Document
@@ -24,7 +25,7 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.graphs.sequential import abandon, build, letter_steps
 from threadloom.models.extractive.answer import NOTHING_ON_IT
 from threadloom.models.roles import Models
-from threadloom.nodes.letter import UNCITED
+from threadloom.nodes.letter import SAME, UNCITED
 from threadloom.nodes.step import Step, StepError
 from threadloom.state.budget import Limits
 from threadloom.state.usage import Usage
@@ -86,12 +87,17 @@ def more(given: Text) -> Words:
     return {"words": 1, "line": ""}  # type: ignore[typeddict-unknown-key]  # what the step is caught at
 
 
+def forgets(given: Text) -> Words:
+    return None  # type: ignore[return-value]  # what the step is caught at
+
+
 @pytest.mark.parametrize(
     ("step", "complaint"),
     [
         (wrong, "step wrong: words is not what it promised"),
         (nothing, "step nothing did not return what it gives: words"),
         (more, "step more did not return what it gives: line"),
+        (forgets, "step forgets returned None, not a dict of what it gives"),
     ],
 )
 def test_a_step_that_breaks_its_promise_is_named(step: Any, complaint: str) -> None:
@@ -105,6 +111,10 @@ def as_text(given: Text) -> Line:
 
 class Number(TypedDict):
     text: int
+
+
+def as_place(given: Text) -> Place:
+    return {"place": given["text"]}
 
 
 def as_number(given: Number) -> Line:
@@ -248,6 +258,23 @@ def test_a_response_makes_the_writer_write_again(server: OpenAIServer, ask: Ask,
     assert b"Friday." in smtp.script.deliveries[0].data
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_without_a_model_a_response_is_said_to_change_nothing_and_reaches_no_recipient(
+    server: OpenAIServer, ask: Ask, smtp: SmtpServer, gone: bool
+) -> None:
+    known = models(server) if gone else Models()
+    server.scenario = writing
+    first = pause(ask(known=known))
+    assert first["prompt"] == "May this mail be sent?"
+    server.reply(Raw(b"{}", status=400))
+    again = pause(ask(answer("respond", text="shorter please"), known=known))
+    assert again["details"] == first["details"]
+    assert SAME in again["prompt"]
+    state = ask(answer("approve"), known=known)
+    assert state["notes"]["write"].endswith(SAME)
+    assert b"shorter" not in smtp.script.deliveries[0].data
+
+
 def writing(body: dict[str, Any]) -> Any:
     """A reader and a writer."""
     if "Write a mail" in str(body["messages"]):
@@ -333,6 +360,17 @@ def test_a_step_that_spends_is_told_what_is_left_and_not_begun_without() -> None
     assert (state["line"], state["stopped"]) == ("a template: the budget of 1 model calls is used up", "")
 
 
+def test_a_person_is_asked_again_and_the_mail_sent_when_the_budget_is_over(server: OpenAIServer, ask: Ask) -> None:
+    server.scenario = writing
+    known = models(server)
+    ask({**REQUEST, "budget": {"steps": 2}}, known=known)
+    assert pause(ask(answer("edit", args={"to": ["nobody"]}), known=known))["refused"]
+    assert ask(answer("approve"), known=known)["outcome"] == "Sent to ann@example.org."
+    pause(ask({**REQUEST, "budget": {"steps": 3}}, known=known))
+    pause(ask(answer("respond", text="shorter"), known=known))
+    assert ask(answer("approve"), known=known)["outcome"] == "Sent to ann@example.org."
+
+
 def test_no_step_is_waited_for_beyond_the_budgets_seconds() -> None:
     let_go = Event()
 
@@ -342,7 +380,10 @@ def test_no_step_is_waited_for_beyond_the_budgets_seconds() -> None:
 
     state = build([Step(hang), Step(end)], input=Text, budget={"seconds": 0.2}).compile().invoke({"text": "a"})
     let_go.set()
-    assert ("line" in state, state["stopped"]) == (False, "no answer within 0.2 s")
+    assert ("line" in state, state["stopped"]) == (
+        False,
+        "the budget left no more time: step hang gave no answer within 0.2 s",
+    )
 
 
 def test_a_chain_that_the_budget_stops_is_taken_back() -> None:
@@ -355,6 +396,26 @@ def test_a_chain_that_the_budget_stops_is_taken_back() -> None:
     state = build(steps, input=Text, budget={"model_calls": 1}).compile().invoke({"text": "a b"})
     assert log == ["no 2"]
     assert state["abandoned"] == state["stopped"] == "the budget of 1 model calls is used up"
+
+
+class Log(TypedDict):
+    done: Annotated[list[str], add]
+
+
+def logging(name: str, **more: Any) -> Step:
+    return Step(lambda _: {"done": [name]}, name, takes=Log, gives=Log, **more)
+
+
+@pytest.mark.parametrize("acts", [False, True])
+def test_a_loop_of_steps_that_do_not_spend_ends_with_the_budget(acts: bool) -> None:
+    taken: list[str] = []
+    hook = (lambda _: taken.append("a")) if acts else None
+    steps = [logging("a", compensate=hook), logging("b"), logging("c", then=lambda _: "b", to=["b", END])]
+    state = build(steps, input=Log, budget={"steps": 2}).compile().invoke({"done": []})
+    assert (state["done"], state["stopped"]) == (["a", *["b", "c"] * 3], "the budget of 2 steps is used up")
+    assert taken == ["a"] * acts
+    itself = [logging("a"), logging("b", then=lambda _: "b", to=["b"]), logging("c")]
+    assert build(itself, input=Log, budget={"steps": 2}).compile().invoke({"done": []})["done"] == ["a", "b", "b", "b"]
 
 
 @pytest.mark.parametrize(
@@ -372,6 +433,16 @@ def test_a_chain_that_the_budget_stops_is_taken_back() -> None:
 def test_a_budget_that_cannot_be_kept_is_said_at_build_time(steps: Any, budget: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         build(steps, input=Text, budget=budget)
+
+
+class Allowed(Text):
+    budget: NotRequired[Limits | None]
+
+
+def test_a_budget_that_is_none_is_no_failure_of_a_step() -> None:
+    chain = build([Step(count, compensate=lambda _: None)], input=Allowed).compile()
+    with pytest.raises(ValueError, match=r"^budget: unknown calls"):
+        chain.invoke({"text": "a", "budget": {"calls": 1}})
 
 
 @pytest.mark.parametrize(
@@ -522,6 +593,38 @@ def test_what_steps_did_is_taken_back_when_the_run_is_given_up(saver: SQLSaver, 
         ]
         assert state["abandoned"] == ("pay failed: OSError: declined" if fails else "a person changed their mind")
         assert chain.get_state(THREAD).next == ()
+
+
+def lost(state: Any) -> str:
+    raise OSError("no map")
+
+
+@pytest.mark.parametrize(
+    ("then", "why"),
+    [
+        (lost, "book failed: OSError: no map"),
+        (lambda _: "gone", "book failed: ValueError: step book goes on to 'gone'; it may go to count, __end__"),
+    ],
+)
+@pytest.mark.parametrize("acts", [False, True])
+def test_a_chain_that_does_not_know_where_to_go_is_taken_back(
+    saver: SQLSaver, then: Callable[[Any], str], why: str, acts: bool
+) -> None:
+    log: list[str] = []
+    hook = (lambda state: log.append(f"no {state['text']}")) if acts else None
+    book = Step(as_place, "book", compensate=hook, then=then, to=["count", END])
+    other = Step(count, compensate=lambda _: log.append("never done"))
+    for _ in range(2):  # a thread may have several runs
+        state = build([book, other], input=Text).compile(checkpointer=saver).invoke({"text": "Rome"}, THREAD)
+        assert (state["abandoned"], "words" in state) == (why, False)
+    assert log == ["no Rome"] * 2 * acts
+
+
+@pytest.mark.parametrize("budget", [None, {"steps": 9}])
+def test_a_step_that_goes_where_it_may_not_is_named(budget: Any) -> None:
+    chain = build([Step(count, then=lambda _: "gone", to=[END])], input=Text, budget=budget).compile()
+    with pytest.raises(ValueError, match="step count goes on to 'gone'; it may go to __end__"):
+        chain.invoke({"text": "a"})
 
 
 def test_a_run_that_is_not_given_up_takes_nothing_back(saver: SQLSaver) -> None:

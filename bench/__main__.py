@@ -2,6 +2,7 @@
 
 import argparse
 import datetime as dt
+import signal
 import sys
 import time
 import traceback
@@ -22,7 +23,8 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Measure what is asked for, print it, and keep it; exits with 1 if a kind of work failed."""
+    """Measure what is asked for, print it, and keep it; exits with 1 if a kind of work failed or was interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was measured until then is kept
     asked = _parser().parse_args()
     if asked.list:
         for name, work in WORKS.items():
@@ -52,6 +54,9 @@ def run(names: Sequence[str], peers: Sequence[Peer], scale: Scale) -> tuple[dict
         except Exception as exc:  # noqa: BLE001  # one that fails takes nothing from the others; it is said, and in the exit code
             traceback.print_exc()
             missing[FAILED + name] = type(exc).__name__
+        except KeyboardInterrupt:
+            missing[FAILED + name] = "interrupted, and whatever was to follow"
+            break
     databases = "; ".join({peer.databases.facts(): None for peer in able})
     measured = {"databases": databases, "packages": packages(), "load": f"{load_before} before, {load()} after"}
     return works, machine() | measured | {"took": f"{time.monotonic() - began:.0f} s"} | missing

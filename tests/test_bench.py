@@ -1,6 +1,8 @@
 """The benchmarks run: a tiny one over two peers, to the table and the files. No figure is judged."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from bench import table
 from bench.__main__ import run
 from bench.bars import BARS
 from bench.databases import FOLDER
+from bench.measure import Figure
 from bench.peers import PEERS
 from bench.scale import TINY
 from bench.teams import CASES, asking
+from bench.works import WORKS
 from tests.graphs.agents import THREAD
 from tests.servers.openai_server import OpenAIServer
 from threadloom.tools.workspace.workspace import Workspace
@@ -37,6 +41,16 @@ def test_a_tiny_run_measures_shows_and_keeps(tmp_path: Path) -> None:
     markdown, data = table.keep(tmp_path / "tiny", works, facts)
     assert "| threadloom sqlite |" in markdown.read_text()
     assert json.loads(data.read_text())["works"].keys() == works.keys()
+
+
+def test_what_was_measured_before_an_interruption_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[Figure]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(WORKS, "wide", replace(WORKS["wide"], measure=interrupted))
+    peers = [peer for peer in PEERS if peer.name == "InMemorySaver"]
+    works, facts = run(["chat", "wide", "files"], peers, TINY)
+    assert (list(works), "failed: wide" in facts) == (["chat"], True)
 
 
 def test_every_pattern_is_measured_and_held_to_a_bar() -> None:

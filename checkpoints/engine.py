@@ -221,7 +221,9 @@ class Database:
         """Close the connections that were opened here and end the worker threads."""
         self._closed = True
         self._workers.shutdown()
-        self._dispose()
+        # SQLite crashes when its one connection to a database in memory is closed under who is at work.
+        with self._lock if self._shared else nullcontext():
+            self._dispose()
 
     def _upgrade_alone(self, session: Session) -> int:
         with self.dialect.alone(session):

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +14,14 @@ from threadloom.checkpoints import SQLSaver, errors
 from threadloom.checkpoints.session import Session
 
 SERVER = {"postgresql": "postgresql", "mysql": "mariadb"}
-DRIVERS = ["sqlite", "postgresql+psycopg", "postgresql+asyncpg", "mysql+pymysql", "mysql+asyncmy"]
+DRIVERS = ["memory", "file", "postgresql+psycopg", "postgresql+asyncpg", "mysql+pymysql", "mysql+asyncmy"]
 
 
 @pytest.fixture(params=DRIVERS)
-def driven_url(request: pytest.FixtureRequest, url: str) -> Iterator[str]:
+def driven_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database, with every driver."""
-    if request.param == "sqlite":
-        yield url
+    if request.param in ("memory", "file"):
+        yield "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'closing.db'}"
         return
     with services.database(SERVER[request.param.partition("+")[0]]) as new:
         yield make_url(new).set(drivername=request.param).render_as_string(hide_password=False)
@@ -51,8 +52,9 @@ def test_who_is_at_work_when_a_saver_is_closed_comes_to_an_end(driven_url: str) 
     assert begun.wait(30)
     closing = threading.Thread(target=saver.close, daemon=True)
     closing.start()
-    while connections._open:
+    while not saver.database._closed:
         time.sleep(0.01)
+    closing.join(0.2)  # until it waits, or is done
     go_on.set()
     for thread in (worker, closing):
         thread.join(30)

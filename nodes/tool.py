@@ -158,7 +158,7 @@ def unable(state: CallTask, tool: BaseTool | None, known: Mapping[str, BaseTool]
 
 
 def _carried_out(tool: BaseTool, state: CallTask, timeout: float | Mapping[str, float], most: int) -> ToolMessage:
-    call = ToolCall({**state["call"], "args": _args(state), "type": "tool_call"})
+    call = ToolCall({**state["call"], "args": deepcopy(_args(state)), "type": "tool_call"})
     seconds = timeout if isinstance(timeout, int | float) else timeout.get(tool.name, SECONDS)
     left = state["seconds"]
     try:

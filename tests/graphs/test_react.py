@@ -136,7 +136,8 @@ def test_arguments_are_what_the_tool_itself_takes(server: OpenAIServer, run: Run
     state = run(tools=[*calendar_tools(Diary({"office": str(tmp_path / "none.ics")}, "UTC")), trip])
     friday, told, broken, more = results(state)
     assert re.match(r"\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d: 0 events", friday)
-    assert (told, broken) == ("Oslo True", "bad arguments: KeyError: 'none'")
+    assert told == "Oslo True"
+    assert broken.startswith("bad arguments: KeyError: 'none'. travel takes: {")
     assert more.startswith("bad arguments: to: Extra inputs are not permitted. travel takes: {")
     assert state["messages"][1].tool_calls[1]["args"] == {"legs": ["Oslo"]}
 

@@ -270,11 +270,13 @@ def _streamed(client: Any, url: str, cache: bool | None) -> Any:
 
     def tell(state: Any) -> dict[str, Any]:
         asked_for = (f"about {state['topic']}", "always the same")
-        return {"said": {prompt: [piece.text for piece in chat.stream(prompt)] for prompt in asked_for}}
+        return {"said": {prompt: [piece.text for piece in chat.stream(prompt, model="m")] for prompt in asked_for}}
 
     async def atell(state: Any) -> dict[str, Any]:
         asked_for = (f"about {state['topic']}", "always the same")
-        return {"said": {prompt: [piece.text async for piece in chat.astream(prompt)] for prompt in asked_for}}
+        return {
+            "said": {prompt: [piece.text async for piece in chat.astream(prompt, model="m")] for prompt in asked_for}
+        }
 
     built = StateGraph(State)
     built.add_node("plan", lambda state: {"said": {}})

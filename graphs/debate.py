@@ -29,7 +29,7 @@ from threadloom.nodes.search import search_source, to_sources
 from threadloom.nodes.team import check_names
 from threadloom.nodes.within import TooSlowError
 from threadloom.state.blackboard import conflicts, note
-from threadloom.state.budget import Limits, Stopwatch, calls_left, checked, narrower, share, standing
+from threadloom.state.budget import Limits, Stopwatch, calls_left, checked, narrower, shares, standing
 from threadloom.state.debate import Ballot, DebateInput, DebateState, Proposal, Resolution
 from threadloom.state.reducers import lean, total_usage
 from threadloom.tools.papers.catalogue import configured
@@ -148,7 +148,7 @@ def compare(speakers: int) -> Node[DebateState]:
 def _short(state: DebateState, speakers: int) -> dict[str, Any]:
     """Why the coming round cannot be paid for; nothing if it can, or if that was said already."""
     limits, rest = state.get("limits", {}), remaining(state)
-    if state.get("stopped") or calls_left(share(rest, speakers)) != 0:
+    if state.get("stopped") or calls_left(shares(rest, speakers)[-1]) != 0:
         return {}
     reason = standing(limits, state.get("usage", {}), state.get("work")).reason or "the budget is nearly used up"
     return {"stopped": reason, "notes": {"budget": f"{reason}: not everybody could speak"}}

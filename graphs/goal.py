@@ -160,7 +160,8 @@ def start(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) ->
         given = {key: state[key] for key in GoalInput.model_fields if key in state}  # type: ignore[literal-required]  # keys of both
         asked = GoalInput.model_validate(given)
         checks = [{"criterion": one, "met": False, "reason": ""} for one in asked.criteria]
-        return {**fresh(state), "goal": asked.goal, "checks": checks, "messages": [HumanMessage(asked.goal)]}
+        told = {"goal": asked.goal, "messages": [HumanMessage(asked.goal)]}
+        return {**fresh(cast("GoalState", {**state, **told})), **told, "checks": checks}
 
     return node
 

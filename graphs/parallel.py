@@ -23,7 +23,7 @@ from threadloom.nodes.briefing import from_settings
 from threadloom.nodes.combine import ROLE, Compose, Resolver, combine, unlimited, unresolved, written
 from threadloom.nodes.node import Node
 from threadloom.nodes.race import Policy, Races, needed
-from threadloom.state.budget import Limits, after_answer, checked, left, narrower, no_work, share
+from threadloom.state.budget import Limits, after_answer, checked, left, narrower, no_work, shares
 from threadloom.state.parallel import ParallelInput, ParallelState
 
 FanOut = StateGraph[ParallelState, None, Any, ParallelState]
@@ -53,7 +53,7 @@ def build(
     _check(branches)
     roles = sorted({*(branch.role for branch in branches), *([] if compose else [ROLE])} - {""})
     check_budget(budget or Limits(), known, roles)
-    part = shares(sum(bool(branch.role) for branch in branches), writes=compose is None)
+    asking = [branch.name for branch in branches if branch.role]
     enough = needed(policy, len(branches))
     races, names = Races(len(branches), enough), [branch.name for branch in branches]
     graph: FanOut = AtOnce(ParallelState, input_schema=ParallelInput, tasks=len(branches))
@@ -62,7 +62,7 @@ def build(
     graph.add_node("combine", combine(names, enough, races, resolver, writer))
     graph.add_edge(START, "begin")
     for branch in branches:
-        graph.add_node(branch.name, RunBranch(branch, races, part))
+        graph.add_node(branch.name, RunBranch(branch, races, share_of(branch.name, asking, writes=compose is None)))
         graph.add_edge("begin", branch.name)
     graph.add_edge(names, "combine")
     graph.add_edge("combine", END)
@@ -85,10 +85,11 @@ FRESH: dict[str, Any] = {
 def begin(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) -> Node[ParallelState]:
     """Node factory: a run begins without what an earlier one on the thread left; no more is written: writes cost time.
 
-    The node raises ValueError on a budget that is none, or is in dollars while a price is not known.
+    The node raises pydantic.ValidationError on bad input, ValueError on a budget in dollars while a price is not known.
     """
 
     def start(state: ParallelState) -> dict[str, Any]:
+        ParallelInput.model_validate({key: state[key] for key in ParallelInput.model_fields if key in state})  # type: ignore[literal-required]  # keys of both
         limits = narrower(budget, checked(state.get("budget") or {}, least=0))
         if "usd" in limits:
             require_prices(models(), roles)
@@ -98,15 +99,16 @@ def begin(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) ->
     return start
 
 
-def shares(asking: int, *, writes: bool) -> Callable[[ParallelState], Limits]:
-    """What each of so many branches that ask models may spend, beside the answer if the writer `writes` that.
+def share_of(name: str, asking: Sequence[str], *, writes: bool) -> Callable[[ParallelState], Limits]:
+    """What a branch may spend of what those that ask models share, beside the answer if the writer `writes` that.
 
-    All begin with the same state, also after a crash: each has the same share of it, and together no more than it.
+    All begin with the same state, also after a crash: each has the same share then, and together no more than all.
     """
+    at = asking.index(name) if name in asking else 0  # one that asks none minds the seconds, which are undivided
 
     def part(state: ParallelState) -> Limits:
         rest = left(state.get("limits", {}), state["usage"], state.get("work"))
-        return share(after_answer(rest) if writes else rest, max(asking, 1))
+        return shares(after_answer(rest) if writes else rest, max(len(asking), 1))[at]
 
     return part
 

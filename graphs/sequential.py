@@ -121,10 +121,12 @@ def abandon(chain: Any, config: RunnableConfig, reason: str) -> Any:
     """Give up the run of a compiled chain, wherever it stands: what its steps did is taken back, the last first.
 
     Returns the state, whose `compensated` says what could not be. Raises ValueError for a chain none of whose steps
-    can be taken back.
+    can be taken back, and for a thread on which nothing was begun.
     """
     if "compensate" not in chain.nodes:
         raise ValueError("no step of this chain can be taken back: give it a compensate")
+    if chain.get_state(config).created_at is None:
+        raise ValueError("nothing was begun on this thread, so there is nothing to take back")
     return chain.invoke(None, chain.update_state(config, {"abandoned": reason}, as_node="begin"))
 
 

@@ -22,7 +22,7 @@ from threadloom.nodes.team import Member
 from threadloom.nodes.think import EXTRACTIVE_NOTE
 from threadloom.nodes.tool import CallTask, said, unable
 from threadloom.state.blackboard import Board, note, standing_notes
-from threadloom.state.budget import Limits, Stopwatch, after_answer, left, share
+from threadloom.state.budget import Limits, Stopwatch, after_answer, left, shares
 from threadloom.state.choice import Choice
 from threadloom.state.team import Delegation, TeamState
 from threadloom.tools.answer import capped
@@ -40,8 +40,8 @@ def to_specialists(state: TeamState, node: str) -> list[Send]:
     """One `Send` for every open call: together they get what the budget leaves beside the supervisor's last answer."""
     sends = to_calls(state, node)
     rest = left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-    part, board = share(after_answer(rest), max(len(sends), 1)), state.get("board", {})
-    return [Send(node, _assignment(send.arg, part, board)) for send in sends]
+    parts, board = shares(after_answer(rest), len(sends)), state.get("board", {})
+    return [Send(node, _assignment(send.arg, part, board)) for send, part in zip(sends, parts, strict=True)]
 
 
 def _assignment(task: CallTask, budget: Limits, board: Board) -> Assignment:

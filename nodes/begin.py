@@ -16,10 +16,12 @@ def begin(
 ) -> Node[Any]:
     """Node factory; `also` is what a run begins with besides.
 
-    The node raises ValueError on a budget that is none, or is in dollars while a price is not known.
+    The node raises ValueError on a conversation without a message, and on a budget that is none, or is in dollars
+    while a price is not known.
     """
 
     def start(state: Any) -> dict[str, Any]:  # all of it, whichever graph's it is
+        require_message(state)
         # A share of somebody else's budget may well be 0: then the run ends at once and says so.
         allowed = narrower(limits, checked(state.get("budget") or {}, least=0))
         if "usd" in allowed:
@@ -27,6 +29,12 @@ def begin(
         return lean(state, {**fresh(), **(also or {}), "limits": allowed})
 
     return start
+
+
+def require_message(state: Mapping[str, Any]) -> None:
+    """Raises ValueError if there is nothing to answer."""
+    if not state.get("messages"):
+        raise ValueError("messages: none given; it is the last one that is answered")
 
 
 def check_budget(budget: Limits, known: Models | None, roles: Sequence[str]) -> None:

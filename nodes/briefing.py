@@ -3,8 +3,9 @@
 A model words the query and picks the days. Without one rows are picked by their words, and days by what is written.
 """
 
+import re
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from threading import Event
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -22,7 +23,8 @@ from threadloom.state.budget import Limits, calls_left, shortage
 from threadloom.state.choice import Choice
 from threadloom.state.usage import Usage
 from threadloom.tools.calendar import event
-from threadloom.tools.calendar.diary import CalendarError, Diary
+from threadloom.tools.calendar.diary import Agenda, CalendarError, Diary
+from threadloom.tools.calendar.slots import Hours, free
 from threadloom.tools.calendar.tool import Days
 from threadloom.tools.database.errors import DatabaseReadError
 from threadloom.tools.database.reader import Database
@@ -38,6 +40,11 @@ DAYS_TASK = (
 )
 MOST_ROWS = 20
 DAYS = 7
+WORKING = Hours(time(9), time(17))
+LEAST = timedelta(minutes=30)
+"""Of a gap between events, to count as free."""
+MOST_GAPS = 10
+WANTS_TIME = re.compile(r"\b(free|available|availability|slots?|gaps?|time (for|to))\b", re.IGNORECASE)
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -90,7 +97,7 @@ def calendar(
     deadline: float = 30.0,
     today: Callable[[], date] = date.today,
 ) -> Branch:
-    """What is on in the days that the question is about: those it names, or the next seven."""
+    """What is on in the days that the question is about, those it names or the next seven; and when there is time."""
 
     def work(question: str, stop: Event, budget: Limits) -> Found:
         diary, now = available(get), today()
@@ -103,7 +110,8 @@ def calendar(
         if agenda.problems and not agenda.events:
             return said.found("", error=UnavailableError("; ".join(agenda.problems[:3])))
         head = f"{days.start} to {days.end}, {diary.zone.key}: {len(agenda.events)} events"
-        lines = [head, *map(_event, agenda.events), *(f"Not read: {problem}" for problem in agenda.problems)]
+        gaps = _gaps(diary, agenda, days) if said.value or WANTS_TIME.search(question) else []
+        lines = [*gaps, head, *map(_event, agenda.events), *(f"Not read: {problem}" for problem in agenda.problems)]
         return said.found("\n".join(lines), list(diary.calendars))
 
     return Branch("calendar", work, deadline, ROLE)
@@ -186,6 +194,14 @@ def _event(one: event.Event) -> str:
     place = f", {one['location']}" if one["location"] else ""
     when = one["start"] if one["all_day"] else f"{one['start'][:16]} to {one['end'][:16]}"
     return f"{when.replace('T', ' ')}: {one['title']}{place} ({one['calendar']})"
+
+
+def _gaps(diary: Diary, agenda: Agenda, days: Days) -> list[str]:
+    """When there is time, a line each."""
+    gaps = list(free(diary.busy(agenda), days.start, days.end, WORKING, diary.zone, LEAST))
+    head = f"Free on working days, {WORKING.start:%H:%M} to {WORKING.end:%H:%M}: {len(gaps) or 'no'} times"
+    more = [f"[{len(gaps) - MOST_GAPS} more]"] if len(gaps) > MOST_GAPS else []
+    return [head, *(f"{start:%Y-%m-%d %H:%M} to {end:%H:%M}" for start, end in gaps[:MOST_GAPS]), *more]
 
 
 def _named(question: str, today: date) -> Days:

@@ -56,7 +56,7 @@ class Composed(NamedTuple):
 Compose = Callable[[str, Sequence[Part], Sequence[Conflict]], Composed | str]
 """From the question, what was found and what disagrees to a text."""
 Writer = Callable[[str, Sequence[Part], Sequence[Conflict], Limits], Composed]
-"""The same on what the budget leaves."""
+"""The same on what the budget leaves, and no longer than its seconds."""
 
 
 def combine(
@@ -70,10 +70,12 @@ def combine(
         rest = left(limits, state["usage"], state.get("work"))
         parts = [state["parts"][name] for name in branches if name in state["parts"]]
         missing = [state["missing"][name] for name in branches if name in state["missing"]]
-        conflicts = [_settled(one, resolver, state["parts"]) for one in disagreements(parts)]
+        conflicts = [_settled(one, resolver, state["parts"], _later(rest, watch)) for one in disagreements(parts)]
         unmet = _unmet(len(parts), enough, len(branches))
         writes = parts and not unmet
-        composed = compose(state["question"], parts, conflicts, rest) if writes else Composed(unmet or NOTHING)
+        composed = Composed(unmet or NOTHING)
+        if writes:
+            composed = compose(state["question"], parts, conflicts, _later(rest, watch))
         work = {"work": watch.work(total_usage(composed.usage)["calls"])} if limits else {}
         return {
             "conflicts": conflicts,
@@ -111,11 +113,11 @@ def disagreements(parts: Sequence[Part]) -> list[Conflict]:
 
 
 def unlimited(compose: Compose) -> Writer:
-    """A text that is written whatever the budget leaves; where that fails, what each source gave."""
+    """A text that is written whatever the budget leaves but time; where that fails, what each source gave."""
 
-    def write(question: str, parts: Sequence[Part], conflicts: Sequence[Conflict], _rest: Limits) -> Composed:
+    def write(question: str, parts: Sequence[Part], conflicts: Sequence[Conflict], rest: Limits) -> Composed:
         try:
-            done: object = compose(question, parts, conflicts)
+            done: object = within(rest.get("seconds"), lambda: compose(question, parts, conflicts))
             if not isinstance(done, str | Composed):
                 raise TypeError(f"it returned {done!r:.60}, not a text")
         except GraphBubbleUp:
@@ -163,10 +165,14 @@ def _section(part: Part) -> str:
     return "\n".join([f"From {part['branch']}:", *kept])
 
 
-def _settled(conflict: Conflict, resolver: Resolver, parts: Mapping[str, Part]) -> Conflict:
-    """A resolver that fails leaves the conflict open, and that is its reason."""
+def _later(rest: Limits, watch: Stopwatch) -> Limits:
+    return {**rest, "seconds": max(rest["seconds"] - watch.seconds(), 0)} if "seconds" in rest else rest
+
+
+def _settled(conflict: Conflict, resolver: Resolver, parts: Mapping[str, Part], rest: Limits) -> Conflict:
+    """A resolver that fails, or takes too long, leaves the conflict open, and that is its reason."""
     try:
-        found = resolver(conflict, parts)
+        found = within(rest.get("seconds"), lambda: resolver(conflict, parts))
     except Exception as error:  # noqa: BLE001 - a user's hook must not cost what was found
         return {**conflict, "reason": f"the resolver failed: {type(error).__name__}: {error}"}
     if found is None:

@@ -1,7 +1,7 @@
 """Taking back the steps of a chain that have acted, the last first, when its run is given up."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Overwrite
@@ -9,8 +9,9 @@ from langgraph.types import Overwrite
 from threadloom.models.errors import passing
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
-from threadloom.nodes.step import Step
+from threadloom.nodes.step import Step, StepError
 from threadloom.nodes.undo import standing
+from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.chain import Compensation, TakenBack
 
 
@@ -51,18 +52,26 @@ def compensate(steps: Sequence[Step]) -> Node[Any]:
 
     Where it is sent a state that was given up on the way, it keeps the reason.
     """
-    hooks: dict[str, Callable[[Any], object]] = {step.name: step.compensate for step in steps if step.compensate}
+    hooks = {step.name: step for step in steps if step.compensate}
 
     def take_back(state: Any) -> dict[str, Any]:
         given_up = {"abandoned": state["abandoned"]}
         if not left(state):
             return given_up
         name = left(state)[-1]
-        done = Compensation(step=name, error=standing(lambda: hooks[name](state)))
+        done = Compensation(step=name, error=standing(lambda: _taken_back(hooks[name], state)))
         emit("compensated", **done)
         return {**given_up, "compensated": [done]}
 
     return take_back
+
+
+def _taken_back(step: Step, state: Any) -> None:
+    hook = cast("Callable[[Any], object]", step.compensate)
+    try:
+        within(step.deadline, lambda: hook(state))
+    except TooSlowError as error:
+        raise StepError(f"it gave {error}: whether it was taken back is not known") from None
 
 
 def left(state: TakenBack) -> list[str]:

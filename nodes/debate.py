@@ -18,7 +18,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.resolve import shown
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.blackboard import note
-from threadloom.state.budget import Limits, calls_left, left, share
+from threadloom.state.budget import Limits, calls_left, left, shares
 from threadloom.state.debate import Ballot, DebateState, Proposal
 from threadloom.state.drafts import FindingDraft
 from threadloom.state.papers import Paper
@@ -78,10 +78,10 @@ def turns(debaters: Sequence[Debater], node: str) -> Callable[[DebateState], lis
         papers = [paper for paper in state.get("papers", []) if paper["id"] in kept]
         made = list(state.get("proposals", {}).values())
         asked = state["question"]
-        part = share(remaining(state), len(debaters))
+        parts = shares(remaining(state), len(debaters))
         return [
             Send(node, Turn(by=one.name, question=asked, papers=papers, proposals=made, budget=part))
-            for one in debaters
+            for one, part in zip(debaters, parts, strict=True)
         ]
 
     return fan_out

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Send
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
 from threadloom.nodes.within import within
-from threadloom.state.budget import RESERVE, Limits, Stopwatch, left, share, shortage
+from threadloom.state.budget import RESERVE, Limits, Stopwatch, left, shares, shortage
 from threadloom.state.routing import Handled, Route, RoutingState, Task
 from threadloom.tools.answer import MOST, capped
 from threadloom.tools.text import clipped
@@ -49,11 +49,11 @@ def checked_handlers(handlers: Sequence[Handler], taken: Sequence[str]) -> None:
 
 
 def to_handlers(state: RoutingState, routes: Sequence[Route], complaints: dict[str, str]) -> list[Send]:
-    """One task a route. Each gets an equal share of what is left of the budget before any of them starts.
+    """One task a route, each with its share of the budget: of what is left before any of them starts.
 
-    What shares leave is for reading the mood beside them.
+    The last share is for reading the mood beside them.
     """
-    part = share(_rest(state), len(routes) + 1)
+    parts = shares(_rest(state), len(routes) + 1)[:-1]
     before = state.get("handled", {})
     return [
         Send(
@@ -66,15 +66,13 @@ def to_handlers(state: RoutingState, routes: Sequence[Route], complaints: dict[s
                 budget=part,
             ),
         )
-        for route in routes
+        for route, part in zip(routes, parts, strict=True)
     ]
 
 
 def beside_handlers(state: RoutingState) -> Limits:
-    """What the handlers' shares leave, for the mood that is read at the same time."""
-    rest, routes = _rest(state), len(state["routes"])
-    part = share(rest, routes + 1)
-    return cast("Limits", {name: rest[name] - (name != "seconds") * routes * part[name] for name in rest})  # type: ignore[literal-required]  # keys of both
+    """The share of the mood, which is read at the same time as the handlers work."""
+    return shares(_rest(state), len(state["routes"]) + 1)[-1]
 
 
 def _rest(state: RoutingState) -> Limits:

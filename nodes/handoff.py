@@ -135,7 +135,7 @@ def person(peer: Peer) -> Node[HandoffState]:
             reply = ask_person(
                 ReplyAnswer,
                 "reply",
-                f"What does {peer.name} answer?",
+                f"This was handed to {peer.name}. What is the answer?",
                 state.get("refused", ""),
                 example,
                 markdown="\n\n".join(lines),

@@ -9,6 +9,7 @@ from threadloom.models.extractive.courtesy import kindness
 from threadloom.models.prompts import element, plain, prompt
 from threadloom.models.roles import Models
 from threadloom.nodes.ask import ask_or_extract
+from threadloom.nodes.begin import require_message
 from threadloom.nodes.handler import Handler
 from threadloom.nodes.node import Node
 from threadloom.nodes.question import ask_person
@@ -37,6 +38,7 @@ def classify_message(models: Callable[[], Models], handlers: Sequence[Handler], 
     names = [handler.name for handler in handlers]
 
     def classify(state: RoutingState) -> dict[str, Any]:
+        require_message(state)
         watch, text = Stopwatch(), state["messages"][-1].text
         # A share of somebody else's budget may well be 0: then the handlers say so.
         limits = narrower(budget, checked(state.get("budget") or {}, least=0))

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.tools import ToolException
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, ValidationError
 
@@ -190,6 +189,7 @@ def send(
 ) -> Callable[[ToSend], Sent]:
     """Step factory: sends what was approved, as it was approved, and says what became of it.
 
+    Raises NotSentError where the server does not take it: a resume tries again, without another question.
     Under a Runner or a SQLSaver it is an effect: what was sent is not sent again, and if the process dies meanwhile a
     Runner asks a person. Otherwise it is sent again on resume, under the same Message-ID.
     """
@@ -212,7 +212,7 @@ def _delivered(letter: Letter, sender: str, server: MailServer | None, key: str)
     origin, recipients = sender_address(sender), list(dict.fromkeys(letter.to + letter.cc))
     try:
         effect(f"mail {key}", lambda: server.send(message(letter, origin, key), origin.addr_spec, recipients))
-    except (ToolException, EffectAbandonedError) as error:
+    except EffectAbandonedError as error:
         return str(error)
     except EffectUnknownError as error:
         if error.asks:

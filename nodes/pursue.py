@@ -13,7 +13,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.notes import written_by
 from threadloom.nodes.standstill import remark, tried
 from threadloom.nodes.think import EXTRACTIVE_NOTE
-from threadloom.state.budget import Limits, after_answer, left, share, standing
+from threadloom.state.budget import Limits, after_answer, left, shares, standing
 from threadloom.state.goal import GoalState, PlanStep
 from threadloom.tools.answer import capped
 
@@ -58,9 +58,12 @@ def _brief(state: GoalState, step: PlanStep) -> str:
 
 
 def _part(state: GoalState) -> Limits:
-    """An equal share for each open step of what is left beside the answer; all of it where a share does not do."""
+    """A share of what is left beside the answer: one for each open step, one for looking at what they gave.
+
+    All of it where a share does not do.
+    """
     rest = after_answer(left(state.get("limits", {}), state.get("usage", {}), state.get("work")))
-    part = share(rest, sum(one["status"] == "open" for one in state.get("plan", [])))
+    part = shares(rest, sum(one["status"] == "open" for one in state.get("plan", [])) + 1)[0]
     return part if standing(part, {}, None).phase == "open" else rest
 
 

@@ -63,6 +63,7 @@ class Race:
         self._legs: list[Leg] = []
         self._found: set[str] = set()
         self._lost: set[str] = set()
+        self._decision = ""
 
     def enter(self, leg: Leg) -> None:
         """From now on it is dismissed when the race is decided; at once if it is, unless it had a part in that.
@@ -71,16 +72,17 @@ class Race:
         """
         with self._lock:
             self._legs.append(leg)
-            if (reason := self._decided()) and leg.branch not in self._found:
-                leg.dismiss(reason)
+            if self._decision and leg.branch not in self._found:
+                leg.dismiss(self._decision)
 
     def settle(self, branch: str, *, found: bool) -> None:
         """A branch came in, with something or without."""
         with self._lock:
             (self._found if found else self._lost).add(branch)
-            if reason := self._decided():
+            self._decision = self._decision or self._decided()  # by those who came in before: later ones had no part
+            if self._decision:
                 for leg in self._legs:
-                    leg.dismiss(reason)
+                    leg.dismiss(self._decision)
 
     def _decided(self) -> str:
         if not self._enough:

@@ -30,9 +30,9 @@ class Step:
 
     Both are the TypedDicts of its annotations unless given here. Where the chain goes on is the next step, or what
     `then` picks of `to`: names of steps or END. `compensate` takes back what it did, from the state: see
-    `threadloom.nodes.compensate`. After `deadline` seconds, if any, nobody waits for it: that is a StepError. `without`
-    says what it gives instead, from the reason, where the chain's budget has no room for it: by default `stopped`.
-    Raises ValueError if it is not known what it takes and gives.
+    `threadloom.nodes.compensate`. After `deadline` seconds, if any, nobody waits for either: that is a StepError.
+    `without` says what it gives instead, from the reason, where the chain's budget has no room for it: by default
+    `stopped`. Raises ValueError if it is not known what it takes and gives.
     """
 
     run: Callable[[Any], Any]

@@ -53,6 +53,8 @@ def begun(work: Callable[[], T], outcome: Future[T] | None = None) -> Future[T]:
                 outcome.set_result(work())
             except InvalidStateError:
                 raise
+            except SystemExit as error:  # it ends this thread, and must not end the run
+                outcome.set_exception(RuntimeError(f"it called sys.exit({error.code!r})"))
             except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
                 outcome.set_exception(error)
 

@@ -1,7 +1,7 @@
 """What a run may spend and what it has spent: plain JSON in the state, so that a resume goes on counting.
 
-Limits form one hierarchy: an agent hands each parallel branch a `share` of what is left before it starts, a sub-agent
-takes the `narrower` of that and its own, and everything it used is added to the state of the agent above.
+Limits form one hierarchy: an agent hands each parallel branch one of the `shares` of what is left before it starts, a
+sub-agent takes the `narrower` of that and its own, and everything it used is added to the state of the agent above.
 
 Tokens and dollars are known only after a call: each branch may exceed those two limits by its last call.
 """
@@ -157,12 +157,17 @@ def narrower(own: Limits, given: Limits) -> Limits:
     return cast("Limits", both)
 
 
-def share(rest: Limits, branches: int) -> Limits:
-    """What each of so many parallel branches gets: together never more than `rest`, seconds undivided."""
-    parts = {
-        name: rest[name] if name == "seconds" else _part(rest[name], branches) for name in MEASURES if name in rest
-    }
-    return cast("Limits", parts)
+def shares(rest: Limits, branches: int) -> list[Limits]:
+    """What each of so many parallel branches gets: together never more than `rest`, seconds undivided.
+
+    Calls that do not divide evenly go to the first, so that few calls for many branches are not none for all.
+    """
+    limited = [name for name in MEASURES if name in rest]
+    parts = [
+        {name: rest[name] if name == "seconds" else _part(rest[name], branches, at) for name in limited}
+        for at in range(branches)
+    ]
+    return cast("list[Limits]", parts)
 
 
 def after_answer(rest: Limits) -> Limits:
@@ -204,8 +209,8 @@ def _room(name: Measure, limits: Limits) -> float:
     return exact[name] if name in exact else RESERVE * limits[name]
 
 
-def _part(value: float, branches: int) -> float:
-    return value // branches if isinstance(value, int) else value / branches
+def _part(value: float, branches: int, at: int) -> float:
+    return (value + branches - 1 - at) // branches if isinstance(value, int) else value / branches
 
 
 def _kept(value: float) -> float:

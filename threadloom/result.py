@@ -32,7 +32,7 @@ def run_result(thread: Thread, files: Sequence[Path | str]) -> dict[str, Any]:
         "choices": state.get("choices", []),
         "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
         "cost_usd": usage["cost_usd"],
-        "seconds": _seconds(state),
+        "seconds": _seconds(state, thread.seconds),
         "files": [str(file) for file in files],
         **({"calls": thread.calls._asdict()} if thread.calls else {}),
     }
@@ -81,8 +81,9 @@ def _paper(paper: Paper) -> dict[str, Any]:
     }
 
 
-def _seconds(state: Mapping[str, Any]) -> float | None:
+def _seconds(state: Mapping[str, Any], run: float | None) -> float | None:
+    """What the graph says, which leaves out the time that a person took; else that of the run."""
     began, ended, work = state.get("started_at"), state.get("finished_at"), state.get("work")
     if began and ended:
         return round((datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds(), 2)
-    return round(work["seconds"], 2) if work else None
+    return round(work["seconds"], 2) if work and work["until"] else run and round(run, 2)

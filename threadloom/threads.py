@@ -48,6 +48,8 @@ class Thread:
     values: dict[str, Any] = field(default_factory=dict, repr=False)
     run_id: str = ""
     """Of its last run, if a Runner made it and nobody else has gone on since."""
+    seconds: float | None = None
+    """From start to end of that run, if it has ended."""
     calls: Counts | None = None
     """Of a run that replays: how many answers of models it was given from the record, and how many it asked for."""
     known: bool = True
@@ -137,7 +139,8 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     questions = look(saver, flow, record).questions if record.status == "waiting" else []
     pending = [_asked(one.handle, one.prompt) | {"standing": one.standing} for one in questions]
     calls = saver.database.read(count, thread_id, record.run_id) if record.details.get(REPLAY) else None
-    told: dict[str, Any] = {"status": record.status, "error": record.error, "run_id": record.run_id}
+    took = None if record.ended is None else (record.ended - record.created) / 1000
+    told: dict[str, Any] = {"status": record.status, "error": record.error, "run_id": record.run_id, "seconds": took}
     return replace(found, pending=pending, calls=calls, **told)
 
 

@@ -164,7 +164,7 @@ def test_a_fork_replays_what_models_answered(ran: Cli) -> None:
     assert same["tokens"] == {"input": 0, "output": 0}
     assert sum(step["replayed"] for step in steps_of(ran, "same")) == same["calls"]["replayed"]
     assert "replayed" in ran("timeline", "same").out
-    assert "extractive (replayed)" in ran("usage", "--by", "model", "--thread", "same").out
+    assert "extractive (replayed)" in ran("usage", "sam", "--by", "model").out
     question = json.dumps([{"role": "user", "content": "How do CRISPR guides find their target?"}])
     ended = ran("fork", "one", "--at", at, "--set", f"messages={question}", "--thread", "new", "--replay")
     assert (ended.code, "replayed 0, asked 2" in ended.err) == (0, True), ended.err

@@ -212,3 +212,4 @@ def test_the_answer_to_copy_is_written_as_people_write(cli: Cli) -> None:
 def test_usage_of_a_graph_without_runs_does_not_say_that_there_are_none(cli: Cli) -> None:
     cli("run", "pair", "x", "--json")
     assert "like that" in cli("usage", "--graph", "nope").err
+    assert "no thread 'nope'" in cli("usage", "nope").err

@@ -1,6 +1,7 @@
 """Where runs begin: without what an earlier run of the thread left, overwriting only what there is."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from langgraph.types import Overwrite
 from bench.teams import CASES, asking
 from tests.graphs.agents import THREAD
 from tests.servers.openai_server import OpenAIServer
+from threadloom.models.roles import Models
 from threadloom.state.reducers import lean, total_usage
 from threadloom.tools.workspace.workspace import Workspace
 
@@ -37,6 +39,13 @@ def test_a_second_run_has_nothing_of_the_first_and_the_first_overwrites_nothing(
     assert second["work"]["steps"] <= first["work"]["steps"]
     sized = [key for key in first.keys() - KEPT if isinstance(first[key], list | dict)]
     assert {key: len(second[key]) for key in sized if len(second[key]) > len(first[key])} == {}
+
+
+@pytest.mark.parametrize("name", ["react", "routing", "supervisor", "handoff"])
+def test_a_conversation_without_a_message_is_refused(name: str) -> None:
+    graph: Any = import_module(f"threadloom.graphs.{name}").build(models=Models()).compile()
+    with pytest.raises(ValueError, match="messages: none given"):
+        graph.invoke({"messages": []})
 
 
 def _values(updates: list[dict[str, dict[str, Any] | None]]) -> Iterator[tuple[str, Any]]:

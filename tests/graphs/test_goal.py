@@ -195,6 +195,14 @@ def test_plans_that_change_no_note_are_noticed_and_those_that_do_are_not(server:
     assert (state["interventions"], state["stopped"]) == ([], "the budget of 40 model calls is nearly used up")
 
 
+def test_a_step_that_never_ends_leaves_enough_to_be_judged(server: OpenAIServer, pursuit: Run) -> None:
+    number = iter(range(99))
+    play(server, do=lambda _: Reply(calls=(("weather", {"city": str(next(number))}),)))
+    state = pursuit(budget=Limits(model_calls=12))
+    assert "judge" in parts(server)
+    assert state["done"]
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [Reply("Let us go."), {"steps": []}, {"steps": [" ", "\n"]}, {"steps": [{"a": 1}]}, Raw(b"{}")],

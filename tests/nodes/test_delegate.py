@@ -18,7 +18,7 @@ from threadloom.graphs.react import build
 from threadloom.models.roles import Models
 from threadloom.models.settings import ModelEntry
 from threadloom.nodes.delegate import delegate
-from threadloom.state.budget import Limits, Work, add_work, left, share, spent
+from threadloom.state.budget import Limits, Work, add_work, left, shares, spent
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
 
@@ -43,8 +43,8 @@ def team(server: OpenAIServer, tools: list[Any], topics: list[str], saver: Any) 
     agent = build(models=Models({"m": entry}, {"default": ("m",)}), tools=tools).compile()
 
     def fan_out(state: Team) -> list[Send]:
-        part = share(left(state["limits"], state.get("usage", {}), state.get("work")), len(topics))
-        return [Send("work", Task(topic=topic, budget=part)) for topic in topics]
+        parts = shares(left(state["limits"], state.get("usage", {}), state.get("work")), len(topics))
+        return [Send("work", Task(topic=topic, budget=part)) for topic, part in zip(topics, parts, strict=True)]
 
     def work(state: Task) -> dict[str, Any]:
         outcome = delegate(agent, [HumanMessage(state["topic"])], state["budget"])
@@ -87,10 +87,12 @@ def test_parallel_agents_spend_their_shares_and_the_whole_is_charged(server: Ope
         state = team(server, [weather], ["a", "b", "c"], saver).invoke(
             {"limits": Limits(model_calls=7, steps=60)}, THREAD
         )
-    assert len(server.requests) == 6  # two each: a third of seven, and nobody spends another's
-    assert spent(state["usage"], state["work"])["model_calls"] == 6
-    assert state["work"]["steps"] == 6 + 3
-    assert set(state["answers"].values()) == {"the budget of 2 model calls is nearly used up"}
+    assert len(server.requests) == 7  # two each and one more for the first, and nobody spends another's
+    assert spent(state["usage"], state["work"])["model_calls"] == 7
+    assert state["work"]["steps"] == 7 + 4
+    assert state["answers"] == {
+        topic: f"the budget of {calls} model calls is nearly used up" for topic, calls in (("a", 3), ("b", 2), ("c", 2))
+    }
 
 
 def test_an_agent_that_fails_is_charged_and_leaves_the_others_alone(server: OpenAIServer) -> None:

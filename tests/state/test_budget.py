@@ -17,7 +17,7 @@ from threadloom.state.budget import (
     narrower,
     no_work,
     raised,
-    share,
+    shares,
     standing,
 )
 from threadloom.state.reducers import merge_usage
@@ -90,11 +90,19 @@ def test_a_clock_that_was_set_back_takes_nothing_away_and_gives_nothing() -> Non
 
 @given(limits, st.integers(1, 50))
 def test_shares_together_never_exceed_what_is_left(whole: Limits, branches: int) -> None:
-    part = share(whole, branches)
-    assert part.keys() == whole.keys()
-    for name in part:
-        used = part[name] if name == "seconds" else part[name] * branches  # type: ignore[literal-required]  # keys of both
-        assert used <= whole[name] * (1 + 1e-9)  # type: ignore[literal-required]  # likewise
+    parts = shares(whole, branches)
+    assert len(parts) == branches
+    assert all(part.keys() == whole.keys() for part in parts)
+    for name, limit in whole.items():
+        used = [part[name] for part in parts]  # type: ignore[literal-required]  # keys of both
+        if name == "seconds":
+            assert set(used) == {limit}
+        elif isinstance(limit, int):
+            assert sum(used) == limit
+            assert max(used) - min(used) <= 1
+            assert used == sorted(used, reverse=True)
+        else:
+            assert sum(used) == pytest.approx(limit)
 
 
 @given(limits, limits)

@@ -129,6 +129,16 @@ def test_what_services_say_of_themselves(searches: dict[SearchName, WebSearch], 
         searches["ddgs"].search("tea", 5, 20)
 
 
+def test_without_a_network_no_engine_is_named(
+    searches: dict[SearchName, WebSearch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ddgs.engines.mojeek import Mojeek
+
+    monkeypatch.setattr(Mojeek, "search_url", "http://127.0.0.1:9/mojeek")
+    with pytest.raises(SearchError, match="ddgs gave no answer: no search engine can be reached$"):
+        searches["ddgs"].search("tea", 5, 20)
+
+
 def test_the_key_is_told_to_nobody(server: SearchServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     http = HttpClient(backoff=0.001)

@@ -22,9 +22,13 @@ class By(StrEnum):
 
 
 def usage(
-    by: Annotated[By, typer.Option(help="What to add up; a day is one of UTC.")] = By.NODE,
+    thread: Annotated[
+        str | None, typer.Argument(help="Of one only: id of a thread or a run, or its beginning.", metavar="THREAD")
+    ] = None,
+    by: Annotated[
+        By, typer.Option(help=f"What to add up: {', '.join(By)}. A day is one of UTC.", metavar="WHAT")
+    ] = By.NODE,
     graph: Annotated[str | None, typer.Option(help="Runs of this graph only.", show_default=False)] = None,
-    thread: Annotated[str | None, typer.Option(help="Runs of this thread only.", show_default=False)] = None,
     db: DbOption = None,
     json: JsonOption = False,
 ) -> None:

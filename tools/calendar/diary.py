@@ -67,6 +67,10 @@ class Diary:
             return self.midnight(date.fromisoformat(event["start"])), self.midnight(date.fromisoformat(event["end"]))
         return datetime.fromisoformat(event["start"]), datetime.fromisoformat(event["end"])
 
+    def busy(self, agenda: Agenda) -> list[tuple[datetime, datetime]]:
+        """When the events of an agenda leave no time: some, such as birthdays, do."""
+        return [self.moments(event) for event in agenda.events if event["busy"]]
+
     def _agenda(self, name: str, start: datetime, end: datetime) -> Agenda:
         try:
             events, problems = _expanded(self._data(self.calendars[name]), start, end, self.zone.key)

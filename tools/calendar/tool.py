@@ -64,8 +64,7 @@ def calendar_tools(diary: Diary) -> list[BaseTool]:
         weekends: bool = False,
     ) -> tuple[str, list[list[str]]]:
         agenda = diary.events(start, end)
-        busy = [diary.moments(event) for event in agenda.events if event["busy"]]
-        hours = Hours(day_start, day_end, weekends)
+        hours, busy = Hours(day_start, day_end, weekends), diary.busy(agenda)
         slots = [
             [begins.isoformat(timespec="minutes"), ends.isoformat(timespec="minutes")]
             for begins, ends in free(busy, start, end, hours, diary.zone, timedelta(minutes=minutes))

@@ -57,4 +57,7 @@ def _reason(error: Exception) -> str:
         return "rate limited by the search engines"
     if isinstance(error, TimeoutException):
         return "the search engines did not answer in time"
-    return clipped(text(str(error)), 150) or type(error).__name__
+    words = text(str(error))
+    if "://" in words:  # that of the last engine that was tried, with what it was asked
+        return "no search engine can be reached"
+    return clipped(words, 150) or type(error).__name__

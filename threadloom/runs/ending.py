@@ -1,6 +1,6 @@
 """The end of a run that somebody does not want any more."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from threadloom.checkpoints.elements import enter_thread
@@ -12,6 +12,28 @@ from threadloom.runs.record import ENDED, Record, Records
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A run that is being ended while it stands still, for the heartbeat: its lease is to last as long as that.
+
+    Attributes:
+        thread_id, run_id, fence: the run, and its lease.
+    """
+
+    thread_id: str
+    run_id: str
+    fence: int
+
+    def news(self) -> None:
+        """There is nothing more to be kept."""
+
+    def lose(self) -> None:
+        """Nothing is stored any more, nor begun: each effect is noted under the lease before it is undone."""
+
+    def hear(self, wanted: str) -> None:
+        """It ends already."""
 
 
 async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, wanted: str, *, why: str = "") -> Record:

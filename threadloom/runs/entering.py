@@ -174,7 +174,7 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         return None
     if record.wanted and record.wanted != "pause":
-        runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
+        runner.finish(record, fence, record.wanted)
         return None
     return _taken_over(runner, record, fence)
 
@@ -232,7 +232,7 @@ def ended(runner: "Runner", record: Record, wanted: str) -> None:
     except BaseException:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         raise
-    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+    runner.finish(record, fence, wanted)
 
 
 def _check_endable(record: Record, wanted: str) -> None:
@@ -264,12 +264,12 @@ def _rest(runner: "Runner", record: Record, fence: int, asked: Sequence[Question
         return ending.rest(session, runner.records, record, fence)
 
     if wanted := runner.saver.database.write(rest):
-        runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+        runner.finish(record, fence, wanted)
 
 
 def _entered(runner: "Runner", record: Record, fence: int, settled: Settled) -> Entered:
     if settled.given_up:
-        runner.finish(ending.end(runner.saver, runner.records, record, fence, "cancel", why=settled.given_up))
+        runner.finish(record, fence, "cancel", why=settled.given_up)
         return Entered(record, None)
     if settled.waits:
         runner.saver.database.write(lease.release, record.thread_id, fence)

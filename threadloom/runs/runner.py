@@ -4,7 +4,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import SQLSaver
-from threadloom.runs import entering, lease
+from threadloom.runs import ending, entering, lease
 from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
@@ -370,9 +370,14 @@ class Runner(Register):
             if driving.run_id in self._driving and self._driving[driving.run_id][0] is driving:
                 del self._driving[driving.run_id]  # unless it has been resumed since
 
-    def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something asynchronous in the Runner's own event loop, and wait for it."""
-        return self._loop.run(work).result()
+    def finish(self, record: Record, fence: int, wanted: str, *, why: str = "") -> None:
+        """End a run that stands still; see `ending.end`. Its lease is renewed meanwhile: undoing may take long."""
+        under_way = ending.Ending(record.thread_id, record.run_id, fence)
+        self._heartbeat.add(under_way)
+        try:
+            self._loop.run(ending.end(self.saver, self.records, record, fence, wanted, why=why)).result()
+        finally:
+            self._heartbeat.remove(under_way)
 
     async def _offload(self, call: Callable[[], T]) -> T:
         return await self.saver.database.offload(call)

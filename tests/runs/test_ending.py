@@ -1,0 +1,61 @@
+"""Ending a run: its lease lasts until everything is undone, and what somebody wants of it stays wanted."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from sqlalchemy import select
+from typing_extensions import TypedDict
+
+from threadloom import Runner, compensation, effect
+from threadloom.checkpoints.session import Session
+from threadloom.runs.outcomes import effects_of
+
+WHILE_UNDOING: list[Callable[[], None]] = []
+
+
+class State(TypedDict, total=False):
+    receipt: str
+    answer: str
+
+
+@compensation
+def refund(receipt: str) -> None:
+    WHILE_UNDOING.pop()()
+
+
+def _graph() -> Any:
+    built = StateGraph(State)
+    built.add_node("pay", lambda _: {"receipt": effect("pay", lambda: "paid", compensate=refund)})
+    built.add_node("ask", lambda _: {"answer": interrupt("Well?")})
+    return built.add_edge(START, "pay").add_edge("pay", "ask")
+
+
+@pytest.fixture
+def runner(empty_url: Callable[[], str]) -> Iterator[Runner]:
+    with Runner(empty_url(), {"g": _graph}) as runner:
+        yield runner
+
+
+def test_a_lease_lasts_as_long_as_undoing_takes(runner: Runner) -> None:
+    renewed: list[bool] = []
+
+    def long() -> None:
+        before, pause = runner.saver.database.read(_leased_until), threading.Event()
+        renewed.append(any(runner.saver.database.read(_leased_until) > before or pause.wait(0.1) for _ in range(200)))
+
+    WHILE_UNDOING.append(long)
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    run.cancel()
+    assert renewed == [True]
+    assert (run.status, run.record().error) == ("cancelled", "")
+    assert [entry.state for entry in effects_of(runner.saver, "t")] == ["undone"]
+
+
+def _leased_until(session: Session) -> int:
+    until: int = session.execute(select(session.tables.threads.c.leased_until)).scalar_one()
+    return until

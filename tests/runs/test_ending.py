@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from threadloom import Runner, compensation, effect
 from threadloom.checkpoints.session import Session
+from threadloom.runs.errors import NotResumableError
 from threadloom.runs.outcomes import effects_of
 
 WHILE_UNDOING: list[Callable[[], None]] = []
@@ -59,3 +60,33 @@ def test_a_lease_lasts_as_long_as_undoing_takes(runner: Runner) -> None:
 def _leased_until(session: Session) -> int:
     until: int = session.execute(select(session.tables.threads.c.leased_until)).scalar_one()
     return until
+
+
+def test_what_is_wanted_gives_way_only_to_more(runner: Runner) -> None:
+    """A pause asked for after a cancel had the run paused, and an interrupt had it ended with nothing undone."""
+    undone: list[str] = []
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    runner.saver.database.write(_lost_while_wanted, run.id, "cancel")
+    with pytest.raises(NotResumableError, match=r"is being ended \(cancel\); there is nothing to pause"):
+        run.pause()
+    with pytest.raises(NotResumableError, match=r"is being ended \(cancel\), by its owner, or by recover"):
+        run.resume("yes")
+    WHILE_UNDOING.append(lambda: undone.append("pay"))
+    runner.saver.database.write(runner.records.want, run.id, "pause")  # by who has not seen that
+    again = runner.start("g", {}, thread_id="t", busy="interrupt")
+    assert (run.status, undone, again.wait().status) == ("cancelled", ["pay"], "waiting")
+
+
+def test_going_on_takes_back_a_pause_and_no_more(runner: Runner) -> None:
+    run = runner.start("g", {})
+    run.wait()
+    for wanted, left in (("pause", None), ("cancel", "cancel")):
+        runner.saver.database.write(_lost_while_wanted, run.id, wanted)
+        runner.saver.database.write(runner.records.want, run.id, None)
+        assert run.record().wanted == left
+
+
+def _lost_while_wanted(session: Session, run_id: str, wanted: str) -> None:
+    runs = session.tables.runs
+    session.execute(runs.update().where(runs.c.run_id == run_id).values(status="running", wanted=wanted))

@@ -43,8 +43,10 @@ async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, w
         saver, records, record, fence: the run.
         wanted: "cancel" undoes its effects, "rollback" also deletes its checkpoints, "interrupt" leaves all as it is.
         why: for the error of its record.
+
+    If somebody wants more of it meanwhile, that is done.
     """
-    await saver.database.awrite(_mark, records, record, fence, wanted)
+    wanted = await saver.database.awrite(_mark, records, record, fence, wanted)
     told = [why] if why else []
     if wanted != "interrupt":
         undone = await compensation.undo(saver, record.thread_id, record.run_id, fence)
@@ -73,11 +75,12 @@ def rest(session: Session, records: Records, record: Record, fence: int) -> str 
     return None
 
 
-def _mark(session: Session, records: Records, record: Record, fence: int, wanted: str) -> None:
-    """Note what is being done to it, so that whoever recovers it goes on with that if this process dies."""
+def _mark(session: Session, records: Records, record: Record, fence: int, wanted: str) -> str:
+    """Note what is being done to it, so that whoever recovers it goes on with that if this process dies; returns it."""
     enter_thread(session, record.thread_id, "lead", fence=fence)
     records.change(session, replace(record, status="running"))
     records.want(session, record.run_id, wanted)
+    return records.wanted(session, record.run_id) or wanted
 
 
 def _told(entry: Effect) -> str:

@@ -150,7 +150,7 @@ def _check_resumable(record: Record) -> None:
         raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
     if record.wanted not in (None, "pause"):
         raise NotResumableError(
-            f"run {record.run_id} is being ended ({record.wanted}) by a process that is gone; recover() finishes that"
+            f"run {record.run_id} is being ended ({record.wanted}), by its owner, or by recover() if that is gone"
         )
 
 

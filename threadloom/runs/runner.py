@@ -333,7 +333,10 @@ class Runner(Register):
         return entering.resumed(self, self.record(run_id), reply)
 
     def _ask(self, run_id: str, wanted: str) -> None:
-        if self.record(run_id).status != "running" or not self.saver.database.write(self.records.want, run_id, wanted):
+        record = self.record(run_id)
+        if wanted == "pause" and record.wanted not in (None, "pause"):
+            raise NotResumableError(f"run {run_id} is being ended ({record.wanted}); there is nothing to pause")
+        if record.status != "running" or not self.saver.database.write(self.records.want, run_id, wanted):
             entering.ended(self, self.record(run_id), wanted)
             return
         with self._lock:

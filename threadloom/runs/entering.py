@@ -13,7 +13,7 @@ from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.runs import ending, lease
-from threadloom.runs.adapting import KEY, adapted
+from threadloom.runs.adapting import HANDLES, KEY, adapted
 from threadloom.runs.answering import Reply
 from threadloom.runs.errors import (
     AnswerRefusedError,
@@ -133,16 +133,14 @@ def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
 
 def brought(runner: "Runner", record: Record) -> dict[str, str]:
     """Bring a run that stands still to the graph of today, if it has changed; see `Runner.adapt`."""
-    if record.details.get(KEY) == fingerprint(runner.graph(record.graph)).text:
-        return {}
-    _check_resumable(record)
-    asked = {event.handle: event.handle for event in runner.trail(record.run_id)}
-    fence = _take(runner, record)
-    try:
-        _, reply = adapted(runner, runner.record(record.run_id), fence, Reply(asked))
-    finally:
-        runner.saver.database.write(lease.release, record.thread_id, fence)
-    return {old: new for new, old in reply.answer.items() if new != old}
+    if record.details.get(KEY) != fingerprint(runner.graph(record.graph)).text:
+        _check_resumable(record)
+        fence = _take(runner, record)
+        try:
+            record, _ = adapted(runner, runner.record(record.run_id), fence, Reply(NOTHING))
+        finally:
+            runner.saver.database.write(lease.release, record.thread_id, fence)
+    return dict(record.details.get(HANDLES, {}))
 
 
 def _check_resumable(record: Record) -> None:

@@ -189,7 +189,7 @@ class Runner(Register):
         return self._go(entered, asyncio.Queue(), stream_mode)
 
     def adapt(self, run_id: str) -> dict[str, str]:
-        """Bring a run that stands still to the graph of today, as `resume` does; returns new handles by old ones.
+        """Bring a run that stands still to the graph of today, as `resume` does; returns new handles by all old ones.
 
         Raises:
             UnknownRunError, NotResumableError, ThreadBusyError.

@@ -90,3 +90,21 @@ def test_going_on_takes_back_a_pause_and_no_more(runner: Runner) -> None:
 def _lost_while_wanted(session: Session, run_id: str, wanted: str) -> None:
     runs = session.tables.runs
     session.execute(runs.update().where(runs.c.run_id == run_id).values(status="running", wanted=wanted))
+
+
+def test_a_cancel_tries_again_to_undo_what_it_could_not(runner: Runner) -> None:
+    undone: list[str] = []
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    WHILE_UNDOING.append(_refusing)
+    run.cancel()
+    assert (run.status, run.record().error) == ("cancelled", "effect 'pay' was not undone: not today")
+    WHILE_UNDOING.append(lambda: undone.append("pay"))
+    run.cancel()
+    assert (run.status, run.record().error, undone) == ("cancelled", "", ["pay"])
+    with pytest.raises(NotResumableError, match="nothing to cancel"):
+        run.cancel()
+
+
+def _refusing() -> None:
+    raise ValueError("not today")

@@ -86,4 +86,5 @@ def _mark(session: Session, records: Records, record: Record, fence: int, wanted
 def _told(entry: Effect) -> str:
     if entry.state in UNKNOWN:
         return f"whether effect {entry.key!r} happened is not known, so it was not undone"
-    return f"effect {entry.key!r} was not undone: {entry.error}" if entry.state == "not undone" else ""
+    is_left = entry.compensation and entry.state in ("done", "undoing", "not undone")
+    return f"effect {entry.key!r} was not undone: {entry.error}" if is_left and entry.error else ""

@@ -12,7 +12,7 @@ from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
-from threadloom.runs import ending, lease
+from threadloom.runs import ending, lease, ledger
 from threadloom.runs.adapting import HANDLES, KEY, adapted
 from threadloom.runs.answering import Reply
 from threadloom.runs.errors import (
@@ -223,19 +223,26 @@ def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> 
 
 def ended(runner: "Runner", record: Record, wanted: str) -> None:
     """Do to a run that stands still what somebody wants of it. Raises NotResumableError, ThreadBusyError."""
-    _check_endable(record, wanted)
+    _check_endable(runner, record, wanted)
     fence = _take(runner, record)
     try:
-        _check_endable(runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
+        _check_endable(runner, runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
     except BaseException:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         raise
     runner.finish(record, fence, wanted)
 
 
-def _check_endable(record: Record, wanted: str) -> None:
+def _check_endable(runner: "Runner", record: Record, wanted: str) -> None:
+    if (wanted, record.status) == ("cancel", "cancelled") and _has_left(runner, record):
+        return  # what could not be undone is tried again
     if record.status in ENDED or wanted == "pause":
         raise NotResumableError(f"run {record.run_id} is {record.status}; there is nothing to {wanted}")
+
+
+def _has_left(runner: "Runner", record: Record) -> bool:
+    effects = runner.saver.database.read(ledger.load, runner.saver.codec, record.thread_id, record.run_id)
+    return any(entry.state == "not undone" for entry in effects)
 
 
 def pending(runner: "Runner", record: Record) -> list[Question]:

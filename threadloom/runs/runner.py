@@ -205,8 +205,8 @@ class Runner(Register):
     def cancel(self, run_id: str) -> None:
         """End a run for good, wherever it runs, and undo its effects, as far as they have a compensation.
 
-        What cannot be undone is in the error of its record. Returns at once if another process runs it, which hears of
-        it within a second.
+        What cannot be undone is in the error of its record; `cancel` of a run that was cancelled tries that again.
+        Returns at once if another process runs it, which hears of it within a second.
         """
         self._ask(run_id, "cancel")
 

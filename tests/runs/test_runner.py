@@ -175,6 +175,11 @@ def test_the_row_is_there_before_the_first_node_and_a_start_is_known_by_its_key(
     same, outcome = side.ran("g", {"log": ["y"]}, key="order-1")
     assert (same.id, outcome.state) == (run.id, {"log": ["x", "worked", "end"]})
     assert len(seen) == 1
+    side.runner._graphs["other"] = world.graph
+    with pytest.raises(RunError, match=f"key 'order-1' is that of run {run.id}, of graph 'g'"):
+        side.start("other", {"log": ["x"]}, key="order-1")
+    numbered, _ = side.ran("g", {"log": ["x"]}, key=7)
+    assert side.start("g", {"log": ["x"]}, key="7").id == numbered.id
 
 
 def test_what_cannot_be_started_leaves_nothing(runner: Runner) -> None:

@@ -20,6 +20,7 @@ from threadloom.runs.errors import (
     GraphChangedError,
     MigrationError,
     NotResumableError,
+    RunError,
     ThreadBusyError,
 )
 from threadloom.runs.fingerprint import fingerprint
@@ -84,9 +85,13 @@ def started(runner: "Runner", record: Record, *, begins: bool = False) -> Entere
         runner, record: the run.
         begins: its thread is new, which saves looking at it.
 
-    Raises ThreadBusyError.
+    Raises ThreadBusyError; RunError when the key is that of a run of another graph.
     """
-    return runner.saver.database.write(_begin if begins and record.request_key is None else _start, runner, record)
+    entered = runner.saver.database.write(_begin if begins and record.request_key is None else _start, runner, record)
+    if entered.record.graph != record.graph:
+        told = f"is that of run {entered.record.run_id}, of graph {entered.record.graph!r}; give this one another key"
+        raise RunError(f"key {record.request_key!r} {told}")
+    return entered
 
 
 def _begin(session: Session, runner: "Runner", record: Record) -> Entered:

@@ -88,7 +88,7 @@ class Runner(Register):
             graph: the name of one of the graphs.
             given: its input.
             thread_id: where; a new thread unless told otherwise.
-            key: a start with the key of an earlier one returns that run, and starts nothing.
+            key: a start with the key of an earlier one returns that run, whatever its input was, and starts nothing.
             busy: what to do on a thread whose run has not ended: "reject" raises ThreadBusyError; "wait" waits while
                 it is running; "interrupt" cancels it where it stands and goes on from there; "rollback" cancels it,
                 undoes what can be undone and deletes its checkpoints.
@@ -96,6 +96,7 @@ class Runner(Register):
 
         Raises:
             UnknownGraphError, ThreadBusyError.
+            RunError: the key is that of a run of another graph.
             UnsavableValueError: the input could not be restored.
         """
         attempt = self._starting(graph, given, thread_id, key, busy)
@@ -312,7 +313,7 @@ class Runner(Register):
         if busy not in (choices := ("reject", "wait", "interrupt", "rollback")):
             raise RunError(f"unknown busy={busy!r}; choose one of {', '.join(choices)}")
         thread = str(uuid4()) if thread_id is None else str(thread_id)
-        record = entering.new(self, graph, thread, given, request_key=key)
+        record = entering.new(self, graph, thread, given, request_key=None if key is None else str(key))
 
         def attempt() -> Entered | None:
             try:

@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from tests.runs.side import Side
 from threadloom.checkpoints import SQLSaver, dialects
 from threadloom.checkpoints.errors import LeaseLostError, UnsavableValueError
+from threadloom.errors import UsageError
 from threadloom.runs import ending, lease
 from threadloom.runs.errors import (
     AnswerRefusedError,
@@ -288,3 +289,12 @@ def test_what_runs_when_its_program_closes_is_handed_over(empty_url: Callable[[]
     with Runner(url, {"g": world.graph}) as second:
         assert second.record(run.id).status == "lost"
         assert [r.wait(60).state for r in second.recover()] == [{"log": ["x", "worked", "end"]}]
+
+
+def test_a_fork_with_another_graph_is_refused(runner: Runner) -> None:
+    """It would find nothing to do there, and be done."""
+    runner.start("g", {"log": ["x"]}, thread_id="t").wait(60)
+    runner._graphs["other"] = StateGraph(State).add_node("o", lambda _: {}).add_edge(START, "o")
+    with pytest.raises(UsageError, match="thread 't' is of the graph g, not of other"):
+        runner.fork("other", "t", to="new")
+    assert [run.graph for run in runner.runs()] == ["g"]

@@ -13,7 +13,7 @@ from langgraph.types import Command
 from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.errors import CheckpointError, DatabaseError, LeaseLostError
 from threadloom.checkpoints.session import Session
-from threadloom.runs import ending, lease
+from threadloom.runs import answering, ending, lease
 from threadloom.runs.attempts import KEY, Attempts
 from threadloom.runs.conclusion import Conclusion
 from threadloom.runs.effects import CONTEXT, Drive
@@ -153,7 +153,8 @@ class Driving:
         elif status == "done" and found.snapshot.next:
             status = "paused"  # at a breakpoint
         record = replace(self.record, status=status, error=error)
-        if wanted := await self._saver.database.awrite(self._rest, record, found):
+        wanted, pending = await self._saver.database.awrite(self._rest, record, found, pending)
+        if wanted:
             return await self._end(wanted)
         return replace(record, wanted=None, owner=None), found.snapshot.values, pending
 
@@ -171,13 +172,17 @@ class Driving:
         ended = await ending.end(self._saver, self._records, self.record, self.fence, wanted)
         return ended, (await self._look()).snapshot.values, []
 
-    def _rest(self, session: Session, record: Record, found: Pending) -> str | None:
+    def _rest(
+        self, session: Session, record: Record, found: Pending, pending: list[Question]
+    ) -> tuple[str | None, list[Question]]:
+        """Store where it has come to; returns what is wanted instead, if anything is, and what is pending then."""
         if found.every:
             inquiries = inquiries_of(session, self._saver, record)
             inquiries.ask(found.questions)
             if self._returned:
                 inquiries.give_back(found.answered, self._returned)
-        return ending.rest(session, self._records, record, self.fence)
+            pending = [answering.seen(inquiries, question) for question in pending]  # now it is known when they expire
+        return ending.rest(session, self._records, record, self.fence), pending
 
     async def _ended(self, task: asyncio.Task[None]) -> tuple[Status, str]:
         """How it ended, and why it failed."""

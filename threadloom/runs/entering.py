@@ -12,6 +12,7 @@ from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
+from threadloom.errors import UsageError
 from threadloom.runs import ending, lease, ledger
 from threadloom.runs.adapting import HANDLES, KEY, adapted
 from threadloom.runs.answering import Reply
@@ -72,7 +73,10 @@ def forked(
     flow = runner.graph(graph).copy(update={"checkpointer": saver})
     if to is None and (latest := saver.database.read(runner.records.latest, thread_id)) and latest.status not in ENDED:
         raise ThreadBusyError(thread_id, latest.run_id, latest.status)
-    origin = checkpoint_id or snapshot(saver, thread_id).checkpoint_id
+    at = snapshot(saver, thread_id, checkpoint_id)
+    if (own := at.metadata.get("graph", graph)) != graph:  # which would find nothing to do, and say that it is done
+        raise UsageError(f"thread {thread_id!r} is of the graph {own}, not of {graph}")
+    origin = at.checkpoint_id
     place = fork(flow, thread_id, origin, values, as_node=as_node, to=to)["configurable"]
     details: dict[str, Any] = {REPLAY: {"thread_id": thread_id, "checkpoint_id": origin}} if replay else {}
     return started(runner, new(runner, graph, place["thread_id"], None, details=details))

@@ -177,7 +177,7 @@ class Runner(Register):
 
         Raises:
             UnknownGraphError.
-            UsageError, ThreadExistsError: as `runs.fork.fork` does.
+            UsageError, ThreadExistsError: as `runs.fork.fork` does; also when the checkpoint is of another graph's run.
             ThreadBusyError: the thread itself is to be forked, and its run has not ended.
         """
         how: Any = {"as_node": as_node, "to": to, "replay": replay}

@@ -298,3 +298,22 @@ def test_a_fork_with_another_graph_is_refused(runner: Runner) -> None:
     with pytest.raises(UsageError, match="thread 't' is of the graph g, not of other"):
         runner.fork("other", "t", to="new")
     assert [run.graph for run in runner.runs()] == ["g"]
+
+
+@pytest.mark.parametrize("raised", [SystemExit, type("Odd", (BaseException,), {})])
+def test_a_node_that_means_to_end_the_program_fails_its_run_and_no_other(
+    runner: Runner, world: World, raised: type[BaseException]
+) -> None:
+    """SystemExit ended the event loop of all runs, which were waited for without end."""
+
+    def end(_: State) -> State:
+        raise raised("bye")
+
+    world.go.clear()
+    other = runner.start("g", {"log": ["x"]})
+    assert world.reached.wait(60)
+    runner._graphs["end"] = StateGraph(State).add_node("end", end).add_edge(START, "end")
+    outcome = runner.start("end", {"log": []}).wait(60)
+    assert (outcome.status, f"a node raised {raised.__name__}: bye" in outcome.error) == ("failed", True)
+    world.go.set()
+    assert other.wait(60).status == "done"

@@ -17,6 +17,7 @@ from threadloom.runs import answering, ending, lease
 from threadloom.runs.attempts import KEY, Attempts
 from threadloom.runs.conclusion import Conclusion
 from threadloom.runs.effects import CONTEXT, Drive
+from threadloom.runs.errors import RunError
 from threadloom.runs.metering import Meter, Prices
 from threadloom.runs.pending import Pending, inquiries_of, look
 from threadloom.runs.question import Question
@@ -214,9 +215,14 @@ class Driving:
         # To look out for events of subgraphs costs a super-step 0.05 ms; nobody would read them.
         events = {"stream_mode": self._mode, "subgraphs": True} if self._mode else {"stream_mode": []}
         how: Any = {**events, "durability": "sync", "control": self._control}
-        with recording():
-            async for event in self._graph.astream(given, config, **how):
-                self._emit(event)
+        try:
+            with recording():
+                async for event in self._graph.astream(given, config, **how):
+                    self._emit(event)
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a library that takes itself for a program: its run fails, and no other
+            raise RunError(f"a node raised {type(error).__name__}: {first_line(error)}") from error
 
     def _counted(self) -> Record:
         counted = {"usage": self._meter.spent, KEY: self._attempts.failed}

@@ -188,6 +188,12 @@ def test_what_cannot_be_started_leaves_nothing(runner: Runner) -> None:
         runner.start("h", {})
     with pytest.raises(RunError, match="unknown busy='no'"):
         runner.start("g", {}, busy="no")  # type: ignore[arg-type]
+    runner._graphs |= {"text": "graph.py", "nothing": lambda: None}
+    for name, kind in (("text", "str"), ("nothing", "NoneType")):
+        with pytest.raises(RunError, match=f"'{name}' is no graph of LangGraph's but of type {kind}"):
+            runner.start(name, {})
+    with pytest.raises(RunError, match="lease=0: a lease is of some seconds"):
+        Runner(runner.saver, {}, lease=0)
     with pytest.raises(UnsavableValueError, match="object"):
         runner.start("g", {"log": [object()]})
     with pytest.raises(UnknownRunError, match="'nobody'"):

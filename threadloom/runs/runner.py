@@ -62,6 +62,8 @@ class Runner(Register):
         lease: float = 15.0,
         owner: str = "",
     ) -> None:
+        if not lease * 1000 >= 1:
+            raise RunError(f"lease={lease!r}: a lease is of some seconds, and at least of 0.001")
         super().__init__(store if isinstance(store, SQLSaver) else SQLSaver(store))
         self._owned = not isinstance(store, SQLSaver)
         self.owner, self.lease = owner or this_process(), int(lease * 1000)
@@ -252,12 +254,14 @@ class Runner(Register):
         return tuple(self._graphs)
 
     def graph(self, name: str) -> Any:
-        """The compiled graph of a name; raises UnknownGraphError."""
+        """The compiled graph of a name; raises UnknownGraphError, and RunError for what is no graph."""
         if name not in self._compiled:
             if name not in self._graphs:
                 raise UnknownGraphError(f"no graph is called {name!r}; there are: {', '.join(self._graphs) or 'none'}")
             graph = self._graphs[name]
-            graph = graph if hasattr(graph, "compile") or hasattr(graph, "get_state") else graph()
+            graph = graph() if callable(graph) and not _is_graph(graph) else graph
+            if not _is_graph(graph):
+                raise RunError(f"graph {name!r} is no graph of LangGraph's but of type {type(graph).__name__}")
             self._compiled[name] = graph.compile(name=name) if hasattr(graph, "compile") else graph
         return self._compiled[name]
 
@@ -385,3 +389,7 @@ class Runner(Register):
 
     async def _offload(self, call: Callable[[], T]) -> T:
         return await self.saver.database.offload(call)
+
+
+def _is_graph(given: Any) -> bool:
+    return hasattr(given, "compile") or hasattr(given, "get_state")

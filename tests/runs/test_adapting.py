@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from threadloom import Runner
 from threadloom.checkpoints import SQLSaver
-from threadloom.runs.errors import GraphChangedError
+from threadloom.runs.errors import AnswerRefusedError, GraphChangedError
 from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.lineage import Migrations
 from threadloom.runs.migrations import RenamedNode
@@ -72,6 +72,20 @@ def test_a_renamed_question_is_refused_and_the_run_stays_until_a_migration_is_gi
         trail = runner.trail(run_id)
         assert [(event.event, event.by) for event in trail if event.handle != handle][-1] == ("answered", "ann")
     assert list(saver.verify()) == []
+
+
+def test_an_old_handle_answers_also_after_the_migration_and_a_second_one(saver: SQLSaver) -> None:
+    """Whoever was asked before has no other, and an answer that was refused was the one that migrated the run."""
+    run_id, handle = _stopped(saver)
+    with Runner(saver, {"g": RENAMED}, migrations={"g": STEPS}) as runner:
+        with pytest.raises(AnswerRefusedError, match="no question is pending with handle 'f"):
+            runner.resume(run_id, {"f" * 32: "yes"})
+        assert runner.adapt(run_id) == {handle: runner.pending(run_id)[0].handle}
+    back = fingerprint(RENAMED).digest, fingerprint(OLD).digest, [RenamedNode(before="question", after="ask")]
+    with Runner(saver, {"g": OLD}, migrations={"g": Migrations("g").step(*back)}) as runner:
+        now = runner.adapt(run_id)
+        assert (len(now), {*now.values()}) == (2, {runner.pending(run_id)[0].handle})
+        assert runner.resume(run_id, {handle: "yes"}).wait().state["said"] == ["ask: yes"]
 
 
 def test_what_still_fits_goes_on_by_itself(saver: SQLSaver) -> None:

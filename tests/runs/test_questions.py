@@ -177,6 +177,7 @@ def test_what_expires_is_escalated_answered_or_given_up(runner: Runner) -> None:
     late = waiting(runner, asked("late", then={"answer": 1}, **SOON))
     assert runner.recover() == []
     assert events(runs["up"]) == [("asked", "", None), ("expires", "", None)]
+    assert all("expires" in run.wait().pending[0].standing for run in runs.values())
     hours_pass(runner)
     with pytest.raises(AnswerRefusedError, match="has expired"):
         late.resume(2)

@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from tests.runs.side import Side
 from threadloom.checkpoints import SQLSaver, dialects
 from threadloom.checkpoints.errors import LeaseLostError, UnsavableValueError
+from threadloom.errors import UsageError
 from threadloom.runs import ending, lease
 from threadloom.runs.errors import (
     AnswerRefusedError,
@@ -175,6 +176,11 @@ def test_the_row_is_there_before_the_first_node_and_a_start_is_known_by_its_key(
     same, outcome = side.ran("g", {"log": ["y"]}, key="order-1")
     assert (same.id, outcome.state) == (run.id, {"log": ["x", "worked", "end"]})
     assert len(seen) == 1
+    side.runner._graphs["other"] = world.graph
+    with pytest.raises(RunError, match=f"key 'order-1' is that of run {run.id}, of graph 'g'"):
+        side.start("other", {"log": ["x"]}, key="order-1")
+    numbered, _ = side.ran("g", {"log": ["x"]}, key=7)
+    assert side.start("g", {"log": ["x"]}, key="7").id == numbered.id
 
 
 def test_what_cannot_be_started_leaves_nothing(runner: Runner) -> None:
@@ -182,6 +188,12 @@ def test_what_cannot_be_started_leaves_nothing(runner: Runner) -> None:
         runner.start("h", {})
     with pytest.raises(RunError, match="unknown busy='no'"):
         runner.start("g", {}, busy="no")  # type: ignore[arg-type]
+    runner._graphs |= {"text": "graph.py", "nothing": lambda: None}
+    for name, kind in (("text", "str"), ("nothing", "NoneType")):
+        with pytest.raises(RunError, match=f"'{name}' is no graph of LangGraph's but of type {kind}"):
+            runner.start(name, {})
+    with pytest.raises(RunError, match="lease=0: a lease is of some seconds"):
+        Runner(runner.saver, {}, lease=0)
     with pytest.raises(UnsavableValueError, match="object"):
         runner.start("g", {"log": [object()]})
     with pytest.raises(UnknownRunError, match="'nobody'"):
@@ -283,3 +295,31 @@ def test_what_runs_when_its_program_closes_is_handed_over(empty_url: Callable[[]
     with Runner(url, {"g": world.graph}) as second:
         assert second.record(run.id).status == "lost"
         assert [r.wait(60).state for r in second.recover()] == [{"log": ["x", "worked", "end"]}]
+
+
+def test_a_fork_with_another_graph_is_refused(runner: Runner) -> None:
+    """It would find nothing to do there, and be done."""
+    runner.start("g", {"log": ["x"]}, thread_id="t").wait(60)
+    runner._graphs["other"] = StateGraph(State).add_node("o", lambda _: {}).add_edge(START, "o")
+    with pytest.raises(UsageError, match="thread 't' is of the graph g, not of other"):
+        runner.fork("other", "t", to="new")
+    assert [run.graph for run in runner.runs()] == ["g"]
+
+
+@pytest.mark.parametrize("raised", [SystemExit, type("Odd", (BaseException,), {})])
+def test_a_node_that_means_to_end_the_program_fails_its_run_and_no_other(
+    runner: Runner, world: World, raised: type[BaseException]
+) -> None:
+    """SystemExit ended the event loop of all runs, which were waited for without end."""
+
+    def end(_: State) -> State:
+        raise raised("bye")
+
+    world.go.clear()
+    other = runner.start("g", {"log": ["x"]})
+    assert world.reached.wait(60)
+    runner._graphs["end"] = StateGraph(State).add_node("end", end).add_edge(START, "end")
+    outcome = runner.start("end", {"log": []}).wait(60)
+    assert (outcome.status, f"a node raised {raised.__name__}: bye" in outcome.error) == ("failed", True)
+    world.go.set()
+    assert other.wait(60).status == "done"

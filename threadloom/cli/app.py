@@ -2,7 +2,7 @@
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -30,6 +30,9 @@ from threadloom.cli import (
     usage,
 )
 from threadloom.cli.console import report_error
+from threadloom.errors import UsageError, UserError
+
+BAD_USAGE: Any = typer.BadParameter.__base__  # which typer does not export, and has had from click or of its own
 
 
 class InOrder(TyperGroup):
@@ -113,8 +116,22 @@ def options(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 bad usage, 3 paused and waiting, 130 interrupted."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(report_error(UserError("stopped"), as_json="--json" in sys.argv))
     except Exception as error:
-        if "--debug" in sys.argv:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+            sys.exit(UsageError.exit_code)
+        told = _bad_usage(error)
+        if told is None and "--debug" in sys.argv:
             raise
-        sys.exit(report_error(error, as_json="--json" in sys.argv))
+        sys.exit(report_error(told or error, as_json="--json" in sys.argv))
+
+
+def _bad_usage(error: Exception) -> UsageError | None:
+    """What typer says of words that it cannot read, said as all else is: in one line, or as JSON."""
+    if not isinstance(error, BAD_USAGE):
+        return None
+    known = getattr(error, "ctx", None)
+    more = f"; `{known.command_path} --help` says what there is" if known else ""
+    return UsageError(f"{error.format_message().rstrip('.')}{more}")

@@ -1,7 +1,7 @@
 """`threadloom effects`: what a thread did to the world, and what to make of it where nobody knows."""
 
 import json as jsonlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,13 +51,14 @@ def effects(
         if settle:
             _settle(saver, name, *settle, value=value, task=task)
         found = effects_of(saver, name)
+        ended = _ended(saver, name, found)
     if json:
         print_json([_as_json(entry) for entry in found])
     elif not found:
         err.print("Nothing was done to the world in this thread.", markup=False)
     else:
         _print(found)
-        for line in _advice(name, found, db):
+        for line in _advice(name, found, ended, db):
             err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -119,23 +120,35 @@ def _print(found: Iterable["Effect"]) -> None:
     out.print(table)
 
 
-def _advice(thread: str, found: Iterable["Effect"], db: str | None) -> Iterable[str]:
-    """What to do about those whose outcome is not known."""
+def _ended(saver: "SQLSaver", thread: str, found: Iterable["Effect"]) -> set[str]:
+    """Of the runs that these effects of a thread belong to, those that have ended."""
+    from threadloom.runs.record import ENDED
+    from threadloom.runs.register import Register
+
+    runs = {whose for kind, whose in map(_of, found) if kind == "run"}
+    records = saver.database.read(Register(saver).records.of, thread, runs) if runs else []
+    return {record.run_id for record in records if record.status in ENDED}
+
+
+def _advice(thread: str, found: Sequence["Effect"], ended: Collection[str], db: str | None) -> Iterable[str]:
+    """What to do about those whose outcome is not known, or which could not be undone."""
     from threadloom.runs.ledger import UNKNOWN
 
     for entry in found:
-        if entry.state not in UNKNOWN:
-            continue
         kind, whose = _of(entry)
-        if kind == "run":
+        if entry.state == "not undone":
+            yield f"\n{entry.key!r} was not undone. To try again: {command('cancel', whose, db=db)}"
+        elif entry.state in UNKNOWN and whose in ended:
+            yield f"\nWhether {entry.key!r} happened is not known, and its run has ended: look where it would show."
+        elif entry.state in UNKNOWN and kind == "run":
             yield f"\nWhether {entry.key!r} happened is asked, or will be: {command('resume', whose, db=db)}"
-            continue
-        several = sum(other.key == entry.key for other in found) > 1
-        words = ("--settle", entry.key, "happened", *(("--task", whose[:8]) if several else ()))
-        yield (
-            f"\nWhether {entry.key!r} happened is not known. Look where it would show, and say so, or retry or give-up:"
-            f"\n  {command('effects', thread, *words, db=db)}\nand run the graph again."
-        )
+        elif entry.state in UNKNOWN:
+            several = sum(other.key == entry.key for other in found) > 1
+            words = ("--settle", entry.key, "happened", *(("--task", whose[:8]) if several else ()))
+            yield (
+                f"\nWhether {entry.key!r} happened is not known. Look where it would show, and say so, or retry or "
+                f"give-up:\n  {command('effects', thread, *words, db=db)}\nand run the graph again."
+            )
 
 
 def _time(entry: "Effect") -> datetime:

@@ -46,6 +46,7 @@ def fork(
     json: JsonOption = False,
 ) -> None:
     """Fork a thread at one of its checkpoints, with an edited state if you like; the answers so far are kept."""
+    from threadloom.checkpoints.errors import ThreadExistsError
     from threadloom.runs.snapshot import find_checkpoint
     from threadloom.threads import describe, find
 
@@ -58,11 +59,14 @@ def fork(
             raise UsageError(unknown(found))
         checkpoint = find_checkpoint(saver, found.id, at)
         how: dict[str, Any] = {"as_node": as_node, "to": None if in_place else new or str(uuid4())}
-        if run or replay:
-            place = found.id, checkpoint, given or None
-            _go_on(runner, found.graph, place, {**how, "replay": replay}, folder=folder, as_json=json, db=db)
-        else:
-            _leave(saver, found, checkpoint, given or None, how, as_json=json, db=db)
+        try:
+            if run or replay:
+                place = found.id, checkpoint, given or None
+                _go_on(runner, found.graph, place, {**how, "replay": replay}, folder=folder, as_json=json, db=db)
+            else:
+                _leave(saver, found, checkpoint, given or None, how, as_json=json, db=db)
+        except ThreadExistsError as error:
+            raise UsageError(f"{error}: --thread NEW") from None
 
 
 def _go_on(

@@ -182,4 +182,4 @@ def _json(text: str) -> Any:
     try:
         return jsonlib.loads(text)
     except ValueError as error:
-        raise UsageError(f"--answer is not JSON: {error}") from None
+        raise UsageError(f"--answer is not JSON ({error}); text goes into double quotes: '\"yes\"'") from None

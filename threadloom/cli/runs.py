@@ -69,13 +69,28 @@ def pause(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> No
 
 
 def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, json: JsonOption = False) -> None:
-    """End a run for good, wherever it runs, and undo of its effects what can be undone."""
+    """End a run for good, wherever it runs, and undo of its effects what can be undone.
+
+    Of a run that was cancelled it tries again to undo what it could not.
+    """
     with own(graph), opened(db) as saver, runner_of(saver) as runner:
         record = the_run(runner, run)
         if record.graph in runner.graphs:
             runner.graph(record.graph)  # whose modules register what undoes its effects
         runner.cancel(record.run_id)
         _say(runner.record(record.run_id), "cancel", as_json=json)
+        if not json and _has_left(runner, record):
+            where = "" if record.graph in runner.graphs else f" --graph {record.graph}=module:attribute"
+            again = command("cancel", record.run_id, db=db, graph=record.graph)
+            err.print(f"To try again to undo it: {printable(again + where)}", markup=False, soft_wrap=True)
+
+
+def _has_left(runner: "Runner", record: "Record") -> bool:
+    """Whether there is something that could not be undone, and may be tried again."""
+    from threadloom.runs.outcomes import effects_of
+
+    effects = effects_of(runner.saver, record.thread_id)
+    return any(entry.scope == record.run_id and entry.state == "not undone" for entry in effects)
 
 
 def _say(record: "Record", wanted: str, *, as_json: bool) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 KEY = "fingerprint"
 """In the details of a run: its graph as it was when the run last went on."""
+HANDLES = "handles"
+"""In the details of a run: what became of handles of its questions, which whoever was asked before still has."""
 
 
 def adapted(runner: "Runner", record: Record, fence: int, reply: Reply) -> tuple[Record, Reply]:
@@ -34,18 +36,18 @@ def adapted(runner: "Runner", record: Record, fence: int, reply: Reply) -> tuple
     today, kept = fingerprint(graph), record.details.get(KEY)
     before = Fingerprint.parse(kept) if kept else None
     if before == today:
-        return record, reply
+        return record, _renamed(reply, record)
     try:
         verdict = judge(runner.saver, graph, record.thread_id, before)
     except UnknownThreadError:  # it was stopped before its first checkpoint, so there is nothing of the old graph
-        return _noted(record, today, ()), reply
+        return _noted(record, today, (), {}), reply
     steps = steps_to(runner.migrations.get(record.graph), before, today)
     if steps is None and not verdict.resumes:
         raise GraphChangedError(record.run_id, record.graph, verdict.problems)
     migrated = migrate(runner.saver.fenced(fence), graph, record.thread_id, steps or ())
-    record = _noted(record, today, migrated.applied)
+    record = _noted(record, today, migrated.applied, migrated.handles)
     runner.saver.database.write(_keep, runner, record, fence, migrated.handles)
-    return record, reply._replace(answer=_renamed(reply.answer, migrated.handles))
+    return record, _renamed(reply, record)
 
 
 def steps_to(known: Migrations | None, before: Fingerprint | None, today: Fingerprint) -> list[Migration] | None:
@@ -58,9 +60,10 @@ def steps_to(known: Migrations | None, before: Fingerprint | None, today: Finger
         return None
 
 
-def _noted(record: Record, today: Fingerprint, applied: tuple[str, ...]) -> Record:
+def _noted(record: Record, today: Fingerprint, applied: tuple[str, ...], handles: Mapping[str, str]) -> Record:
     migrated = [*record.details.get("migrated", []), *applied]
-    return replace(record, details=record.details | {KEY: today.text, "migrated": migrated})
+    moved = {old: handles.get(now, now) for old, now in record.details.get(HANDLES, {}).items()} | {**handles}
+    return replace(record, details=record.details | {KEY: today.text, "migrated": migrated, HANDLES: moved})
 
 
 def _keep(session: Session, runner: "Runner", record: Record, fence: int, handles: Mapping[str, str]) -> None:
@@ -69,7 +72,9 @@ def _keep(session: Session, runner: "Runner", record: Record, fence: int, handle
     runner.records.note(session, record)
 
 
-def _renamed(answer: Any, handles: Mapping[str, str]) -> Any:
-    if not isinstance(answer, Mapping):
-        return answer
-    return {handles.get(key, key) if isinstance(key, str) else key: given for key, given in answer.items()}
+def _renamed(reply: Reply, record: Record) -> Reply:
+    """It with the handles that questions have now."""
+    handles: Mapping[Any, str] = record.details.get(HANDLES, {})
+    if not handles or not isinstance(reply.answer, Mapping):
+        return reply
+    return reply._replace(answer={handles.get(key, key): given for key, given in reply.answer.items()})

@@ -59,7 +59,7 @@ def _not_allowed(inquiries: Inquiries, question: Question, answer: Any, by: str)
     bosses = _escalated_to(events)
     if policy.of and by not in (*policy.of, *bosses):
         whom = ", ".join(dict.fromkeys((*policy.of, *bosses)))
-        return f"{by or 'who does not say by whom the answer is'} may not answer it; {whom} may"
+        return f"{by} may not answer it; {whom} may" if by else f"say by whom the answer is: {whom} may answer it"
     if policy.needed > 1 and not by:
         return f"it takes {policy.needed} to agree: say by whom the answer is"
     if _same(_votes(events).get(by, _NONE), answer):

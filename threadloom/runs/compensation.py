@@ -38,15 +38,15 @@ def name_of(fn: Callable[[Any], Any]) -> str:
 async def undo(saver: "SQLSaver", thread_id: str, scope: str, fence: int) -> list[Effect]:
     """Undo the effects of a run that can be undone, the last one first; returns what became of each.
 
-    One that cannot be undone is `not undone`, with the reason, and stops nothing. One whose undoing was begun by a
-    process that is gone is not undone again: whether it was is not known. Those of which it is not known whether they
-    happened are returned as they are.
+    One that could not be undone is `not undone`, with the reason, and stops nothing; it is tried again when this is
+    called again. One whose undoing was begun by a process that is gone stays `undoing`, and is never undone again:
+    whether it was is not known. Those of which it is not known whether they happened are returned as they are.
     """
     codec, database = saver.codec, saver.database
     found = await database.offload(database.read, ledger.load, codec, thread_id, scope)
     told = []
     for entry in reversed(found):
-        if entry.state in ("done", "undoing") and entry.compensation:
+        if can_be_undone(entry) or (entry.state == "undoing" and not entry.error):
             ended = await _undo(saver, entry, fence)
             await database.awrite(ledger.store, codec, ended, fence=fence)
             told.append(ended)
@@ -55,21 +55,25 @@ async def undo(saver: "SQLSaver", thread_id: str, scope: str, fence: int) -> lis
     return told
 
 
+def can_be_undone(entry: Effect) -> bool:
+    """Whether something undoes it, and may be called: it has been done, and its result could be kept."""
+    is_kept = entry.state == "done" and not entry.error
+    return bool(entry.compensation) and (is_kept or entry.state == "not undone")
+
+
 async def _undo(saver: "SQLSaver", entry: Effect, fence: int) -> Effect:
     if entry.state == "undoing":
-        return replace(entry, state="not undone", error="undoing it was begun before; whether it was undone is unknown")
-    if entry.error:
-        return replace(entry, state="not undone", error=entry.error)
+        return replace(entry, error="undoing it was begun before; whether it was undone is unknown")
     if (fn := _KNOWN.get(entry.compensation)) is None:
         return replace(entry, state="not undone", error=f"{entry.compensation} is not registered in this process")
-    begun = replace(entry, state="undoing")
+    begun = replace(entry, state="undoing", error="")
     await saver.database.awrite(ledger.store, saver.codec, begun, fence=fence)
     try:
         if inspect.isawaitable(answer := await saver.database.offload(fn, entry.value)):
             await answer
     except Exception as error:  # noqa: BLE001  # the others are to be undone all the same
         return replace(entry, state="not undone", error=first_line(error))
-    return replace(entry, state="undone")
+    return replace(entry, state="undone", error="")
 
 
 def _name(fn: Callable[[Any], Any]) -> str:

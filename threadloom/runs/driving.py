@@ -13,10 +13,11 @@ from langgraph.types import Command
 from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.errors import CheckpointError, DatabaseError, LeaseLostError
 from threadloom.checkpoints.session import Session
-from threadloom.runs import ending, lease
+from threadloom.runs import answering, ending, lease
 from threadloom.runs.attempts import KEY, Attempts
 from threadloom.runs.conclusion import Conclusion
 from threadloom.runs.effects import CONTEXT, Drive
+from threadloom.runs.errors import RunError
 from threadloom.runs.metering import Meter, Prices
 from threadloom.runs.pending import Pending, inquiries_of, look
 from threadloom.runs.question import Question
@@ -153,7 +154,8 @@ class Driving:
         elif status == "done" and found.snapshot.next:
             status = "paused"  # at a breakpoint
         record = replace(self.record, status=status, error=error)
-        if wanted := await self._saver.database.awrite(self._rest, record, found):
+        wanted, pending = await self._saver.database.awrite(self._rest, record, found, pending)
+        if wanted:
             return await self._end(wanted)
         return replace(record, wanted=None, owner=None), found.snapshot.values, pending
 
@@ -171,13 +173,17 @@ class Driving:
         ended = await ending.end(self._saver, self._records, self.record, self.fence, wanted)
         return ended, (await self._look()).snapshot.values, []
 
-    def _rest(self, session: Session, record: Record, found: Pending) -> str | None:
+    def _rest(
+        self, session: Session, record: Record, found: Pending, pending: list[Question]
+    ) -> tuple[str | None, list[Question]]:
+        """Store where it has come to; returns what is wanted instead, if anything is, and what is pending then."""
         if found.every:
             inquiries = inquiries_of(session, self._saver, record)
             inquiries.ask(found.questions)
             if self._returned:
                 inquiries.give_back(found.answered, self._returned)
-        return ending.rest(session, self._records, record, self.fence)
+            pending = [answering.seen(inquiries, question) for question in pending]  # now it is known when they expire
+        return ending.rest(session, self._records, record, self.fence), pending
 
     async def _ended(self, task: asyncio.Task[None]) -> tuple[Status, str]:
         """How it ended, and why it failed."""
@@ -209,9 +215,14 @@ class Driving:
         # To look out for events of subgraphs costs a super-step 0.05 ms; nobody would read them.
         events = {"stream_mode": self._mode, "subgraphs": True} if self._mode else {"stream_mode": []}
         how: Any = {**events, "durability": "sync", "control": self._control}
-        with recording():
-            async for event in self._graph.astream(given, config, **how):
-                self._emit(event)
+        try:
+            with recording():
+                async for event in self._graph.astream(given, config, **how):
+                    self._emit(event)
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a library that takes itself for a program: its run fails, and no other
+            raise RunError(f"a node raised {type(error).__name__}: {first_line(error)}") from error
 
     def _counted(self) -> Record:
         counted = {"usage": self._meter.spent, KEY: self._attempts.failed}

@@ -1,6 +1,6 @@
 """The end of a run that somebody does not want any more."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from threadloom.checkpoints.elements import enter_thread
@@ -14,6 +14,28 @@ if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
 
 
+@dataclass(frozen=True)
+class Ending:
+    """A run that is being ended while it stands still, for the heartbeat: its lease is to last as long as that.
+
+    Attributes:
+        thread_id, run_id, fence: the run, and its lease.
+    """
+
+    thread_id: str
+    run_id: str
+    fence: int
+
+    def news(self) -> None:
+        """There is nothing more to be kept."""
+
+    def lose(self) -> None:
+        """Nothing is stored any more, nor begun: each effect is noted under the lease before it is undone."""
+
+    def hear(self, wanted: str) -> None:
+        """It ends already."""
+
+
 async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, wanted: str, *, why: str = "") -> Record:
     """End a run under its lease, and give that back; returns the run as it is then.
 
@@ -21,8 +43,10 @@ async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, w
         saver, records, record, fence: the run.
         wanted: "cancel" undoes its effects, "rollback" also deletes its checkpoints, "interrupt" leaves all as it is.
         why: for the error of its record.
+
+    If somebody wants more of it meanwhile, that is done.
     """
-    await saver.database.awrite(_mark, records, record, fence, wanted)
+    wanted = await saver.database.awrite(_mark, records, record, fence, wanted)
     told = [why] if why else []
     if wanted != "interrupt":
         undone = await compensation.undo(saver, record.thread_id, record.run_id, fence)
@@ -51,14 +75,16 @@ def rest(session: Session, records: Records, record: Record, fence: int) -> str 
     return None
 
 
-def _mark(session: Session, records: Records, record: Record, fence: int, wanted: str) -> None:
-    """Note what is being done to it, so that whoever recovers it goes on with that if this process dies."""
+def _mark(session: Session, records: Records, record: Record, fence: int, wanted: str) -> str:
+    """Note what is being done to it, so that whoever recovers it goes on with that if this process dies; returns it."""
     enter_thread(session, record.thread_id, "lead", fence=fence)
     records.change(session, replace(record, status="running"))
     records.want(session, record.run_id, wanted)
+    return records.wanted(session, record.run_id) or wanted
 
 
 def _told(entry: Effect) -> str:
     if entry.state in UNKNOWN:
         return f"whether effect {entry.key!r} happened is not known, so it was not undone"
-    return f"effect {entry.key!r} was not undone: {entry.error}" if entry.state == "not undone" else ""
+    is_left = entry.compensation and entry.state in ("done", "undoing", "not undone")
+    return f"effect {entry.key!r} was not undone: {entry.error}" if is_left and entry.error else ""

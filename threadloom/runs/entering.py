@@ -12,14 +12,16 @@ from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.elements import enter_thread
 from threadloom.checkpoints.errors import UnrestorableValueError
 from threadloom.checkpoints.session import Session
-from threadloom.runs import ending, lease
-from threadloom.runs.adapting import KEY, adapted
+from threadloom.errors import UsageError
+from threadloom.runs import ending, lease, ledger
+from threadloom.runs.adapting import HANDLES, KEY, adapted
 from threadloom.runs.answering import Reply
 from threadloom.runs.errors import (
     AnswerRefusedError,
     GraphChangedError,
     MigrationError,
     NotResumableError,
+    RunError,
     ThreadBusyError,
 )
 from threadloom.runs.fingerprint import fingerprint
@@ -71,7 +73,10 @@ def forked(
     flow = runner.graph(graph).copy(update={"checkpointer": saver})
     if to is None and (latest := saver.database.read(runner.records.latest, thread_id)) and latest.status not in ENDED:
         raise ThreadBusyError(thread_id, latest.run_id, latest.status)
-    origin = checkpoint_id or snapshot(saver, thread_id).checkpoint_id
+    at = snapshot(saver, thread_id, checkpoint_id)
+    if (own := at.metadata.get("graph", graph)) != graph:  # which would find nothing to do, and say that it is done
+        raise UsageError(f"thread {thread_id!r} is of the graph {own}, not of {graph}")
+    origin = at.checkpoint_id
     place = fork(flow, thread_id, origin, values, as_node=as_node, to=to)["configurable"]
     details: dict[str, Any] = {REPLAY: {"thread_id": thread_id, "checkpoint_id": origin}} if replay else {}
     return started(runner, new(runner, graph, place["thread_id"], None, details=details))
@@ -84,9 +89,13 @@ def started(runner: "Runner", record: Record, *, begins: bool = False) -> Entere
         runner, record: the run.
         begins: its thread is new, which saves looking at it.
 
-    Raises ThreadBusyError.
+    Raises ThreadBusyError; RunError when the key is that of a run of another graph.
     """
-    return runner.saver.database.write(_begin if begins and record.request_key is None else _start, runner, record)
+    entered = runner.saver.database.write(_begin if begins and record.request_key is None else _start, runner, record)
+    if entered.record.graph != record.graph:
+        told = f"is that of run {entered.record.run_id}, of graph {entered.record.graph!r}; give this one another key"
+        raise RunError(f"key {record.request_key!r} {told}")
+    return entered
 
 
 def _begin(session: Session, runner: "Runner", record: Record) -> Entered:
@@ -133,16 +142,14 @@ def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
 
 def brought(runner: "Runner", record: Record) -> dict[str, str]:
     """Bring a run that stands still to the graph of today, if it has changed; see `Runner.adapt`."""
-    if record.details.get(KEY) == fingerprint(runner.graph(record.graph)).text:
-        return {}
-    _check_resumable(record)
-    asked = {event.handle: event.handle for event in runner.trail(record.run_id)}
-    fence = _take(runner, record)
-    try:
-        _, reply = adapted(runner, runner.record(record.run_id), fence, Reply(asked))
-    finally:
-        runner.saver.database.write(lease.release, record.thread_id, fence)
-    return {old: new for new, old in reply.answer.items() if new != old}
+    if record.details.get(KEY) != fingerprint(runner.graph(record.graph)).text:
+        _check_resumable(record)
+        fence = _take(runner, record)
+        try:
+            record, _ = adapted(runner, runner.record(record.run_id), fence, Reply(NOTHING))
+        finally:
+            runner.saver.database.write(lease.release, record.thread_id, fence)
+    return dict(record.details.get(HANDLES, {}))
 
 
 def _check_resumable(record: Record) -> None:
@@ -150,7 +157,7 @@ def _check_resumable(record: Record) -> None:
         raise NotResumableError(f"run {record.run_id} is {record.status}, so it cannot go on; start another one")
     if record.wanted not in (None, "pause"):
         raise NotResumableError(
-            f"run {record.run_id} is being ended ({record.wanted}) by a process that is gone; recover() finishes that"
+            f"run {record.run_id} is being ended ({record.wanted}), by its owner, or by recover() if that is gone"
         )
 
 
@@ -174,7 +181,7 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         return None
     if record.wanted and record.wanted != "pause":
-        runner.finish(ending.end(runner.saver, runner.records, record, fence, record.wanted))
+        runner.finish(record, fence, record.wanted)
         return None
     return _taken_over(runner, record, fence)
 
@@ -225,19 +232,26 @@ def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> 
 
 def ended(runner: "Runner", record: Record, wanted: str) -> None:
     """Do to a run that stands still what somebody wants of it. Raises NotResumableError, ThreadBusyError."""
-    _check_endable(record, wanted)
+    _check_endable(runner, record, wanted)
     fence = _take(runner, record)
     try:
-        _check_endable(runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
+        _check_endable(runner, runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
     except BaseException:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         raise
-    runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+    runner.finish(record, fence, wanted)
 
 
-def _check_endable(record: Record, wanted: str) -> None:
+def _check_endable(runner: "Runner", record: Record, wanted: str) -> None:
+    if (wanted, record.status) == ("cancel", "cancelled") and _has_left(runner, record):
+        return  # what could not be undone is tried again
     if record.status in ENDED or wanted == "pause":
         raise NotResumableError(f"run {record.run_id} is {record.status}; there is nothing to {wanted}")
+
+
+def _has_left(runner: "Runner", record: Record) -> bool:
+    effects = runner.saver.database.read(ledger.load, runner.saver.codec, record.thread_id, record.run_id)
+    return any(entry.state == "not undone" for entry in effects)
 
 
 def pending(runner: "Runner", record: Record) -> list[Question]:
@@ -264,12 +278,12 @@ def _rest(runner: "Runner", record: Record, fence: int, asked: Sequence[Question
         return ending.rest(session, runner.records, record, fence)
 
     if wanted := runner.saver.database.write(rest):
-        runner.finish(ending.end(runner.saver, runner.records, record, fence, wanted))
+        runner.finish(record, fence, wanted)
 
 
 def _entered(runner: "Runner", record: Record, fence: int, settled: Settled) -> Entered:
     if settled.given_up:
-        runner.finish(ending.end(runner.saver, runner.records, record, fence, "cancel", why=settled.given_up))
+        runner.finish(record, fence, "cancel", why=settled.given_up)
         return Entered(record, None)
     if settled.waits:
         runner.saver.database.write(lease.release, record.thread_id, fence)

@@ -17,7 +17,10 @@ IDLE = 10  # beats without a run after which the thread ends: starting one takes
 class Beating(Protocol):
     """A run under way."""
 
-    fence: int
+    @property
+    def fence(self) -> int:
+        """Of its lease."""
+        ...
 
     @property
     def thread_id(self) -> str:

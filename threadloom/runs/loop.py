@@ -34,12 +34,25 @@ class Loop:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
+    @staticmethod
+    def _is_over(loop: asyncio.AbstractEventLoop) -> bool:
+        """Serve until it is closed, or a node means to end the program: asyncio lets that through, of any task.
+
+        The task has it as its exception, which is how its run fails; the others go on.
+        """
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            return False
+        return True
+
     def _serve(self) -> None:
         loop = self._loop
         if loop is None:
             return
         try:
-            loop.run_forever()
+            while not self._is_over(loop):
+                pass
             loop.run_until_complete(loop.shutdown_default_executor())
         finally:
             loop.close()

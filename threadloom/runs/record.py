@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, null, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, insert, literal, null, or_, select, tuple_, update
 
 from threadloom.checkpoints.dialects.generic import Dialect
 from threadloom.checkpoints.session import Session
@@ -15,6 +15,8 @@ Status = Literal["running", "waiting", "paused", "done", "failed", "cancelled", 
 """`waiting` for an answer; `paused` by a person; `lost`: it was running, and its owner is gone."""
 ENDED: tuple[Status, ...] = ("done", "cancelled")
 """After these a thread is free for the next run."""
+WISHES = ("pause", "interrupt", "cancel", "rollback")
+"""What can be wanted of a running run, each more than the one before: all but the first end it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Record:
     Attributes:
         run_id, thread_id, graph: which run, where, of what.
         status: where it stands.
-        wanted: what its owner was asked to do: "pause", "cancel" or nothing.
+        wanted: what its owner was asked to do, one of `WISHES`, or nothing.
         request_key: what a start with the same key is recognised by.
         created, updated, ended: in ms since 1970, by the database's clock.
         owner: who has the lease; None for nobody.
@@ -95,9 +97,15 @@ class Records:
         session.changed(make, values, session.dialect, *how)
 
     def want(self, session: Session, run_id: str, wanted: str | None) -> bool:
-        """Ask the owner of a running run for something, or for nothing any more; False: it is not running."""
+        """Ask the owner of a running run for something, or not to pause any more; False: it is not running.
+
+        What is wanted already stays wanted if it is as much or more.
+        """
         runs = session.tables.runs
-        asked = update(runs).where(runs.c.run_id == run_id, runs.c.status == "running").values(wanted=wanted)
+        less = WISHES[: WISHES.index(wanted)] if wanted else WISHES[:1]
+        gives_way = or_(runs.c.wanted.is_(None), runs.c.wanted.in_(less))
+        kept = case((gives_way, literal(wanted, runs.c.wanted.type)), else_=runs.c.wanted)
+        asked = update(runs).where(runs.c.run_id == run_id, runs.c.status == "running").values(wanted=kept)
         return bool(session.execute(asked).rowcount)
 
     def wanted(self, session: Session, run_id: str) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import URL, Engine
 
 from threadloom.checkpoints import SQLSaver
-from threadloom.runs import entering, lease
+from threadloom.runs import ending, entering, lease
 from threadloom.runs.answering import Reply
 from threadloom.runs.driving import Driving
 from threadloom.runs.entering import Entered
@@ -62,6 +62,8 @@ class Runner(Register):
         lease: float = 15.0,
         owner: str = "",
     ) -> None:
+        if not lease * 1000 >= 1:
+            raise RunError(f"lease={lease!r}: a lease is of some seconds, and at least of 0.001")
         super().__init__(store if isinstance(store, SQLSaver) else SQLSaver(store))
         self._owned = not isinstance(store, SQLSaver)
         self.owner, self.lease = owner or this_process(), int(lease * 1000)
@@ -88,7 +90,7 @@ class Runner(Register):
             graph: the name of one of the graphs.
             given: its input.
             thread_id: where; a new thread unless told otherwise.
-            key: a start with the key of an earlier one returns that run, and starts nothing.
+            key: a start with the key of an earlier one returns that run, whatever its input was, and starts nothing.
             busy: what to do on a thread whose run has not ended: "reject" raises ThreadBusyError; "wait" waits while
                 it is running; "interrupt" cancels it where it stands and goes on from there; "rollback" cancels it,
                 undoes what can be undone and deletes its checkpoints.
@@ -96,6 +98,7 @@ class Runner(Register):
 
         Raises:
             UnknownGraphError, ThreadBusyError.
+            RunError: the key is that of a run of another graph.
             UnsavableValueError: the input could not be restored.
         """
         attempt = self._starting(graph, given, thread_id, key, busy)
@@ -176,7 +179,7 @@ class Runner(Register):
 
         Raises:
             UnknownGraphError.
-            UsageError, ThreadExistsError: as `runs.fork.fork` does.
+            UsageError, ThreadExistsError: as `runs.fork.fork` does; also when the checkpoint is of another graph's run.
             ThreadBusyError: the thread itself is to be forked, and its run has not ended.
         """
         how: Any = {"as_node": as_node, "to": to, "replay": replay}
@@ -189,7 +192,7 @@ class Runner(Register):
         return self._go(entered, asyncio.Queue(), stream_mode)
 
     def adapt(self, run_id: str) -> dict[str, str]:
-        """Bring a run that stands still to the graph of today, as `resume` does; returns new handles by old ones.
+        """Bring a run that stands still to the graph of today, as `resume` does; returns new handles by all old ones.
 
         Raises:
             UnknownRunError, NotResumableError, ThreadBusyError.
@@ -205,8 +208,8 @@ class Runner(Register):
     def cancel(self, run_id: str) -> None:
         """End a run for good, wherever it runs, and undo its effects, as far as they have a compensation.
 
-        What cannot be undone is in the error of its record. Returns at once if another process runs it, which hears of
-        it within a second.
+        What cannot be undone is in the error of its record; `cancel` of a run that was cancelled tries that again.
+        Returns at once if another process runs it, which hears of it within a second.
         """
         self._ask(run_id, "cancel")
 
@@ -251,12 +254,14 @@ class Runner(Register):
         return tuple(self._graphs)
 
     def graph(self, name: str) -> Any:
-        """The compiled graph of a name; raises UnknownGraphError."""
+        """The compiled graph of a name; raises UnknownGraphError, and RunError for what is no graph."""
         if name not in self._compiled:
             if name not in self._graphs:
                 raise UnknownGraphError(f"no graph is called {name!r}; there are: {', '.join(self._graphs) or 'none'}")
             graph = self._graphs[name]
-            graph = graph if hasattr(graph, "compile") or hasattr(graph, "get_state") else graph()
+            graph = graph() if callable(graph) and not _is_graph(graph) else graph
+            if not _is_graph(graph):
+                raise RunError(f"graph {name!r} is no graph of LangGraph's but of type {type(graph).__name__}")
             self._compiled[name] = graph.compile(name=name) if hasattr(graph, "compile") else graph
         return self._compiled[name]
 
@@ -312,7 +317,7 @@ class Runner(Register):
         if busy not in (choices := ("reject", "wait", "interrupt", "rollback")):
             raise RunError(f"unknown busy={busy!r}; choose one of {', '.join(choices)}")
         thread = str(uuid4()) if thread_id is None else str(thread_id)
-        record = entering.new(self, graph, thread, given, request_key=key)
+        record = entering.new(self, graph, thread, given, request_key=None if key is None else str(key))
 
         def attempt() -> Entered | None:
             try:
@@ -333,7 +338,10 @@ class Runner(Register):
         return entering.resumed(self, self.record(run_id), reply)
 
     def _ask(self, run_id: str, wanted: str) -> None:
-        if self.record(run_id).status != "running" or not self.saver.database.write(self.records.want, run_id, wanted):
+        record = self.record(run_id)
+        if wanted == "pause" and record.wanted not in (None, "pause"):
+            raise NotResumableError(f"run {run_id} is being ended ({record.wanted}); there is nothing to pause")
+        if record.status != "running" or not self.saver.database.write(self.records.want, run_id, wanted):
             entering.ended(self, self.record(run_id), wanted)
             return
         with self._lock:
@@ -370,9 +378,18 @@ class Runner(Register):
             if driving.run_id in self._driving and self._driving[driving.run_id][0] is driving:
                 del self._driving[driving.run_id]  # unless it has been resumed since
 
-    def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something asynchronous in the Runner's own event loop, and wait for it."""
-        return self._loop.run(work).result()
+    def finish(self, record: Record, fence: int, wanted: str, *, why: str = "") -> None:
+        """End a run that stands still; see `ending.end`. Its lease is renewed meanwhile: undoing may take long."""
+        under_way = ending.Ending(record.thread_id, record.run_id, fence)
+        self._heartbeat.add(under_way)
+        try:
+            self._loop.run(ending.end(self.saver, self.records, record, fence, wanted, why=why)).result()
+        finally:
+            self._heartbeat.remove(under_way)
 
     async def _offload(self, call: Callable[[], T]) -> T:
         return await self.saver.database.offload(call)
+
+
+def _is_graph(given: Any) -> bool:
+    return hasattr(given, "compile") or hasattr(given, "get_state")

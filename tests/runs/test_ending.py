@@ -1,0 +1,110 @@
+"""Ending a run: its lease lasts until everything is undone, and what somebody wants of it stays wanted."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from sqlalchemy import select
+from typing_extensions import TypedDict
+
+from threadloom import Runner, compensation, effect
+from threadloom.checkpoints.session import Session
+from threadloom.runs.errors import NotResumableError
+from threadloom.runs.outcomes import effects_of
+
+WHILE_UNDOING: list[Callable[[], None]] = []
+
+
+class State(TypedDict, total=False):
+    receipt: str
+    answer: str
+
+
+@compensation
+def refund(receipt: str) -> None:
+    WHILE_UNDOING.pop()()
+
+
+def _graph() -> Any:
+    built = StateGraph(State)
+    built.add_node("pay", lambda _: {"receipt": effect("pay", lambda: "paid", compensate=refund)})
+    built.add_node("ask", lambda _: {"answer": interrupt("Well?")})
+    return built.add_edge(START, "pay").add_edge("pay", "ask")
+
+
+@pytest.fixture
+def runner(empty_url: Callable[[], str]) -> Iterator[Runner]:
+    with Runner(empty_url(), {"g": _graph}) as runner:
+        yield runner
+
+
+def test_a_lease_lasts_as_long_as_undoing_takes(runner: Runner) -> None:
+    renewed: list[bool] = []
+
+    def long() -> None:
+        before, pause = runner.saver.database.read(_leased_until), threading.Event()
+        renewed.append(any(runner.saver.database.read(_leased_until) > before or pause.wait(0.1) for _ in range(200)))
+
+    WHILE_UNDOING.append(long)
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    run.cancel()
+    assert renewed == [True]
+    assert (run.status, run.record().error) == ("cancelled", "")
+    assert [entry.state for entry in effects_of(runner.saver, "t")] == ["undone"]
+
+
+def _leased_until(session: Session) -> int:
+    until: int = session.execute(select(session.tables.threads.c.leased_until)).scalar_one()
+    return until
+
+
+def test_what_is_wanted_gives_way_only_to_more(runner: Runner) -> None:
+    """A pause asked for after a cancel had the run paused, and an interrupt had it ended with nothing undone."""
+    undone: list[str] = []
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    runner.saver.database.write(_lost_while_wanted, run.id, "cancel")
+    with pytest.raises(NotResumableError, match=r"is being ended \(cancel\); there is nothing to pause"):
+        run.pause()
+    with pytest.raises(NotResumableError, match=r"is being ended \(cancel\), by its owner, or by recover"):
+        run.resume("yes")
+    WHILE_UNDOING.append(lambda: undone.append("pay"))
+    runner.saver.database.write(runner.records.want, run.id, "pause")  # by who has not seen that
+    again = runner.start("g", {}, thread_id="t", busy="interrupt")
+    assert (run.status, undone, again.wait().status) == ("cancelled", ["pay"], "waiting")
+
+
+def test_going_on_takes_back_a_pause_and_no_more(runner: Runner) -> None:
+    run = runner.start("g", {})
+    run.wait()
+    for wanted, left in (("pause", None), ("cancel", "cancel")):
+        runner.saver.database.write(_lost_while_wanted, run.id, wanted)
+        runner.saver.database.write(runner.records.want, run.id, None)
+        assert run.record().wanted == left
+
+
+def _lost_while_wanted(session: Session, run_id: str, wanted: str) -> None:
+    runs = session.tables.runs
+    session.execute(runs.update().where(runs.c.run_id == run_id).values(status="running", wanted=wanted))
+
+
+def test_a_cancel_tries_again_to_undo_what_it_could_not(runner: Runner) -> None:
+    undone: list[str] = []
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    WHILE_UNDOING.append(_refusing)
+    run.cancel()
+    assert (run.status, run.record().error) == ("cancelled", "effect 'pay' was not undone: not today")
+    WHILE_UNDOING.append(lambda: undone.append("pay"))
+    run.cancel()
+    assert (run.status, run.record().error, undone) == ("cancelled", "", ["pay"])
+    with pytest.raises(NotResumableError, match="nothing to cancel"):
+        run.cancel()
+
+
+def _refusing() -> None:
+    raise ValueError("not today")

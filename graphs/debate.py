@@ -82,7 +82,7 @@ def build(
     graph.add_node("rank", rank)
     graph.add_node("open", opened(len(debaters)))
     graph.add_node("propose", counted(aloud(propose(get_models, debaters), "propose")))
-    graph.add_node("compare", compare(len(debaters)))
+    graph.add_node("compare", compare(len(debaters), judged=resolver == "judge"))
     graph.add_node("vote", counted(aloud(vote(get_models, debaters), "vote")))
     graph.add_node("resolve", counted(resolve(get_models, resolver)))
 
@@ -93,7 +93,7 @@ def build(
     graph.add_edge("rank", "open")
     graph.add_conditional_edges("open", turns(debaters, "propose"), ["propose"])
     graph.add_edge("propose", "compare")
-    graph.add_conditional_edges("compare", turns(debaters, "vote"), ["vote"])
+    graph.add_conditional_edges("compare", turns(debaters, "vote", judged=resolver == "judge"), ["vote"])
     graph.add_edge("vote", "resolve")
     graph.add_edge("resolve", END)
     return graph
@@ -136,18 +136,18 @@ def opened(speakers: int) -> Node[DebateState]:
     return node
 
 
-def compare(speakers: int) -> Node[DebateState]:
+def compare(speakers: int, *, judged: bool) -> Node[DebateState]:
     """Node factory: records in what the proposals contradict each other; all of them are there by now."""
 
     def node(state: DebateState) -> dict[str, Any]:
-        return {"conflicts": conflicts(state["board"]), **_short(state, speakers)}
+        return {"conflicts": conflicts(state["board"]), **_short(state, speakers, judged=judged)}
 
     return node
 
 
-def _short(state: DebateState, speakers: int) -> dict[str, Any]:
+def _short(state: DebateState, speakers: int, *, judged: bool = False) -> dict[str, Any]:
     """Why the coming round cannot be paid for; nothing if it can, or if that was said already."""
-    limits, rest = state.get("limits", {}), remaining(state)
+    limits, rest = state.get("limits", {}), remaining(state, judged=judged)
     if state.get("stopped") or calls_left(shares(rest, speakers)[-1]) != 0:
         return {}
     reason = standing(limits, state.get("usage", {}), state.get("work")).reason or "the budget is nearly used up"

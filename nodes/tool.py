@@ -34,6 +34,7 @@ from threadloom.state.budget import Stopwatch
 from threadloom.tools.acting import acts, repeatable
 from threadloom.tools.answer import MOST, capped
 from threadloom.tools.later import Later
+from threadloom.tools.text import whole
 
 SECONDS = 60.0
 """How long a call may take, unless told."""
@@ -217,13 +218,13 @@ def _edited(message: ToolMessage, decision: Decision | None) -> ToolMessage:
 def _bounded(message: ToolMessage, call: ToolCall, most: int) -> ToolMessage:
     """A result that any model and any checkpoint can take: text of some length, and a small JSON artifact or none."""
     content = message.content if isinstance(message.content, str) else dumps(message.content, default=str)
-    update = {"content": capped(content, most), "artifact": _small(message.artifact, most), "name": call["name"]}
+    update = {"content": whole(capped(content, most)), "artifact": _small(message.artifact, most), "name": call["name"]}
     return message.model_copy(update=update)
 
 
 def _small(artifact: Any, most: int) -> Any:
     try:
-        return artifact if len(dumps(artifact)) <= most else None
+        return whole(artifact) if len(dumps(artifact)) <= most else None
     except (TypeError, ValueError, RecursionError):
         return None
 

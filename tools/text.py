@@ -5,6 +5,7 @@ What a person would not see (zero-width and direction marks, Unicode's tag chara
 
 import re
 import unicodedata
+from typing import Any
 
 LONGEST = 50_000
 """Characters of a line; the longest abstracts have a tenth of that."""
@@ -35,6 +36,14 @@ def clipped(value: str, most: int) -> str:
     return value if len(value) <= most else value[: most - 1] + "…"
 
 
+def whole(value: Any) -> Any:
+    """JSON without half characters, which it may hold but nobody can send or store as UTF-8; all else as it is."""
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {whole(key): whole(part) for key, part in value.items()}
+    return [whole(part) for part in value] if isinstance(value, list) else value
+
+
 def _visible(value: str) -> str:
-    # A lone surrogate is legal in JSON and cannot be stored or sent anywhere as UTF-8.
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", value)))
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", whole(value)))

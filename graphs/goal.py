@@ -67,7 +67,8 @@ WAYS: Mapping[str, Sequence[str]] = {
     "judge": ["plan", "answer"],
 }
 """Where a run may go on after each node."""
-ASKING = {**{node: [*to, "more"] for node, to in WAYS.items()}, "more": ["plan", "do", "reflect", "judge", "answer"]}
+ANY = ["plan", "do", "reflect", "judge", "answer"]
+ASKING = {node: [*to, "more"] for node, to in {**WAYS, "more": ANY}.items()}
 """The same where a person may be asked for more budget before whatever comes next."""
 
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langchain_core.tools import BaseTool
 
 from threadloom.models.chain import Answer
+from threadloom.models.characters import whole
 from threadloom.models.prompts import element
 from threadloom.models.reply import reply
 from threadloom.models.roles import Models
@@ -25,7 +26,6 @@ from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import AgentState, Intervention
 from threadloom.state.budget import Standing, Stopwatch, after_answer, left, standing
 from threadloom.state.reducers import merge_usage, total_usage
-from threadloom.tools.text import whole
 
 EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the tools' results, selected by vocabulary)"
 TOLD = {

@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 
 from threadloom import effect
 from threadloom.models.answers import TAKES, complaint
+from threadloom.models.characters import whole
 from threadloom.models.redaction import redact
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
@@ -34,7 +35,6 @@ from threadloom.state.budget import Stopwatch
 from threadloom.tools.acting import acts, repeatable
 from threadloom.tools.answer import MOST, capped
 from threadloom.tools.later import Later
-from threadloom.tools.text import whole
 
 SECONDS = 60.0
 """How long a call may take, unless told."""

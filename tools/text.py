@@ -5,12 +5,12 @@ What a person would not see (zero-width and direction marks, Unicode's tag chara
 
 import re
 import unicodedata
-from typing import Any
+
+from threadloom.models.characters import whole
 
 LONGEST = 50_000
 """Characters of a line; the longest abstracts have a tenth of that."""
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LAYOUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -34,15 +34,6 @@ def prose(value: str) -> str:
 def clipped(value: str, most: int) -> str:
     """At most `most` characters of a text, the last of them an ellipsis if it had more."""
     return value if len(value) <= most else value[: most - 1] + "…"
-
-
-def whole(value: Any) -> Any:
-    """JSON without half characters, which it may hold but nobody can send or store as UTF-8; all else as it is."""
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {whole(key): whole(part) for key, part in value.items()}
-    return [whole(part) for part in value] if isinstance(value, list) else value
 
 
 def _visible(value: str) -> str:

@@ -67,7 +67,7 @@ class Turn(TypedDict):
     """Its share of what is left."""
 
 
-def turns(debaters: Sequence[Debater], node: str, *, judged: bool = False) -> Callable[[DebateState], list[Send]]:
+def turns(debaters: Sequence[Debater], node: str, *, judge: bool = False) -> Callable[[DebateState], list[Send]]:
     """Conditional edge: one `Send` for each debater, with the papers that were kept and the proposals so far.
 
     Each gets an equal share of what is left of the budget before any of them speaks, beside that of a judge who comes
@@ -79,7 +79,7 @@ def turns(debaters: Sequence[Debater], node: str, *, judged: bool = False) -> Ca
         papers = [paper for paper in state.get("papers", []) if paper["id"] in kept]
         made = list(state.get("proposals", {}).values())
         asked = state["question"]
-        parts = shares(remaining(state, judged=judged), len(debaters))
+        parts = shares(remaining(state, judge=judge), len(debaters))
         return [
             Send(node, Turn(by=one.name, question=asked, papers=papers, proposals=made, budget=part))
             for one, part in zip(debaters, parts, strict=True)
@@ -88,10 +88,10 @@ def turns(debaters: Sequence[Debater], node: str, *, judged: bool = False) -> Ca
     return fan_out
 
 
-def remaining(state: DebateState, *, judged: bool = False) -> Limits:
+def remaining(state: DebateState, *, judge: bool = False) -> Limits:
     """What is left of the budget of a debate; what a judge takes is kept, if there is to be one."""
     rest = left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-    return after_answer(rest) if judged else rest
+    return after_answer(rest) if judge else rest
 
 
 def aloud(speak: Node[Turn], round_: str) -> Node[Turn]:

@@ -76,16 +76,17 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: 
     except Exception as error:  # noqa: BLE001 - a branch that fails is the caller's to deal with
         failed = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     last = states[-1]
-    done, messages, stopped = last.get("work") or no_work(), last.get("messages", []), last.get("stopped", "")
+    said: list[AnyMessage] = last.get("messages", [])
+    done, stopped = last.get("work") or no_work(), last.get("stopped", "")
     return Outcome(
-        messages=messages,
+        messages=said,
         usage=last.get("usage", {}),
         work=work_until_now(done["steps"], max(done["seconds"], watch.seconds())),  # it may keep no account
         stopped=stopped.replace(limit("seconds", part), f"its time of {seconds:.3g} s") if seconds else stopped,
         failed=failed,
         acts=last.get("acts", []),
         choices=last.get("choices", []),
-        unanswered=bool(stopped and messages) and messages[-1].text == no_answer(stopped),
+        unanswered=bool(stopped and said) and said[-1].text == no_answer(stopped),
     )
 
 

@@ -65,14 +65,11 @@ def build(
     them together; who gets nothing of it proposes by extraction and does not vote. Raises ValueError for what cannot
     work.
     """
-    names = [one.name for one in debaters]
-    check_names(names, "debaters")
-    if len(names) < 2:
-        raise ValueError("debaters: only one given; a debate takes two")
-    known = one_of(model, models)
-    roles = ["planner", *(one.role for one in debaters), *(["judge"] if resolver == "judge" else [])]
-    check_budget(budget, known, roles)
+    known, judge = one_of(model, models), resolver == "judge"
     get_models = when_needed(known)
+    _check(debaters)
+    roles = ["planner", *(one.role for one in debaters), *(["judge"] if judge else [])]
+    check_budget(budget, known, roles)
     get_sources = cache(lambda: configured(load_source_settings()) if sources is None else list(sources))
     plan = plan_question(get_models, get_sources, rest=lambda state: state["limits"])
     graph: Debate = StateGraph(DebateState, input_schema=DebateInput)
@@ -82,7 +79,7 @@ def build(
     graph.add_node("rank", rank)
     graph.add_node("open", opened(len(debaters)))
     graph.add_node("propose", counted(aloud(propose(get_models, debaters), "propose")))
-    graph.add_node("compare", compare(len(debaters)))
+    graph.add_node("compare", compare(len(debaters), judge=judge))
     graph.add_node("vote", counted(aloud(vote(get_models, debaters), "vote")))
     graph.add_node("resolve", counted(resolve(get_models, resolver)))
 
@@ -93,10 +90,16 @@ def build(
     graph.add_edge("rank", "open")
     graph.add_conditional_edges("open", turns(debaters, "propose"), ["propose"])
     graph.add_edge("propose", "compare")
-    graph.add_conditional_edges("compare", turns(debaters, "vote"), ["vote"])
+    graph.add_conditional_edges("compare", turns(debaters, "vote", judge=judge), ["vote"])
     graph.add_edge("vote", "resolve")
     graph.add_edge("resolve", END)
     return graph
+
+
+def _check(debaters: Sequence[Debater]) -> None:
+    check_names([one.name for one in debaters], "debaters")
+    if len(debaters) < 2:
+        raise ValueError("debaters: only one given; a debate takes two")
 
 
 def within_limits(
@@ -136,18 +139,18 @@ def opened(speakers: int) -> Node[DebateState]:
     return node
 
 
-def compare(speakers: int) -> Node[DebateState]:
+def compare(speakers: int, *, judge: bool) -> Node[DebateState]:
     """Node factory: records in what the proposals contradict each other; all of them are there by now."""
 
     def node(state: DebateState) -> dict[str, Any]:
-        return {"conflicts": conflicts(state["board"]), **_short(state, speakers)}
+        return {"conflicts": conflicts(state["board"]), **_short(state, speakers, judge=judge)}
 
     return node
 
 
-def _short(state: DebateState, speakers: int) -> dict[str, Any]:
+def _short(state: DebateState, speakers: int, *, judge: bool = False) -> dict[str, Any]:
     """Why the coming round cannot be paid for; nothing if it can, or if that was said already."""
-    limits, rest = state.get("limits", {}), remaining(state)
+    limits, rest = state.get("limits", {}), remaining(state, judge=judge)
     if state.get("stopped") or calls_left(shares(rest, speakers)[-1]) != 0:
         return {}
     reason = standing(limits, state.get("usage", {}), state.get("work")).reason or "the budget is nearly used up"

@@ -59,6 +59,17 @@ ANSWER = (
 )
 ROLES: Mapping[str, str | Chooser] = {name: name for name in ("planner", "agent", "judge")}
 BUDGET = Limits(model_calls=60, steps=200, seconds=1800)
+WAYS: Mapping[str, Sequence[str]] = {
+    "begin": ["plan"],
+    "plan": ["do", "answer"],
+    "do": ["reflect"],
+    "reflect": ["do", "plan", "judge", "answer"],
+    "judge": ["plan", "answer"],
+}
+"""Where a run may go on after each node."""
+ANY = ["plan", "do", "reflect", "judge", "answer"]
+ASKING = {node: [*to, "more"] for node, to in {**WAYS, "more": ANY}.items()}
+"""The same where a person may be asked for more budget before whatever comes next."""
 
 
 def build(
@@ -81,74 +92,66 @@ def build(
     are the project's own unless given; those of the `workspace`, by default the folder of the settings, are added.
     `prompt` is for the agent that carries out steps, and so are `review` (which tools' calls wait for a person),
     `timeout` and `window`: see `react.build`. `roles` are who plays the three, if others: a role or what chooses one by
-    the state. `budget` is for everything together; at its end the goal is answered from
-    what there is, or a person is asked for more. Raises ValueError for what cannot work.
+    the state. `budget` is for everything together; at its end the goal is answered from what there is, or a person is
+    asked for more. Raises ValueError for what cannot work.
     """
-    tools = Later(react.ready_tools) if tools is None else tools
-    _check(tools, roles, timeout)
-    check_window(window)
-    roles = {**ROLES, **roles}
-    planner, doer, referee = (chooser(roles[name]) for name in ROLES)
     known, asks = one_of(model, models), at_limit == "ask"
-    check_budget(budget, known, named(*roles.values()))
     get_models = when_needed(known)
+    tools = Later(react.ready_tools) if tools is None else tools
+    roles = {**ROLES, **roles}
+    _check(tools, roles, timeout, window)
+    check_budget(budget, known, named(*roles.values()))
+    planner, doer, referee = (chooser(roles[name]) for name in ROLES)
     get_workspace = cache(lambda: workspace or Workspace(ToolSettings().notes))
     get_tools = cache(lambda: [*tools, *workspace_tools(get_workspace())])
 
     def agent() -> Any:
-        known_tools = {tool.name for tool in get_tools()}  # those of the settings may lack some that have a timeout
-        options: Any = {
-            "prompt": prompt,
-            "role": doer,
-            "budget": Limits(),
-            "review": review,
-            "timeout": {name: timeout[name] for name in timeout.keys() & known_tools}
-            if isinstance(timeout, Mapping)
-            else timeout,
-            "window": window,
-        }
-        return react.build(models=get_models(), tools=get_tools(), **options).compile()
+        limits: Any = {"budget": Limits(), "review": review, "timeout": _of(timeout, get_tools()), "window": window}
+        return react.build(models=get_models(), tools=get_tools(), prompt=prompt, role=doer, **limits).compile()
 
-    retry = RetryPolicy(retry_on=passing, max_attempts=2)
+    thinks: Any = {"retry_policy": RetryPolicy(retry_on=passing, max_attempts=2)}
     graph: Goal = StateGraph(GoalState, input_schema=GoalInput)
     graph.add_node("begin", start(budget, get_models, named(*roles.values())))
     plan = plan_steps(get_models, planner, get_workspace, get_tools)
-    graph.add_node("plan", ahead(plan, lambda _: "do"), retry_policy=retry)
+    graph.add_node("plan", ahead(plan, lambda _: "do"), **thinks)
     graph.add_node("do", ahead(pursue(cache(agent)), lambda _: "reflect"))
-    graph.add_node("reflect", ahead(reflect(get_models, planner), _after_reflection), retry_policy=retry)
-    graph.add_node("judge", ahead(judge(get_models, referee, get_workspace), lambda _: "plan"), retry_policy=retry)
-    graph.add_node("answer", answer(get_models, doer, get_workspace), retry_policy=retry)
+    graph.add_node("reflect", ahead(reflect(get_models, planner), _after_reflection), **thinks)
+    graph.add_node("judge", ahead(judge(get_models, referee, get_workspace), lambda _: "plan"), **thinks)
+    graph.add_node("answer", answer(get_models, doer, get_workspace), **thinks)
     graph.add_node("conclude", account)
-
-    more = ["more"] if asks else []
     if asks:
         graph.add_node("more", ask_for_more)
-    ways = {
-        "begin": ["plan"],
-        "plan": ["do", "answer"],
-        "do": ["reflect"],
-        "reflect": ["do", "plan", "judge", "answer"],
-        "judge": ["plan", "answer"],
-        **{name: ["plan", "do", "reflect", "judge", "answer"] for name in more},
-    }
+
     graph.add_edge(START, "begin")
-    for name, to in ways.items():
-        if to[1:] or asks:
-            graph.add_conditional_edges(name, _onward(asks=asks), [*to, *more])
+    for node, to in (ASKING if asks else WAYS).items():
+        if to[1:]:
+            graph.add_conditional_edges(node, _onward(asks=asks), list(to))
         else:  # which costs less: LangGraph copies all of the state to ask for the way
-            graph.add_edge(name, *to)
+            graph.add_edge(node, *to)
     graph.add_edge("answer", "conclude")
     graph.add_edge("conclude", END)
     return graph
 
 
-def _check(tools: Sequence[BaseTool], roles: Mapping[str, str | Chooser], timeout: float | Mapping[str, float]) -> None:
+def _check(
+    tools: Sequence[BaseTool],
+    roles: Mapping[str, str | Chooser],
+    timeout: float | Mapping[str, float],
+    window: int | None,
+) -> None:
     if unknown := sorted(roles.keys() - ROLES.keys()):
         raise ValueError(f"roles: unknown {', '.join(unknown)}; there are {', '.join(ROLES)}")
     named = None if isinstance(tools, Later) else by_name(tools)
     if named and (taken := sorted(named.keys() & set(NAMES))):
         raise ValueError(f"tools: {', '.join(taken)} is a tool of the workspace, which is there already")
     check_timeout(timeout, None if named is None else [*named, *NAMES])
+    check_window(window)
+
+
+def _of(timeout: float | Mapping[str, float], tools: Sequence[BaseTool]) -> float | Mapping[str, float]:
+    """The timeout of these tools: those of the settings may lack some that have one."""
+    there = {tool.name for tool in tools}
+    return {name: timeout[name] for name in timeout.keys() & there} if isinstance(timeout, Mapping) else timeout
 
 
 def start(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) -> Node[GoalState]:

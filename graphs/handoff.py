@@ -71,18 +71,17 @@ def build(
     are the tiers of a support desk unless given. `budget` limits each run, whoever has the conversation; `at_limit`,
     `review`, `timeout` and `window` hold for every peer: see `react.build`. Raises ValueError for what cannot work.
     """
-    known_models, asks = one_of(model, models), at_limit == "ask"
-    get_models = when_needed(known_models)
+    known, asks = one_of(model, models), at_limit == "ask"
+    get_models = when_needed(known)
     peers = support_tiers([help_tool(sample, HELP)]) if peers is None else list(peers)
-    known = {peer.name: peer for peer in peers}
-    _check(peers)
-    check_timeout(timeout, dict.fromkeys(tool.name for peer in peers for tool in peer.tools))
+    _check(peers, timeout)
     roles = named(*(peer.role for peer in peers if not peer.person))
-    check_budget(budget, known_models, roles)
-    handing = {peer.name: handoff_tools(peer, known) for peer in peers}
+    check_budget(budget, known, roles)
+    there = {peer.name: peer for peer in peers}
+    handing = {peer.name: handoff_tools(peer, there) for peer in peers}
+    reviewed = {peer.name: [tool for tool in peer.tools if review(tool)] for peer in peers}
     graph: Peers = AtOnce(HandoffState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles, {"handoffs": Overwrite([])}))
-    reviewed = {peer.name: [tool for tool in peer.tools if review(tool)] for peer in peers}
     stops: dict[str, Node[Any]] = {"more": ask_for_more} if asks else {}
     if any(reviewed.values()):
         stops["approve"] = _approval(reviewed)
@@ -98,20 +97,20 @@ def build(
         graph.add_conditional_edges(peer.name, route, following)
     for name, stop in stops.items():
         graph.add_node(name, stop)
-        graph.add_conditional_edges(name, route, [*known, "tool", "handoff", *stops, "conclude"])
+        graph.add_conditional_edges(name, route, [*there, "tool", "handoff", *stops, "conclude"])
     graph.add_node("tool", OwnThread(_tools_of(peers, handing, timeout), "tool"), input_schema=PeerTask)
     graph.add_node("handoff", hand_over(handing))
     graph.add_node("conclude", conclude)
 
     graph.add_edge(START, "begin")
-    graph.add_conditional_edges("begin", _holder(peers), list(known))
+    graph.add_conditional_edges("begin", _holder(peers), list(there))
     graph.add_edge("tool", "handoff")
-    graph.add_conditional_edges("handoff", _after_handoff, [*known, "conclude"])
+    graph.add_conditional_edges("handoff", _after_handoff, [*there, "conclude"])
     graph.add_edge("conclude", END)
     return graph
 
 
-def _check(peers: Sequence[Peer]) -> None:
+def _check(peers: Sequence[Peer], timeout: float | Mapping[str, float]) -> None:
     names = [peer.name for peer in peers]
     check_names(names, "peers")
     if taken := sorted(OWN_NODES & set(names)):
@@ -128,6 +127,7 @@ def _check(peers: Sequence[Peer]) -> None:
         reached |= {name for peer in peers if peer.name in reached for name in peer.to}
     if lost := [name for name in names if name not in reached]:
         raise ValueError(f"peers: nobody ever hands over to {', '.join(lost)}")
+    check_timeout(timeout, dict.fromkeys(tool.name for peer in peers for tool in peer.tools))
 
 
 def _holder(peers: Sequence[Peer]) -> Callable[[HandoffState], str]:

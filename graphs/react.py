@@ -78,13 +78,12 @@ def build(
     seconds a tool call, for all or by name; `window` is about how many tokens of the conversation the model is shown,
     older ones as a summary. Raises ValueError for what cannot work.
     """
+    known, asks = one_of(model, models), at_limit == "ask"
+    get_models = when_needed(known)
     tools = Later(ready_tools) if tools is None else tools
     _check(tools, timeout)
-    known = one_of(model, models)
-    get_models = when_needed(known)
-    choose, roles = chooser(role), named(role)
+    choose, roles, reviewed = chooser(role), named(role), _reviewed(tools, review)
     check_budget(budget, known, roles)
-    asks, reviewed = at_limit == "ask", _reviewed(tools, review)
     graph: Agent = AtOnce(AgentState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles))
     turn = think(get_models, choose, prompt, tools, name=name, window=window, asks=asks)

@@ -67,11 +67,10 @@ def build(
     """
     known, asks = one_of(model, models), at_limit == "ask"
     get_models = when_needed(known)
-    choose, roles = chooser(role), named(role)
     team = research_team(known) if team is None else list(team)
     check_names([member.name for member in team], "team")
+    choose, roles, tools = chooser(role), named(role), request_tools(team)
     check_budget(budget, known, roles)
-    tools = request_tools(team)
     graph: Supervisor = AtOnce(TeamState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles, {"delegations": Overwrite({}), "conflicts": []}))
     turn = think(get_models, choose, _told(prompt), list(tools.values()), window=window, asks=asks)

@@ -1,11 +1,13 @@
 """Asking the models of a role in turn: the next one where the one before failed, and what all of them cost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
 
 from threadloom.models.errors import FALL_BACK_ON, describe, kind
 from threadloom.models.roles import Models
@@ -78,6 +80,15 @@ def ask_in_turn(models: Models, role: str, attempt: Attempt[T]) -> Answer[T]:
 def failure(models: Models, name: str, error: ModelError) -> Failure:
     """A model's error as what `attempt` returns."""
     return Failure(kind(error), describe(error, models.key(name)), error, isinstance(error, FALL_BACK_ON))
+
+
+def used(models: Models, name: str, messages: Sequence[BaseMessage], message: AIMessage) -> dict[str, Usage]:
+    """What one answer of a model took. Tokens that the server did not count are estimated, so that a budget holds."""
+    counted = message.usage_metadata
+    read = counted["input_tokens"] if counted else count_tokens_approximately(messages)
+    written = counted["output_tokens"] if counted else count_tokens_approximately([message])
+    cost = models.cost(name, read, written)
+    return {models.id(name): Usage(calls=1, input_tokens=read, output_tokens=written, cost_usd=cost)}
 
 
 def _note(models: Models, failures: Mapping[str, Failure], name: str) -> str:

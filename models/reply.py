@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.constants import TAG_NOSTREAM
 
-from threadloom.models.chain import Answer, Failure, ask_in_turn, failure
+from threadloom.models.chain import Answer, Failure, ask_in_turn, failure, used
 from threadloom.models.roles import Models
 from threadloom.state.usage import Usage
 
@@ -20,8 +19,8 @@ def reply(
 ) -> Answer[AIMessage]:
     """What the first model of the role that can be had says next: text, tool calls, or both.
 
-    What it says `aside` is not part of the conversation: LangGraph's stream mode "messages" leaves it out. Tokens that
-    the server did not count are estimated, so that a budget holds all the same. Raises ModelAnswerError.
+    What it says `aside` is not part of the conversation: LangGraph's stream mode "messages" leaves it out. Raises
+    ModelAnswerError.
     """
     config = RunnableConfig(tags=[TAG_NOSTREAM]) if aside else None
     return ask_in_turn(models, role, lambda name, chat: _say(models, name, chat, messages, tools, config))
@@ -40,11 +39,4 @@ def _say(
         message: AIMessage = asked.invoke(list(messages), config)
     except ModelError as error:
         return failure(models, name, error), {}
-    return message, {models.id(name): _usage(models, name, messages, message)}
-
-
-def _usage(models: Models, name: str, messages: Sequence[BaseMessage], message: AIMessage) -> Usage:
-    counted = message.usage_metadata
-    read = counted["input_tokens"] if counted else count_tokens_approximately(messages)
-    written = counted["output_tokens"] if counted else count_tokens_approximately([message])
-    return Usage(calls=1, input_tokens=read, output_tokens=written, cost_usd=models.cost(name, read, written))
+    return message, used(models, name, messages, message)

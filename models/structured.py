@@ -10,13 +10,14 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel
 
 from threadloom.models.answers import answer_text, complaint, read_answer
-from threadloom.models.chain import Answer, Failure, ask_in_turn, failure
+from threadloom.models.chain import Answer, Failure, ask_in_turn, failure, used
 from threadloom.models.roles import Models
 from threadloom.state.reducers import merge_usage, total_usage
 from threadloom.state.usage import Usage
 
 T = TypeVar("T", bound=BaseModel)
 ATTEMPTS = 2
+NO_ROOM = "not asked, the budget left no model calls for it"
 
 
 def ask(
@@ -43,29 +44,23 @@ def _ask_one(
     models: Models, name: str, chat: BaseChatModel, schema: type[T], messages: Sequence[BaseMessage], attempts: int
 ) -> tuple[T | Failure, dict[str, Usage]]:
     """One model's answer, or why it gave none, and what its attempts used."""
+    if attempts < 1:
+        return Failure("not asked", NO_ROOM, next_may_do=False), {}
     asked = models.prepared.structured(chat, schema)
     usage: dict[str, Usage] = {}
-    problem = "the budget has no room for one"
+    problem = ""
     for _ in range(attempts):
         try:
             message = asked.invoke(list(messages))
         except ModelError as error:
             return failure(models, name, error), usage
-        usage = merge_usage(usage, {models.id(name): _usage(models, name, message)})
+        usage = merge_usage(usage, used(models, name, messages, message))
         try:
             return read_answer(schema, message), usage
         except ValueError as error:
             problem = complaint(error)
             messages = [*messages, *_repair(schema, message, problem)]
     return Failure("its answers did not fit", f"the answer is not usable: {problem}"), usage
-
-
-def _usage(models: Models, name: str, message: AIMessage) -> Usage:
-    tokens = message.usage_metadata
-    if tokens is None:  # the server did not say, so nobody knows
-        return Usage(calls=1, input_tokens=0, output_tokens=0, cost_usd=None)
-    used = tokens["input_tokens"], tokens["output_tokens"]
-    return Usage(calls=1, input_tokens=used[0], output_tokens=used[1], cost_usd=models.cost(name, *used))
 
 
 def _repair(schema: type[BaseModel], message: AIMessage, problem: str) -> list[BaseMessage]:

@@ -22,8 +22,13 @@ def conclude(state: AgentState) -> dict[str, Any]:
     if open_ := unanswered(messages):
         added += [one.model_copy(update={"content": f"Not carried out: {reason}."}) for one in paired([open_])[1:]]
     if not answered([*messages, *added]):
-        added.append(AIMessage(f"The run was stopped without an answer: {reason}."))
+        added.append(AIMessage(no_answer(reason)))
     return {"messages": added, "stopped": reason, "finished_at": datetime.now(UTC).isoformat()}
+
+
+def no_answer(reason: str) -> str:
+    """What the last message says where no model had the last word."""
+    return f"The run was stopped without an answer: {reason}."
 
 
 def answered(messages: Sequence[Any]) -> bool:

@@ -42,10 +42,11 @@ def check_window(tokens: int | None) -> None:
         raise ValueError(f"window: {tokens!r} is not a number of tokens; leave it out to show everything")
 
 
-def condensed(models: Models, state: AgentState, tokens: int | None) -> Shown:
+def condensed(models: Models, state: AgentState, tokens: int | None, *, pays: bool = True) -> Shown:
     """The conversation within about `tokens`; None shows all of it.
 
-    What does not fit is replaced by a summary, or left out where no model can be had to write one.
+    What does not fit is replaced by a summary, which is a call of a model; it is left out where nobody `pays` for one,
+    or no model can be had to write it.
     """
     since, summary = state.get("summarised", 0), state.get("summary", "")
     messages = _with_question(paired(state["messages"][since:]), state["messages"])
@@ -56,13 +57,19 @@ def condensed(models: Models, state: AgentState, tokens: int | None) -> Shown:
     gone = [message for message in messages if id(message) not in staying]
     if not gone:
         return Shown(messages, summary)
+    if not pays:
+        return Shown(kept, summary, _left_out("the budget has no room for a summary"))
     try:
         answer = reply(models, ROLE, prompt(TASK, *_material(summary, gone)), aside=True)
     except ModelAnswerError as error:
-        return Shown(kept, summary, {"notes": {"summary": f"earlier messages were left out: {error}"}}, error.usage)
+        return Shown(kept, summary, _left_out(str(error)), error.usage)
     text = answer.value.text
     update = {"summary": text, "summarised": _tail(state["messages"], staying)}
     return Shown(kept, text, update, answer.usage, [answer.choice("summary")])
+
+
+def _left_out(why: str) -> dict[str, Any]:
+    return {"notes": {"summary": f"earlier messages were left out: {why}"}}
 
 
 def _with_question(messages: list[BaseMessage], all_: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -18,7 +18,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.resolve import shown
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.blackboard import note
-from threadloom.state.budget import Limits, calls_left, left, shares
+from threadloom.state.budget import Limits, after_answer, calls_left, left, shares
 from threadloom.state.debate import Ballot, DebateState, Proposal
 from threadloom.state.drafts import FindingDraft
 from threadloom.state.papers import Paper
@@ -67,10 +67,11 @@ class Turn(TypedDict):
     """Its share of what is left."""
 
 
-def turns(debaters: Sequence[Debater], node: str) -> Callable[[DebateState], list[Send]]:
+def turns(debaters: Sequence[Debater], node: str, *, judge: bool = False) -> Callable[[DebateState], list[Send]]:
     """Conditional edge: one `Send` for each debater, with the papers that were kept and the proposals so far.
 
-    Each gets an equal share of what is left of the budget before any of them speaks.
+    Each gets an equal share of what is left of the budget before any of them speaks, beside that of a judge who comes
+    after them.
     """
 
     def fan_out(state: DebateState) -> list[Send]:
@@ -78,7 +79,7 @@ def turns(debaters: Sequence[Debater], node: str) -> Callable[[DebateState], lis
         papers = [paper for paper in state.get("papers", []) if paper["id"] in kept]
         made = list(state.get("proposals", {}).values())
         asked = state["question"]
-        parts = shares(remaining(state), len(debaters))
+        parts = shares(remaining(state, judge=judge), len(debaters))
         return [
             Send(node, Turn(by=one.name, question=asked, papers=papers, proposals=made, budget=part))
             for one, part in zip(debaters, parts, strict=True)
@@ -87,9 +88,10 @@ def turns(debaters: Sequence[Debater], node: str) -> Callable[[DebateState], lis
     return fan_out
 
 
-def remaining(state: DebateState) -> Limits:
-    """What is left of the budget of a debate."""
-    return left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+def remaining(state: DebateState, *, judge: bool = False) -> Limits:
+    """What is left of the budget of a debate; what a judge takes is kept, if there is to be one."""
+    rest = left(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+    return after_answer(rest) if judge else rest
 
 
 def aloud(speak: Node[Turn], round_: str) -> Node[Turn]:

@@ -10,9 +10,10 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.errors import GraphBubbleUp
 
+from threadloom.nodes.conclude import no_answer
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import Act
-from threadloom.state.budget import RESERVE, Limits, Stopwatch, Work, no_work, work_until_now
+from threadloom.state.budget import RESERVE, Limits, Stopwatch, Work, limit, no_work, shortage, work_until_now
 from threadloom.state.choice import Choice
 from threadloom.state.usage import Usage
 
@@ -35,11 +36,13 @@ class Outcome(NamedTuple):
     acts: list[Act]
     """What its tools did to the world."""
     choices: list[Choice]
+    unanswered: bool = False
+    """Whether it was stopped without an answer."""
 
     @property
     def answer(self) -> str:
-        """The text of its last message."""
-        return "" if self.failed or not self.messages else self.messages[-1].text
+        """The text of its last message, unless that says that there is no answer."""
+        return "" if self.failed or self.unanswered or not self.messages else self.messages[-1].text
 
     def charges(self) -> dict[str, Any]:
         """What the caller's node returns of it besides its own results."""
@@ -52,9 +55,12 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: 
     Nobody waits for it longer than the budget's seconds, or `deadline` unless that is None. An agent that minds its
     budget is told a tenth less, and ends by itself; any other is left behind, and stops after the step that it is in.
 
+    Where the budget has nothing left it is not asked at all: it may be one that minds no budget.
     An error of the agent is returned, not raised: the branches beside it go on. A question it asks pauses the run, and
     the node that calls this runs again on resume: it calls this once, and does nothing that counts before.
     """
+    if gone := shortage(budget):
+        return Outcome([], {}, no_work(), "", gone, [], [])
     watch, left_behind = Stopwatch(), Event()
     states: list[dict[str, Any]] = [{}]
     seconds = min((one for one in (budget.get("seconds"), deadline) if one is not None), default=None)
@@ -70,15 +76,17 @@ def delegate(agent: Any, messages: list[BaseMessage], budget: Limits, deadline: 
     except Exception as error:  # noqa: BLE001 - a branch that fails is the caller's to deal with
         failed = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     last = states[-1]
-    done = last.get("work") or no_work()
+    said: list[AnyMessage] = last.get("messages", [])
+    done, stopped = last.get("work") or no_work(), last.get("stopped", "")
     return Outcome(
-        messages=last.get("messages", []),
+        messages=said,
         usage=last.get("usage", {}),
         work=work_until_now(done["steps"], max(done["seconds"], watch.seconds())),  # it may keep no account
-        stopped=last.get("stopped", ""),
+        stopped=stopped.replace(limit("seconds", part), f"its time of {seconds:.3g} s") if seconds else stopped,
         failed=failed,
         acts=last.get("acts", []),
         choices=last.get("choices", []),
+        unanswered=bool(stopped and said) and said[-1].text == no_answer(stopped),
     )
 
 

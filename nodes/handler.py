@@ -90,7 +90,8 @@ def guarded(handler: Handler) -> Node[Task]:
         emit("handler_started", handler=handler.name, attempt=state["attempt"])
         if gone := shortage(budget):
             before = state["complaint"]
-            done = failed(state, f"{before} (and no second attempt: {gone})" if before and before != gone else gone)
+            why = f"{before} (and no second attempt: {gone})" if before else gone
+            done = {"work": watch.work(0), **failed(state, why, vain=True)}
         else:
             seconds = budget.get("seconds")
             told = budget if seconds is None else Limits(**{**budget, "seconds": seconds * (1 - RESERVE)})

@@ -58,9 +58,9 @@ def _reason(messages: Sequence[BaseMessage]) -> str:
     rounds = [part for part in units(messages) if isinstance(part[0], AIMessage)]
     if rounds and _is_empty(rounds[-1]):
         return "the answer was empty"
-    unknown = [message.name for part in rounds for message in part if _is_unknown(message)]
-    if unknown and unknown.count(unknown[-1]) > 1:
-        return f"there is no tool {unknown[-1]!r}, as was said before"
+    unknown = [name for part in rounds for name in dict.fromkeys(one.name for one in part if _is_unknown(one))]
+    if again := [name for name in unknown if unknown.count(name) > 1]:
+        return f"there is no tool {again[-1]!r}, as was said before"
     return stalled([_mark(part) for part in rounds[-2 * max(PERIODS) :]])
 
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langchain_core.tools import BaseTool
 
 from threadloom.models.chain import Answer
+from threadloom.models.characters import whole
 from threadloom.models.prompts import element
 from threadloom.models.reply import reply
 from threadloom.models.roles import Models
@@ -23,8 +24,8 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.stall import astray
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import AgentState, Intervention
-from threadloom.state.budget import Standing, Stopwatch, left, standing
-from threadloom.state.reducers import merge_usage
+from threadloom.state.budget import Standing, Stopwatch, after_answer, left, standing
+from threadloom.state.reducers import merge_usage, total_usage
 
 EXTRACTIVE_NOTE = "(extractive, no language model: sentences of the tools' results, selected by vocabulary)"
 TOLD = {
@@ -73,7 +74,7 @@ def think(
 
         def ask() -> tuple[Shown, Answer[AIMessage]]:
             visible = AgentState(**{**state, "messages": view(state)}) if view else state
-            shown = condensed(models(), visible, window)
+            shown = condensed(models(), visible, window, pays=standing(after_answer(rest), {}, None).phase == "open")
             told = prompt if isinstance(prompt, str) else prompt(state)
             messages = with_system(_told(told, shown.summary, stand, step), shown.messages)
             return shown, reply(models(), pick.role, messages, () if final else tools)
@@ -82,10 +83,11 @@ def think(
             shown, answer = within(rest.get("seconds"), ask)
         except TooSlowError:
             return {"work": watch.work(1)}  # which uses up the seconds, so that the run ends here
+        used = merge_usage(shown.usage, answer.usage)
         return {
             "messages": [_message(answer, state["messages"], name, final=final)],
-            "usage": merge_usage(shown.usage, answer.usage),
-            "work": watch.work(1),
+            "usage": used,
+            "work": watch.work(total_usage(used)["calls"]),
             "choices": [*shown.choices, answer.choice(node, pick.reason)],
             # What is empty is not written: each write is stored, and costs a step some of its time.
             **({"interventions": [step]} if step else {}),
@@ -126,9 +128,9 @@ def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str
     if answer.model == EXTRACTIVE and message.response_metadata.get("selected"):
         content = f"{message.text}\n\n{EXTRACTIVE_NOTE}"
     return AIMessage(
-        content=content,
-        tool_calls=calls,
-        invalid_tool_calls=broken,
+        content=whole(content),
+        tool_calls=whole(calls),
+        invalid_tool_calls=whole(broken),
         name=name or None,
         id=message.id if message.id and message.id not in known else str(uuid4()),
         usage_metadata=message.usage_metadata,

@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 
 from threadloom import effect
 from threadloom.models.answers import TAKES, complaint
+from threadloom.models.characters import whole
 from threadloom.models.redaction import redact
 from threadloom.nodes.emit import emit
 from threadloom.nodes.node import Node
@@ -217,13 +218,13 @@ def _edited(message: ToolMessage, decision: Decision | None) -> ToolMessage:
 def _bounded(message: ToolMessage, call: ToolCall, most: int) -> ToolMessage:
     """A result that any model and any checkpoint can take: text of some length, and a small JSON artifact or none."""
     content = message.content if isinstance(message.content, str) else dumps(message.content, default=str)
-    update = {"content": capped(content, most), "artifact": _small(message.artifact, most), "name": call["name"]}
+    update = {"content": whole(capped(content, most)), "artifact": _small(message.artifact, most), "name": call["name"]}
     return message.model_copy(update=update)
 
 
 def _small(artifact: Any, most: int) -> Any:
     try:
-        return artifact if len(dumps(artifact)) <= most else None
+        return whole(artifact) if len(dumps(artifact)) <= most else None
     except (TypeError, ValueError, RecursionError):
         return None
 

@@ -3,6 +3,7 @@
 A thread cannot be stopped. One that was left goes on until its own work ends, and what it returns is dropped.
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
@@ -55,6 +56,8 @@ def begun(work: Callable[[], T], outcome: Future[T] | None = None) -> Future[T]:
                 raise
             except SystemExit as error:  # it ends this thread, and must not end the run
                 outcome.set_exception(RuntimeError(f"it called sys.exit({error.code!r})"))
+            except (CancelledError, GeneratorExit) as error:  # of a loop of its own: nobody cancelled the run
+                outcome.set_exception(RuntimeError(f"it was cancelled: {error}" if str(error) else "it was cancelled"))
             except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
                 outcome.set_exception(error)
 

@@ -142,11 +142,16 @@ def standing(limits: Limits, usage: Mapping[str, Usage], work: Work | None) -> S
         )
     for name in MEASURES:
         if name in rest and rest[name] <= 0:
-            return Standing("over", f"the budget of {limits[name]:g} {NAMES[name]} is used up")
+            return Standing("over", f"{limit(name, limits)} is used up")
     for name in MEASURES:
         if name in rest and rest[name] < _room(name, limits):
-            return Standing("last", f"the budget of {limits[name]:g} {NAMES[name]} is nearly used up")
+            return Standing("last", f"{limit(name, limits)} is nearly used up")
     return Standing("open")
+
+
+def limit(name: Measure, limits: Limits) -> str:
+    """One of the limits in words."""
+    return f"the budget of {limits[name]:g} {NAMES[name]}"
 
 
 def narrower(own: Limits, given: Limits) -> Limits:

@@ -6,10 +6,11 @@ What a person would not see (zero-width and direction marks, Unicode's tag chara
 import re
 import unicodedata
 
+from threadloom.models.characters import whole
+
 LONGEST = 50_000
 """Characters of a line; the longest abstracts have a tenth of that."""
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LAYOUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -36,5 +37,4 @@ def clipped(value: str, most: int) -> str:
 
 
 def _visible(value: str) -> str:
-    # A lone surrogate is legal in JSON and cannot be stored or sent anywhere as UTF-8.
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", value)))
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", whole(value)))

@@ -142,9 +142,11 @@ def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: bool
         state = graph.invoke({**ASKED, "budget": {"model_calls": calls}})
         assert len(server.requests) <= calls
         assert (state["resolution"]["choice"] != "", bool(state["finished_at"])) == (True, True)
-        assert bool(state["stopped"]) == (calls < 5 or misfits)  # a plan, two proposals, two votes
+        assert bool(state["stopped"]) == (calls < 6 or misfits)  # a plan, two proposals, two votes, the judge
         assert not state["stopped"] or state["stopped"] in state["markdown"]
-        assert misfits or calls < 6 or state["resolution"]["method"] == "judge"  # for which one is left at last
+        assert (
+            misfits or calls < 4 or state["resolution"]["method"] == "judge"
+        )  # for which one is kept before the votes
 
 
 @pytest.mark.parametrize("limit", [Limits(tokens=30), Limits(usd=0.0001), Limits(steps=3), Limits(seconds=1)])

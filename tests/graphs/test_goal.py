@@ -261,6 +261,8 @@ def test_a_person_may_give_more_budget_and_the_pursuit_goes_on_where_it_was(serv
     options: Any = {"budget": Limits(model_calls=3), "at_limit": "ask"}
     question = pause(pursuit(**options))
     assert (question["kind"], parts(server)) == ("budget", ["plan", "do"])
+    again = pause(pursuit(Command(resume="yes"), **options))
+    assert (again["kind"], "an answer is a JSON object" in again["refused"]) == ("budget", True)
     pause(pursuit(Command(resume={"model_calls": 2}), **options))
     assert parts(server) == ["plan", "do", "reflect", "judge"]  # and not planned anew
     pause(pursuit(Command(resume={"model_calls": 1}), **options))

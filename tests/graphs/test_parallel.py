@@ -54,6 +54,13 @@ def test_every_part_and_every_gap_reaches_the_answer(ask: Ask) -> None:
     assert told.wait(LONG), "one that was given up is told so"
 
 
+def test_half_characters_of_a_branch_are_not_sent(server: OpenAIServer, ask: Ask) -> None:
+    server.reply(Reply("Some of it."))
+    state = ask(says("a", "caf\udce9"), models=models(server))
+    assert state["answer"] == "Some of it."
+    assert "caf\ufffd" in server.requests[0].body["messages"][1]["content"]
+
+
 def test_5_mb_of_a_branch_are_cut_or_refused(ask: Ask) -> None:
     much = "x" * 5_000_000
     state = ask(says("a", much), says("b", fact=much))

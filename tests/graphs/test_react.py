@@ -172,6 +172,38 @@ def test_a_tool_that_is_asynchronous_only(server: OpenAIServer, run: Run) -> Non
     assert results(run(tools=[StructuredTool.from_function(coroutine=later)])) == ["Lima: rain"]
 
 
+def test_half_characters_are_never_sent(server: OpenAIServer, run: Run) -> None:
+    """JSON may hold them, files and pages do; no request can be encoded with them, so that the thread would be lost."""
+
+    @tool
+    def listing() -> str:
+        """Names of files, as Python reads them."""
+        return "caf\udce9.txt"
+
+    broken = Reply(calls=(("weather", '{"city": "Li\\ud800ma"}'), ("listing", {}), ("weather", '{"city": "\\udfff')))
+    server.scenario = lambda body: Reply("Well \ud83d.") if body["messages"][-1]["role"] == "tool" else broken
+    state = run(tools=[weather, listing])
+    assert results(state)[:2] == ["Li\ufffdma: sunny", "caf\ufffd.txt"]
+    assert state["messages"][-1].text == "Well \ufffd."
+    assert run({"messages": [("user", "And now?")]}, tools=[weather, listing])["messages"][-1].text == "Well \ufffd."
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError("the session is gone"), GeneratorExit()])
+def test_a_tool_that_was_cancelled_by_nobody_here_has_failed(
+    server: OpenAIServer, run: Run, error: BaseException
+) -> None:
+    @tool
+    async def remote() -> str:
+        """Asks a server whose connection breaks."""
+        raise error
+
+    server.reply(Reply(calls=(("remote", {}), ("weather", {"city": "Lima"}))), Reply("Sunny."))
+    state = run(tools=[remote, weather])
+    failed, other = results(state)
+    assert failed.startswith("remote failed: RuntimeError: it was cancelled")
+    assert (other, state["messages"][-1].text) == ("Lima: sunny", "Sunny.")
+
+
 def test_a_result_of_5_mb_never_reaches_the_model(server: OpenAIServer, run: Run) -> None:
     @tool(response_format="content_and_artifact")
     def flood() -> tuple[str, object]:

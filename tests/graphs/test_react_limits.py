@@ -56,6 +56,20 @@ def test_every_limit_holds(server: OpenAIServer, run: Run, budget: Limits, calls
     assert "budget of" in state["stopped"]
 
 
+@pytest.mark.parametrize("calls", range(1, 7))
+def test_a_summary_is_paid_for_by_the_budget_and_never_costs_the_answer(
+    server: OpenAIServer, run: Run, calls: int
+) -> None:
+    server.scenario = lambda body: looks(f"{len(server.requests)} " + "x" * 400) if "tools" in body else Reply("Sunny.")
+    state = run(budget=Limits(model_calls=calls), window=150)
+    assert len(server.requests) == state["usage"]["m"]["calls"] == calls
+    assert state["messages"][-1].text == "Sunny."
+    summaries = [one for one in state["choices"] if one["node"] == "summary"]
+    assert bool(summaries) == (calls > 4)
+    assert ("no room for a summary" in state["notes"].get("summary", "")) == (calls > 2)
+    assert state["work"]["steps"] == calls + len(results(state))
+
+
 def test_parallel_calls_do_not_overrun_the_steps(server: OpenAIServer, run: Run) -> None:
     server.scenario = lambda body: looks(*map(str, range(50))) if "tools" in body else Reply("Enough.")
     state = run(budget=Limits(steps=10))
@@ -126,6 +140,12 @@ def test_unknown_tools_again_and_empty_answers_are_noticed(server: OpenAIServer,
         "the answer was empty",
     ]
     assert state["messages"][-1].text == "Well."
+
+
+def test_a_tool_that_is_unknown_twice_in_one_message_was_not_told_of_before(server: OpenAIServer, run: Run) -> None:
+    server.reply(Reply(calls=(("nothing", {"a": 1}), ("nothing", {"a": 2}))), Reply("Well."))
+    state = run()
+    assert (state["interventions"], state["messages"][-1].text) == ([], "Well.")
 
 
 def test_an_answer_that_stays_empty_ends_the_run(server: OpenAIServer, run: Run) -> None:

@@ -292,6 +292,13 @@ def test_the_reason_that_comes_first_is_told_where_a_budget_ends_before_the_seco
     assert (state["handled"]["dogs"]["problem"], state["outcome"]) == (problem, "not answered")
 
 
+def test_a_handler_without_a_budget_is_visited_once_and_counts_no_step(server: OpenAIServer, desk: Desk) -> None:
+    server.scenario = playing()
+    state = desk({"messages": [HumanMessage(RESET)], "budget": {"model_calls": 1}}, models=models(server), people=False)
+    assert {one["attempt"] for one in state["handled"].values()} == {1}
+    assert state["work"]["steps"] == 2  # the route and the mood
+
+
 @pytest.mark.parametrize("misfits", ["", "Answer", "Say"])
 def test_no_budget_of_calls_is_ever_exceeded(server: OpenAIServer, misfits: str) -> None:
     lie = {"claims": [{"text": "It works on Mondays too.", "quote": "It works on Mondays too."}]}

@@ -11,12 +11,13 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 
 from tests.graphs.agents import THREAD, Run, entry, models, pause, results
-from tests.servers.openai_server import Answer, OpenAIServer, Reply, error
+from tests.servers.openai_server import Answer, Hang, OpenAIServer, Reply, error
 from threadloom.checkpoints import SQLSaver
 from threadloom.graphs import react
 from threadloom.graphs.supervisor import build
 from threadloom.models.roles import Models
 from threadloom.nodes.team import Member
+from threadloom.state.budget import Limits
 
 ASKED: Any = {"messages": [{"role": "user", "content": "How much of it may a child take?"}]}
 
@@ -263,6 +264,35 @@ def test_a_specialist_that_had_answered_is_not_asked_again_after_a_crash(server:
     state = flow.invoke(None, THREAD)
     assert (asked, results(state)) == ([1], ["Ann knows.", "Bob knows."])
     assert state["messages"][-1].text == "Both said so."
+
+
+def test_whom_the_budget_leaves_nothing_is_not_asked(server: OpenAIServer, lead: Run) -> None:
+    """Nor is an agent that minds no budget: it would spend what nobody has."""
+    asked: list[str] = []
+
+    def mindless(state: MessagesState) -> dict[str, Any]:
+        asked.append("eve")
+        return {"messages": [AIMessage("I always answer.")]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("mindless", mindless)
+    graph.add_edge(START, "mindless")
+    team = [member(server, "ann"), Member("eve", "All.", graph.compile())]
+    plays(server, [asks(("ann", {}), ("eve", {})), Reply("Ann says 5 mg.")], ann=Reply("5 mg."))
+    state = lead(team=team, budget=Limits(model_calls=3))
+    assert (len(server.requests), asked) == (3, [])
+    assert results(state)[1] == "eve failed: the budget left no model calls for it."
+    assert "- eve failed: the budget left no model calls for it" in state["messages"][-1].text
+    assert list(state["board"]) == ["ann"]
+
+
+def test_a_specialist_whose_time_is_up_is_told_as_such_and_writes_no_note(server: OpenAIServer, lead: Run) -> None:
+    slow = member(server, "ann")._replace(deadline=1)
+    plays(server, [asks(("ann", {})), Reply("Nobody knows.")], ann=Hang())
+    state = lead(team=[slow])
+    assert results(state) == ["ann failed: its time of 1 s is used up."]
+    assert state["messages"][-1].text == "Nobody knows.\n\nNot settled:\n- ann failed: its time of 1 s is used up"
+    assert state["board"] == {}
 
 
 @pytest.mark.parametrize(

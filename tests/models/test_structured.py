@@ -207,10 +207,12 @@ def test_the_query_of_the_endpoint_is_not_told(server: OpenAIServer) -> None:
     assert "hush" not in str(caught.value)
 
 
-def test_a_server_that_does_not_count_leaves_the_cost_unknown(server: OpenAIServer) -> None:
+def test_what_a_server_does_not_count_is_estimated_so_that_budgets_hold(server: OpenAIServer) -> None:
     server.reply(Reply(JSON, usage=None))
-    usage = ask(models(server), "planner", PlanDraft, QUESTION).usage
-    assert usage == {"m": Usage(calls=1, input_tokens=0, output_tokens=0, cost_usd=None)}
+    used = ask(models(server), "planner", PlanDraft, QUESTION).usage["m"]
+    assert used["calls"] == 1
+    assert 0 < used["input_tokens"] < used["output_tokens"] < 60
+    assert used["cost_usd"] == pytest.approx((used["input_tokens"] + 10 * used["output_tokens"]) / 1_000_000)
 
 
 class Empty(TypedDict, total=False):

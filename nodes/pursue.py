@@ -16,6 +16,7 @@ from threadloom.nodes.think import EXTRACTIVE_NOTE
 from threadloom.state.budget import Limits, after_answer, left, shares, standing
 from threadloom.state.goal import GoalState, PlanStep
 from threadloom.tools.answer import capped
+from threadloom.tools.workspace.tools import WRITERS
 
 MOST_RESULT = 6_000
 """Characters of a result that are kept."""
@@ -69,6 +70,7 @@ def _part(state: GoalState) -> Limits:
 
 def _tried(step: PlanStep, outcome: Outcome) -> PlanStep:
     answer = outcome.answer.removesuffix(EXTRACTIVE_NOTE).strip()  # said once, of the whole
+    answer = _without_receipts(answer, outcome.messages)
     nothing = "there is nothing to go by" if answer.startswith(NOTHING) else "" if answer else "it gave no answer"
     return PlanStep(
         task=step["task"],
@@ -78,6 +80,15 @@ def _tried(step: PlanStep, outcome: Outcome) -> PlanStep:
         notes=written_by(outcome.messages),
         sources=_sources(outcome.messages),
     )
+
+
+def _without_receipts(answer: str, messages: Sequence[BaseMessage]) -> str:
+    """Without what tools said to confirm that notes were written, which is no finding; unless there is nothing else."""
+    rest = answer
+    for message in messages:
+        if isinstance(message, ToolMessage) and message.name in WRITERS:
+            rest = rest.replace(message.text, "")
+    return rest.strip() or answer
 
 
 def _sources(messages: Sequence[BaseMessage]) -> list[str]:

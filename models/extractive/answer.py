@@ -1,7 +1,6 @@
 """Free text from material: the sentences that answer best, in their own words and order."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from threadloom.models.extractive import cues, numbers
@@ -21,14 +20,15 @@ SHORT = 60
 SHARED = 2
 """Concepts of a question that a sentence must have, if the question has more than that: one word may be chance."""
 FEW = 2
-"""Concepts of a question all of which an answer has, unless one is what the material is about."""
-TOPIC = 3
-"""Sentences with a concept from which that is what the material is about."""
+"""Concepts of a question all of which an answer has."""
+TOPIC = 2
+"""Sentences with a concept from which that is what a text is about."""
 NEAR_BEST = 0.5
 """Share of the best sentence's score that another needs."""
 _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
 _YOUR = re.compile(r"\b(?:you|your)\b", re.IGNORECASE)
+_HOW_MANY = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
 _VALUE = re.compile(r"[^\n]{1,200} = -?\d[\d.,]*\.?")
 
 
@@ -44,8 +44,8 @@ def answer(material: Material) -> str:
         and (not material.searched or _to_the_point(gist(material.question), texts, texts))
     ):
         return " ".join(map(squeeze, texts))
-    worked_out = values(texts)
-    texts = [one for one in texts if one not in worked_out]
+    worked_out, receipts = values(texts), [one for one in texts if one in material.receipts]
+    texts = [one for one in texts if one not in worked_out and one not in receipts]
     own, found = _OWN.search(material.question), list[str]()
     if set(texts) <= set(material.results) and (own or _speaks(texts)):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
@@ -53,7 +53,7 @@ def answer(material: Material) -> str:
         found = best_sentences(gist(material.question), texts, MAX_SENTENCES, SHARED)
         searched = material.results or material.of("document")  # others found the rest for this very question
         found = found if not searched or _to_the_point(gist(material.question), found, texts) else []
-    return " ".join([*worked_out, *found]) or NOTHING_ON_IT
+    return " ".join([*worked_out, *found, *receipts]) or NOTHING_ON_IT
 
 
 def _speaks(texts: Sequence[str]) -> bool:
@@ -68,17 +68,20 @@ def values(results: Sequence[str]) -> list[str]:
 
 
 def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether sentences have half of the concepts of a question; of few, all, or the one that the material is about.
+    """Whether sentences have half of the concepts of a question; of few, one text has all; of one, is about it.
 
-    Few are only together in one place: a capital and a France of two papers are not the capital of France.
+    Few are only together in one place: a capital and a France of two papers are not the capital of France. One alone
+    may be there by chance, as in "in order to", so a text of some length has it in more than one sentence.
     """
     asked, said = set(concepts(question)), set(concepts(" ".join(found)))
     if len(asked) > FEW:
         return 2 * len(asked & said) >= len(asked)
-    if any(asked <= set(concepts(part)) for text in texts for part in text.split("\n\n")):
-        return True
-    counts = Counter(one for text in texts for sentence in sentences(text) for one in set(concepts(sentence)))
-    return any(counts[one] >= TOPIC for one in asked & said) and not asked <= counts.keys()
+    if _HOW_MANY.search(question) and not any(map(numbers.says, found)):
+        return False
+    parts = [[set(concepts(one)) for one in sentences(part)] for text in texts for part in text.split("\n\n")]
+    if len(asked) == 1:
+        return any(sum(asked <= one for one in part) >= min(TOPIC, max(1, len(part) - 1)) for part in parts)
+    return any(asked <= set[str]().union(*part) for part in parts)
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:

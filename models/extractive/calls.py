@@ -7,6 +7,7 @@ from typing import Any
 from threadloom.models.extractive.classify import classify
 from threadloom.models.extractive.days import FORTNIGHT, written
 from threadloom.models.extractive.lead import gist
+from threadloom.models.extractive.sums import has_sum, in_figures, sums
 from threadloom.models.extractive.text import FILLER_STEMS, squeeze, terms
 
 NAME_WEIGHT = 2
@@ -25,11 +26,6 @@ _CLAUSE = re.compile(
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
-_FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
-_SUM = re.compile(r"\d\s*[*/+^]\s*[\d(]|\d\)?\s+[-%]\s+[\d(]")
-_OPERATOR = re.compile(r"[\d)]\s*[-+*/^%]")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per ?cent)\s+of\s+(?=[\d(])", re.IGNORECASE)
-"""A share of a number, which is written as a sum before anything is read: 17% of 2340 as 17 / 100 * 2340."""
 _PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 _SELECT = re.compile(r"\b(?:SELECT|WITH)\b.*\bFROM\b.*", re.DOTALL)
@@ -50,19 +46,19 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     What a database holds is looked at too: whether a request is about it only its tables say.
     """
     able = [tool for tool in tools if arguments(request, tool) is not None]
-    sums = [tool for tool in able if any(map(_is_formula, _properties(tool)))] if _SUM.search(_summed(request)) else []
+    working = [tool for tool in able if any(map(_is_formula, _properties(tool)))] if has_sum(request) else []
     dated = [tool for tool in able if any(map(_is_day, needed(tool).values()))]
     looking = [tool for tool in able if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
     named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
     if not named and not _has_words(request):
-        return sums[:1]
+        return working[:1]
     looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
-    return [*sums[:1], *dated[:1], *looking, *holding]
+    return [*working[:1], *dated[:1], *looking, *holding]
 
 
 def _has_words(request: str) -> bool:
     """Whether some part of a request is no sum to be worked out."""
-    parts = [part for part in _CLAUSE.split(_summed(request)) if not _SUM.search(part)]
+    parts = [part for part in _CLAUSE.split(in_figures(request)) if not has_sum(part)]
     return any(set(terms(part)) - FILLER_STEMS for part in parts)
 
 
@@ -122,17 +118,7 @@ def every(request: str, tool: Tool, *, content: str | None = "") -> list[dict[st
     if first is None:
         return []
     formula = next((name for name in first if _is_formula(name)), "")
-    return [{**first, formula: one} for one in _sums(request)] if formula else [first]
-
-
-def _sums(request: str) -> list[str]:
-    """What there is to work out, as it is written; a number alone only where nothing else is there."""
-    found = [one.strip() for one in _FORMULA.findall(_DATE.sub(" ", _summed(request)))]
-    return list(dict.fromkeys(one for one in found if _OPERATOR.search(one))) or found[:1]
-
-
-def _summed(request: str) -> str:
-    return _PERCENT.sub(r"\1 / 100 * ", request)
+    return [{**first, formula: one} for one in sums(request)] if formula else [first]
 
 
 def _properties(tool: Tool) -> Mapping[str, Any]:
@@ -204,7 +190,7 @@ class _Pool:
 
     def _string(self, name: str, *, needed: bool) -> str | None:
         if _is_formula(name):
-            return next(iter(_sums(self.request)), None)
+            return next(iter(sums(self.request)), None)
         if re.search(r"date|day|when", name, re.IGNORECASE):
             dated = _DATE.search(self.request)
             return dated[0] if dated else (self.request if needed else None)

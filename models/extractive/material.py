@@ -12,6 +12,7 @@ from json import loads
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from threadloom.models.answers import TAKES
+from threadloom.models.extractive.sums import has_sum
 
 _ELEMENT = re.compile(r"<(?P<tag>[A-Za-z]\w*)(?P<attributes>(?: \w+=\"[^\"<]*\")*)>\n(?P<text>[^<]*)\n</(?P=tag)>")
 _BARE = re.compile(r"-?\d[\d.,]*|True|False", re.IGNORECASE)
@@ -51,6 +52,8 @@ class Material:
     """What tools answered since the last human message."""
     searched: bool = False
     """Whether some of that is a list of things found, which need not be what was looked for."""
+    receipts: list[str] = field(default_factory=list)
+    """Those of the results that only confirm what was written."""
 
     def of(self, *tags: str) -> list[Element]:
         """Elements with one of these tags, in order."""
@@ -78,18 +81,27 @@ def read(messages: Sequence[BaseMessage]) -> Material:
     results = _results(messages[last + 1 :])
     searched = any(isinstance(one, ToolMessage) and one.text.lstrip().startswith("[{") for one in messages[last + 1 :])
     task = "\n".join(message.text for message in messages if message.type == "system")
-    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results, searched)
+    receipts = _receipts(messages[last + 1 :])
+    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results, searched, receipts)
+
+
+def _receipts(messages: Sequence[BaseMessage]) -> list[str]:
+    """What tools said that were given a content to write."""
+    writing = {call["id"] for one in messages if isinstance(one, AIMessage) for call in one.tool_calls if "content" in call["args"]}
+    return [_result(one) for one in messages if isinstance(one, ToolMessage) and one.tool_call_id in writing]
 
 
 def _results(messages: Sequence[BaseMessage]) -> list[str]:
-    """What tools said. A bare value beside others says what it is of: "3 * 4 = 12"."""
+    """What tools said. A bare value says what it is of, if that is a sum or there are others: "3 * 4 = 12"."""
     answers = [message for message in messages if isinstance(message, ToolMessage)]
     asked = {call["id"]: call["args"] for one in messages if isinstance(one, AIMessage) for call in one.tool_calls}
     told = [_result(message) for message in answers]
-    if len(told) < 2:
-        return told
     of = [next(iter(asked.get(message.tool_call_id, {}).values()), message.name) for message in answers]
-    return [f"{what} = {one}." if _BARE.fullmatch(one) else one for what, one in zip(of, told, strict=True)]
+    several = len(told) > 1
+    return [
+        f"{what} = {one}." if _BARE.fullmatch(one) and (several or has_sum(str(what))) else one
+        for what, one in zip(of, told, strict=True)
+    ]
 
 
 def _result(message: ToolMessage) -> str:

@@ -1,6 +1,6 @@
 """A note made of material: the sentences nearest to what is asked, as a list, with the sources they are from."""
 
-from threadloom.models.extractive.answer import best_sentences
+from threadloom.models.extractive.answer import best_sentences, values
 from threadloom.models.extractive.material import Material
 from threadloom.models.extractive.text import concepts, fold
 
@@ -14,7 +14,9 @@ def note(material: Material) -> str | None:
     """
     wanted = " ".join([material.question, *(one.text for one in material.of("goal"))])
     named = [one.text for one in material.of("source")]
-    found = [one for one in best_sentences(wanted, material.texts(), MOST) if not _is_title(one, named)]
+    texts = material.texts()
+    found = [*values(texts), *(one for one in best_sentences(wanted, texts, MOST) if not _is_title(one, named))]
+    found = list(dict.fromkeys(found))
     said = set(concepts(" ".join(found))).intersection(concepts(wanted))
     sources = [one for one in named if said.intersection(concepts(one))]
     if not found:

@@ -7,7 +7,7 @@ from threadloom.models.extractive import cues, numbers
 from threadloom.models.extractive.advice import advice
 from threadloom.models.extractive.findings import manner
 from threadloom.models.extractive.lead import gist
-from threadloom.models.extractive.material import Element, Material
+from threadloom.models.extractive.material import FAILED, Element, Material
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
 NO_MATERIAL = "No material was given to answer from, and no language model is there that knows anything by itself."
@@ -29,7 +29,8 @@ _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
 _YOUR = re.compile(r"\b(?:you|your)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
-_VALUE = re.compile(r"[^\n]{1,200} = -?\d[\d.,]*\.?")
+_VALUE = re.compile(r"(?:- )?([^\n=]{1,200} = -?\d[\d,]*(?:\.\d+)?\.)(?=\s|$)\s*")
+_VALUES = re.compile(rf"(?:{_VALUE.pattern})+")
 
 
 def answer(material: Material) -> str:
@@ -44,16 +45,31 @@ def answer(material: Material) -> str:
         and (not material.searched or _to_the_point(gist(material.question), texts, texts))
     ):
         return " ".join(map(squeeze, texts))
-    worked_out, receipts = values(texts), [one for one in texts if one in material.receipts]
-    texts = [one for one in texts if one not in worked_out and one not in receipts]
+    worked_out, receipts = values(texts), [one for one in material.results if cues.RECEIPT.fullmatch(one)]
+    texts = [one for one in texts if one not in receipts and not _VALUES.fullmatch(one)]
     own, found = _OWN.search(material.question), list[str]()
     if set(texts) <= set(material.results) and (own or _speaks(texts)):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
     if not found and not own:
-        found = best_sentences(gist(material.question), texts, MAX_SENTENCES, SHARED)
-        searched = material.results or material.of("document")  # others found the rest for this very question
-        found = found if not searched or _to_the_point(gist(material.question), found, texts) else []
+        searched = bool(material.results or material.of("document"))  # others found the rest for this very question
+        asked = [material.question, *(one.text for one in material.of("goal"))]
+        found = next(filter(None, (_bearing(gist(one), texts, searched=searched) for one in asked)), [])
+    if not found and not worked_out:
+        found = _done(material)
     return " ".join([*worked_out, *found, *receipts]) or NOTHING_ON_IT
+
+
+def _bearing(question: str, texts: Sequence[str], *, searched: bool) -> list[str]:
+    """The sentences that bear on a question; none where what was searched for is about something else."""
+    found = best_sentences(question, texts, MAX_SENTENCES, SHARED)
+    return found if not searched or _to_the_point(question, found, texts) else []
+
+
+def _done(material: Material) -> list[str]:
+    """The first sentences of what earlier steps gave, each of which was chosen for a question of its own."""
+    done = [one.text for one in material.of("step") if one.attributes.get("status") == "done"]
+    worked = [text for text in done if not FAILED.match(text)]
+    return [one for text in worked for one in sentences(text) if _tells(one)][:MAX_SENTENCES]
 
 
 def _speaks(texts: Sequence[str]) -> bool:
@@ -62,9 +78,9 @@ def _speaks(texts: Sequence[str]) -> bool:
     return 2 * sum(_YOUR.search(part) is not None for part in parts) >= len(parts) > 0
 
 
-def values(results: Sequence[str]) -> list[str]:
-    """Those results that say what was worked out: "3 * 4 = 12"."""
-    return [one for one in results if _VALUE.fullmatch(one)]
+def values(texts: Sequence[str]) -> list[str]:
+    """What was worked out, each once, where a text says nothing else: "3 * 4 = 12."."""
+    return list(dict.fromkeys(one for text in texts if _VALUES.fullmatch(text) for one in _VALUE.findall(text)))
 
 
 def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
@@ -84,12 +100,18 @@ def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> 
     return any(asked <= set[str]().union(*part) for part in parts)
 
 
+def _tells(sentence: str) -> bool:
+    """Whether a sentence is neither an order, nor something that every answer has anyway, nor none at all."""
+    beside = (cues.RECEIPT, cues.LISTED, _VALUES)
+    return not cues.instructs(sentence) and not any(one.fullmatch(sentence) for one in beside)
+
+
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:
     """At most `limit` different sentences of `texts` nearest to `query`, in their order; any if the query has no terms.
 
     They share that many concepts with a query that has more than so many.
     """
-    pool = [cues.heading(squeeze(one))[1] for text in texts for one in sentences(text) if not cues.instructs(one)]
+    pool = [cues.heading(squeeze(one))[1] for text in texts for one in sentences(text) if _tells(one)]
     bodies = [concepts(one) for one in pool]
     weight, asked = weights(bodies), concepts(query)
     scored, seen = [], set[str]()

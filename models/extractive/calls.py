@@ -15,10 +15,18 @@ LEAST = 2
 """Score from which a request asks for a tool: one word of its name, or two of its description and arguments."""
 _WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|content|body|instruction", re.IGNORECASE)
 _LOOKUP = re.compile(r"\b(search|look up|find|retrieve)", re.IGNORECASE)
-_SOON = re.compile(r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b", re.IGNORECASE)
+_SOON = re.compile(
+    r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b|"
+    r"\b(?:I|we|my|our)\b.*\b(?:appointments?|meetings?|calendar|schedule|agenda|diary)\b",
+    re.IGNORECASE,
+)
 """Asks for days to come without naming one."""
 _WRITE = re.compile(r"\W*(?:write|draft|compose)\b", re.IGNORECASE)
 """Who has something written has it looked up before."""
+_WRITING = re.compile(
+    r"\b(?:write|draft|compose|save|store|append|add|put|record|jot|create|make|keep)\b", re.IGNORECASE
+)
+_FILES = re.compile(r"files?(?:_|$)")
 _CLAUSE = re.compile(
     r"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?=(?:what|who|when|where|why|which|how|is|are|do|does|did)\b)",
     re.IGNORECASE,
@@ -26,7 +34,8 @@ _CLAUSE = re.compile(
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
-_PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
+PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
+"""A file that a request names."""
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 _SELECT = re.compile(r"\b(?:SELECT|WITH)\b.*\bFROM\b.*", re.DOTALL)
 _LIMIT = re.compile(r"\b(?:top|first|limit|at most|up to)\s+$", re.IGNORECASE)
@@ -36,8 +45,26 @@ Tool = Mapping[str, Any]
 
 def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Tool]:
     """Tools the request asks for and that have not answered yet, in the order given."""
-    open_ = [tool for tool in tools if tool["name"] not in done]
-    return [tool for tool in open_ if score(request, tool) >= LEAST and arguments(request, tool) is not None]
+    asked = [tool for tool in tools if score(request, tool) >= LEAST and arguments(request, tool) is not None]
+    asked = [tool for tool in asked if (needed(tool) or _named(request, tool)) and _may_write(request, tool)]
+    if any("path" in needed(tool) for tool in asked):  # a file that is named is neither listed nor looked for
+        asked = [tool for tool in asked if "path" in needed(tool) or not _FILES.search(tool["name"])]
+    return [tool for tool in asked if tool["name"] not in done]
+
+
+def _may_write(request: str, tool: Tool) -> bool:
+    """Whether a tool writes nothing, or the request says that something is to be written."""
+    return "content" not in needed(tool) or tool["name"] in request or _WRITING.search(request) is not None
+
+
+def _named(request: str, tool: Tool) -> bool:
+    """Whether a request names more of a tool than what it does: "list three findings" asks for no list of files.
+
+    A tool that must be given nothing would be called by that one word.
+    """
+    does = terms(_spaced(tool["name"]))[:1]
+    about = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}")).difference(does)
+    return tool["name"].lower() in request.lower() or not about.isdisjoint(terms(request))
 
 
 def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
@@ -150,7 +177,7 @@ class _Pool:
         self.request, self.content = squeeze(request), content
         self.things = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}"))
         self.days = written(request) or ([FORTNIGHT] if _SOON.search(request) else [])
-        self.paths: list[str] = _PATH.findall(request)
+        self.paths: list[str] = PATH.findall(request)
         self.numbers = list(_NUMBER.finditer(self.request))
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
         self.named = _NAMED.findall(self.request)

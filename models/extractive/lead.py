@@ -60,6 +60,7 @@ _ERRAND = re.compile(
     r"(?: (?:to|for) (?:[\w.@-]+ ){1,3})??(?: summary)?\s?(?:about|on|of|that|saying|regarding|concerning)\s"
     r"|(?:summari[sz]e|sum up|explain|describe)(?: what (?:is|was|we) know\w*)?(?: (?:to|for) (?:me|us))?"
     r"(?: about| on)?\s"
+    r"|what do(?:es)? (?:[a-z]+ ){1,2}know(?: about|:)\s"
     r"|(?:inform|tell|remind|brief|update) (?:[\w.@-]+ ){1,3}(?:about|on|that|of|(?=what|how|why|whether))\s?)",
     re.IGNORECASE,
 )

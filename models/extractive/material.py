@@ -24,6 +24,7 @@ ASIDE = frozenset(
 """Elements that say what is asked, or name where it is from; all others hold material."""
 
 
+FAILED = re.compile(r"The tool .*failed: ")
 MOST_OF_FAILURE = 300
 """Characters of what a tool says of its failure: behind that it tells models how it is called."""
 
@@ -52,8 +53,6 @@ class Material:
     """What tools answered since the last human message."""
     searched: bool = False
     """Whether some of that is a list of things found, which need not be what was looked for."""
-    receipts: list[str] = field(default_factory=list)
-    """Those of the results that only confirm what was written."""
 
     def of(self, *tags: str) -> list[Element]:
         """Elements with one of these tags, in order."""
@@ -81,14 +80,7 @@ def read(messages: Sequence[BaseMessage]) -> Material:
     results = _results(messages[last + 1 :])
     searched = any(isinstance(one, ToolMessage) and one.text.lstrip().startswith("[{") for one in messages[last + 1 :])
     task = "\n".join(message.text for message in messages if message.type == "system")
-    receipts = _receipts(messages[last + 1 :])
-    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results, searched, receipts)
-
-
-def _receipts(messages: Sequence[BaseMessage]) -> list[str]:
-    """What tools said that were given a content to write."""
-    writing = {call["id"] for one in messages if isinstance(one, AIMessage) for call in one.tool_calls if "content" in call["args"]}
-    return [_result(one) for one in messages if isinstance(one, ToolMessage) and one.tool_call_id in writing]
+    return Material(question, _ELEMENT.sub("", task).strip(), elements, beside, results, searched)
 
 
 def _results(messages: Sequence[BaseMessage]) -> list[str]:
@@ -111,7 +103,9 @@ def _result(message: ToolMessage) -> str:
         value = loads(text)
     except ValueError:
         value = text
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "path" in value and isinstance(value.get("text"), str):
+        text = value["text"]  # a file, or a part of one
+    elif isinstance(value, dict):
         text = ", ".join(f"{key}: {part}" for key, part in value.items())
     elif isinstance(value, list):
         text = "\n\n".join(map(_told, value))

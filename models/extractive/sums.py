@@ -15,9 +15,7 @@ _OPERATOR = re.compile(r"[\d)]\s*[-+*/^%]")
 _GROUPED = re.compile(r"(?<![\d.,])(?!0)\d{1,3}(?:[,'’]\d{3})+(?![\d,])")
 _COMMA = re.compile(r"(?<![\d.,])(?:(\d{1,3}(?:\.\d{3})+)|(\d+)),(\d+)(?![\d,])")
 """A decimal comma: what groups thousands is gone by then."""
-_CURRENCY = re.compile(
-    r"[$€£¥]\s*(?=\d)|(?<=\d)\s*(?:[$€£¥]|(?:EUR|USD|GBP|euros?|dollars?|pounds?)\b)", re.IGNORECASE
-)
+_CURRENCY = re.compile(r"[$€£¥]\s*(?=\d)|(?<=\d)\s*(?:[$€£¥]|(?:EUR|USD|GBP|euros?|dollars?|pounds?)\b)", re.IGNORECASE)
 _FIGURES = (
     (r"(?:×|\bx\b|\btimes\b|\bmultiplied by\b)", " * "),
     (r"(?:÷|\bdivided by\b)", " / "),

@@ -27,10 +27,9 @@ _WRITING = re.compile(
     r"\b(?:write|draft|compose|save|store|append|add|put|record|jot|create|make|keep)\b", re.IGNORECASE
 )
 _FILES = re.compile(r"files?(?:_|$)")
-_CLAUSE = re.compile(
-    r"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?=(?:what|who|when|where|why|which|how|is|are|do|does|did)\b)",
-    re.IGNORECASE,
-)
+_ASKING = r"(?:what|who|when|where|why|which|how|is|are|do|does|did)\b"
+_CLAUSE = re.compile(rf"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?={_ASKING})", re.IGNORECASE)
+_QUESTION = re.compile(_ASKING, re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
@@ -81,6 +80,13 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
         return working[:1]
     looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
     return [*working[:1], *dated[:1], *looking, *holding]
+
+
+def unheard(request: str, tools: Sequence[Tool]) -> list[str]:
+    """Of a request that asks several things the questions for which no tool is asked for by its words."""
+    parts = _CLAUSE.split(request)
+    asking = [part for part in parts if _QUESTION.match(part)] if len(parts) > 1 else []
+    return [part for part in asking if not wanted(part, tools, ())]
 
 
 def _has_words(request: str) -> bool:

@@ -8,6 +8,7 @@ from threadloom.models.extractive.advice import advice
 from threadloom.models.extractive.findings import manner
 from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.material import FAILED, Element, Material
+from threadloom.models.extractive.sums import has_sum
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
 
 NO_MATERIAL = "No material was given to answer from, and no language model is there that knows anything by itself."
@@ -47,7 +48,9 @@ def answer(material: Material) -> str:
         return " ".join(map(squeeze, texts))
     worked_out, receipts = values(texts), [one for one in material.results if cues.RECEIPT.fullmatch(one)]
     texts = [one for one in texts if one not in receipts and not _VALUES.fullmatch(one)]
-    own, found = _OWN.search(material.question), list[str]()
+    if worked_out and not concepts(gist(material.question)):  # nothing else is asked
+        return " ".join([*worked_out, *receipts])
+    own, found = _OWN.search(gist(material.question)), list[str]()
     if set(texts) <= set(material.results) and (own or _speaks(texts)):
         found = advice(material.question, [Element("result", one, {}) for one in texts])
     if not found and not own:
@@ -79,8 +82,18 @@ def _speaks(texts: Sequence[str]) -> bool:
 
 
 def values(texts: Sequence[str]) -> list[str]:
-    """What was worked out, each once, where a text says nothing else: "3 * 4 = 12."."""
-    return list(dict.fromkeys(one for text in texts if _VALUES.fullmatch(text) for one in _VALUE.findall(text)))
+    """What was worked out, each once: "3 * 4 = 12."; of texts that say more only what is plainly a sum."""
+    found = [
+        one
+        for text in texts
+        for part in ([text] if _VALUES.fullmatch(text) else filter(_is_worked_out, sentences(text)))
+        for one in _VALUE.findall(part)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _is_worked_out(sentence: str) -> bool:
+    return _VALUES.fullmatch(sentence) is not None and has_sum(sentence.rpartition(" = ")[0])
 
 
 def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
@@ -95,15 +108,17 @@ def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> 
     if _HOW_MANY.search(question) and not any(map(numbers.says, found)):
         return False
     parts = [[set(concepts(one)) for one in sentences(part)] for text in texts for part in text.split("\n\n")]
-    if len(asked) == 1:
-        return any(sum(asked <= one for one in part) >= min(TOPIC, max(1, len(part) - 1)) for part in parts)
+    if len(asked) < 2:
+        return bool(asked) and any(
+            sum(asked <= one for one in part) >= min(TOPIC, max(1, len(part) - 1)) for part in parts
+        )
     return any(asked <= set[str]().union(*part) for part in parts)
 
 
 def _tells(sentence: str) -> bool:
     """Whether a sentence is neither an order, nor something that every answer has anyway, nor none at all."""
-    beside = (cues.RECEIPT, cues.LISTED, _VALUES)
-    return not cues.instructs(sentence) and not any(one.fullmatch(sentence) for one in beside)
+    beside = _is_worked_out(sentence) or any(one.fullmatch(sentence) for one in (cues.RECEIPT, cues.LISTED))
+    return not beside and not cues.instructs(sentence)
 
 
 def best_sentences(query: str, texts: Sequence[str], limit: int, shared: int = 1) -> list[str]:

@@ -72,14 +72,19 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     What a database holds is looked at too: whether a request is about it only its tables say.
     """
     able = [tool for tool in tools if arguments(request, tool) is not None]
-    working = [tool for tool in able if any(map(_is_formula, _properties(tool)))] if has_sum(request) else []
+    working = calculators(request, able)
     dated = [tool for tool in able if any(map(_is_day, needed(tool).values()))]
     looking = [tool for tool in able if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
     named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
     if not named and not _has_words(request):
-        return working[:1]
+        return working
     looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
-    return [*working[:1], *dated[:1], *looking, *holding]
+    return [*working, *dated[:1], *looking, *holding]
+
+
+def calculators(request: str, tools: Sequence[Tool]) -> list[Tool]:
+    """The tool that works out the sums of a request, if it has any."""
+    return [tool for tool in tools if any(map(_is_formula, _properties(tool)))][:1] if has_sum(request) else []
 
 
 def unheard(request: str, tools: Sequence[Tool]) -> list[str]:

@@ -125,6 +125,8 @@ class ChatExtractive(BaseChatModel):
         free = tool_choice in (None, "auto")
         if free and not answered and not OVERRIDE.search(material.question):
             chosen += _likely(calls.unheard(material.question, tools) if chosen else [material.question], tools)
+        if free and not chosen and not material.results:  # others who look things up leave the sums
+            chosen = _called(material.question, calls.calculators(material.question, tools))
         known, material = tables.read(material, messages)
         said = "\n\n".join([known.answer, *values(material.results)]) if known.answer else answer(material)
         if not chosen and free:
@@ -154,13 +156,13 @@ def _chosen(
 
 
 def _likely(questions: Sequence[str], tools: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Names and arguments of tools that may know, where no words say which to call."""
-    return [
-        (tool["name"], args)
-        for question in questions
-        for tool in calls.likely(question, tools)
-        for args in calls.every(question, tool)
-    ]
+    """Calls of tools that may know, where no words say which to call."""
+    return [call for question in questions for call in _called(question, calls.likely(question, tools))]
+
+
+def _called(question: str, tools: Sequence[calls.Tool]) -> list[tuple[str, dict[str, Any]]]:
+    """Names and arguments of the calls of tools."""
+    return [(tool["name"], args) for tool in tools for args in calls.every(question, tool)]
 
 
 def _able(said: str, tools: Sequence[dict[str, Any]]) -> str:

@@ -58,14 +58,18 @@ _ERRAND = re.compile(
     r"|(?:write|draft|send|compose|prepare|make|give|put together)\b(?: (?:me|us))?(?: an?| the| some| one)?"
     r"(?: [a-z-]+)?(?: (?:e-?mail|mail|letter|note|message|memo|summary|text|report|paragraph|facts))"
     r"(?: (?:to|for) (?:[\w.@-]+ ){1,3})??(?: summary)?\s?(?:about|on|of|that|saying|regarding|concerning)\s"
-    r"|(?:summari[sz]e|sum up|explain|describe)(?: what (?:is|was|we) know\w*)?(?: (?:to|for) (?:me|us))?"
-    r"(?: about| on)?\s"
+    r"|(?:summari[sz]e|sum up|explain|describe)(?: what (?:is|was|we) know\w*)?(?: (?:to|for) (?:me|us|"
+    r"(?:my|our|the) [\w-]+))?(?: about| on)?\s"
+    r"|(?:write to|e-?mail|mail|message) (?:[\w.@-]+ ){1,3}?(?:about|on|that|regarding)\s"
     r"|what do(?:es)? (?:[a-z]+ ){1,2}know(?: about|:)\s"
     r"|(?:inform|tell|remind|brief|update) (?:[\w.@-]+ ){1,3}(?:about|on|that|of|(?=what|how|why|whether))\s?)",
     re.IGNORECASE,
 )
 """What is to be written or looked up, and who gets it: said of an errand, not of what it is about."""
 _THEN = re.compile(r",\s*(?:and )?(?:please )?(?:send|write|mail|tell|inform)\b[^.?!]*[.!]?$", re.IGNORECASE)
+_KNOWN = re.compile(
+    r"^what (?:(?:we|they|you|people) know|is known|was found)(?: so far)? (?:about|of|on)\s", re.IGNORECASE
+)
 _FOR_WHOM = re.compile(r"\s(?:for|to) (?:my|our|the) [\w-]+[.!]?$", re.IGNORECASE)
 LONG = 60
 """Words from which only the sentences of a message that ask are read."""
@@ -91,7 +95,7 @@ def gist(text: str) -> str:
         text = " ".join([one for one in parts if one.endswith("?")] or parts[-1:])
     errand = _ERRAND.match(text)
     about = _FOR_WHOM.sub("", text[errand.end() :]) if errand else text
-    about = _THEN.sub("", about)
+    about = _KNOWN.sub("", _THEN.sub("", about))
     return about if words(about) else text
 
 

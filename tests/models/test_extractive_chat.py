@@ -282,34 +282,12 @@ def test_tools_are_called_when_plainly_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("request_", "sums"),
-    [
-        ("17% of 2340", ["17 / 100 * 2340"]),
-        ("How much is 12.5 percent of (20 + 4)?", ["12.5 / 100 * (20 + 4)"]),
-        ("What is 3 * 4, and what is 15 - 6?", ["3 * 4", "15 - 6"]),
-        ("Use the calculator: 2 * 3 for 40 people on 2026-11-22, and 7 + 7", ["2 * 3", "7 + 7"]),
-        ("What is 17% of 2,340?", ["17 / 100 * 2340"]),
-        ("What is 1,000,000 divided by 4?", ["1000000 / 4"]),
-        ("12,5 * 3", ["12.5 * 3"]),
-        ("How much is 20% off $1,299?", ["1299 - 20 / 100 * 1299"]),
-        ("2.340,50 EUR plus 19%", ["2340.50 + 19 / 100 * 2340.50"]),
-        ("What is 1,250 * 12, and what is 15% of that?", ["1250 * 12", "15 / 100 * (1250 * 12)"]),
-    ],
+    "request_",
+    ["Tell my team what we know about employment", "Explain to my manager how employment changed", "Employment"],
 )
-def test_every_sum_is_worked_out(model: ChatExtractive, request_: str, sums: list[str]) -> None:
-    bound = model.bind_tools([lookup, calculator])
-    made = bound.invoke(request_)
-    assert [(call["name"], call["args"]) for call in made.tool_calls] == [
-        ("calculator", {"expression": one}) for one in sums
-    ]
-    results = [ToolMessage("1", tool_call_id=call["id"]) for call in made.tool_calls]
-    said = bound.invoke([HumanMessage(request_), made, *results]).text
-    assert said == " ".join(f"{one} = 1." for one in sums)
-
-
-def test_a_sum_with_a_percentage_that_is_not_understood_is_not_worked_out(model: ChatExtractive) -> None:
-    for text in ("What is 3 + 4 - 10%?", "9%-11% * 300"):
-        assert calls(model.bind_tools([calculator]).invoke(text)) == {}
+def test_whom_an_answer_is_for_is_not_what_it_is_about(model: ChatExtractive, request_: str) -> None:
+    said = model.invoke(prompt("Answer.", element("question", request_), element("document", DOCUMENT + DOCUMENT)))
+    assert "reduced employment of teenagers" in said.text
 
 
 def test_a_percentage_is_no_limit(model: ChatExtractive) -> None:

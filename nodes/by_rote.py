@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from threadloom.models.extractive.calls import PATH
+from threadloom.models.extractive.calls import DOING, PATH
 from threadloom.models.extractive.plan import plan
 from threadloom.models.extractive.sums import has_sum, ungrouped
 from threadloom.models.extractive.text import capitalise, squeeze, terms, topical
@@ -40,11 +40,16 @@ _KEEPS = re.compile(
 """Says only where that goes which another clause asks for."""
 _FIND = re.compile(
     r"^(?:please )?(?:(?:find out|look up|work out|learn)\s+(?:(?:about|whether|if)\s+)?|"
+    r"(?:research|investigate|study|explore|read up on)\s+|"
     r"(?:tell|show|give) (?:me|us)\s+(?:about\s+)?|"
     r"(?:find|collect|search for|look for|get)(?: me)?\s+(?:(?:all|some|the|any|\d+|two|three|four|five|ten)\s+)?"
     r"(?:papers?|studies|articles|evidence|research|facts|information)\s+(?:on|about|for|of)\s+)",
     re.IGNORECASE,
 )
+_MINE = re.compile(r"\b(?:my|our)\b", re.IGNORECASE)
+"""No library knows what is mine."""
+_AGAIN = re.compile(r"\w+ (?:it|them|this|that|these|those)\b(?! (?:is|are|was|were)\b)", re.IGNORECASE)
+"""Is about what another clause names."""
 _ASKS = re.compile(r"^(?:what|who|when|where|which|why|how|do|does|did|is|are|was|were|can)\b", re.IGNORECASE)
 _TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what|findings?", re.IGNORECASE)
 
@@ -60,7 +65,9 @@ def steps(goal: str, taken: Collection[str]) -> list[str]:
     if any(map(_OWN.match, clauses)):
         asked = [f"Read the file {path}" for path in list(taken)[:MOST]] or ["List the files of the workspace"]
     else:
-        lookups = [part for part in clauses if part not in wanted and not _KEEPS.fullmatch(part)]
+        lookups = [
+            part for part in clauses if part not in wanted and not _KEEPS.fullmatch(part) and not _AGAIN.match(part)
+        ]
         asked = list(map(_lookup, lookups[:MOST])) or [f"What does the library know about {about}?"]
     named = [path for part in clauses if part not in wanted for path in PATH.findall(part)]
     used, writing = set(taken), list[str]()
@@ -83,8 +90,8 @@ def _clauses(goal: str) -> list[str]:
 
 
 def _lookup(part: str) -> str:
-    """The step that looks up what a clause asks for; a sum is worked out instead."""
-    if "library" in part.lower() or has_sum(part):
+    """The step that looks up what a clause asks for; sums and errands are tried as they are."""
+    if "library" in part.lower() or has_sum(part) or DOING.match(part) or _MINE.search(part):
         return part
     about = _FIND.sub("", part)
     if _ASKS.match(about):
@@ -97,7 +104,11 @@ def _lookup(part: str) -> str:
 def subjects(goal: str) -> list[str]:
     """What a goal is about, without the words that only say what is to be done and where it goes."""
     parts = [part for part in _CUT.split(ungrouped(_PLACE.sub("", goal))) if part.split()]
-    telling = [part for part in parts if not _KEEPS.fullmatch(part.rstrip(".!?;, "))] or parts
+    telling = [
+        part
+        for part in parts
+        if not _KEEPS.fullmatch(part.rstrip(".!?;, ")) and (_WRITES.match(part) or not _AGAIN.match(part))
+    ] or parts
     found = dict.fromkeys(term for part in telling for term in plan(_FIND.sub("", part))["key_terms"])
     orders = {part.split()[0].lower() for part in parts if len(part.split()) > 1}  # "Organise my party"
     return [term for term in found if not _TOLD.fullmatch(term) and term.lower() not in orders][:MOST_CRITERIA]

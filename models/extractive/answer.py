@@ -36,9 +36,10 @@ _VALUES = re.compile(rf"(?:{_VALUE.pattern})+")
 
 def answer(material: Material) -> str:
     """One to four sentences of the material that bear on the question, or one honest line."""
-    texts = [text for text in material.texts() if text.strip()]
-    if not texts:
-        return NOTHING_ON_IT if material.results else NO_MATERIAL  # a search that found nothing was made
+    given = [text for text in material.texts() if text.strip()]
+    texts = [text for text in given if not text.startswith(NOTHING)]
+    if not texts:  # a search that found nothing was made
+        return NOTHING_ON_IT if given or material.results else NO_MATERIAL
     if (
         set(texts) <= set(material.results)
         and sum(len(words(text)) for text in texts) <= SHORT
@@ -117,7 +118,9 @@ def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> 
 
 def _tells(sentence: str) -> bool:
     """Whether a sentence is neither an order, nor something that every answer has anyway, nor none at all."""
-    beside = _is_worked_out(sentence) or any(one.fullmatch(sentence) for one in (cues.RECEIPT, cues.LISTED))
+    beside = _is_worked_out(sentence) or any(
+        one.fullmatch(sentence) for one in (cues.RECEIPT, cues.LISTED, cues.SIGNED)
+    )
     return not beside and not cues.instructs(sentence)
 
 

@@ -21,8 +21,12 @@ _SOON = re.compile(
     re.IGNORECASE,
 )
 """Asks for days to come without naming one."""
-_WRITE = re.compile(r"\W*(?:write|draft|compose)\b", re.IGNORECASE)
-"""Who has something written has it looked up before."""
+DOING = re.compile(
+    r"\W*(?:please )?(?:write|draft|compose|calculate|compute|convert|work out|translate|book|buy|organi[sz]e|schedule|"
+    r"remind)\b(?! (?:how|what|why|when|whether|which|who)\b)",
+    re.IGNORECASE,
+)
+"""What is to be done is not looked up: who has something written has it looked up before."""
 _WRITING = re.compile(
     r"\b(?:write|draft|compose|save|store|append|add|put|record|jot|create|make|keep)\b", re.IGNORECASE
 )
@@ -33,6 +37,7 @@ _QUESTION = re.compile(_ASKING, re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
+_URL = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
 PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
 """A file that a request names."""
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
@@ -44,7 +49,11 @@ Tool = Mapping[str, Any]
 
 def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Tool]:
     """Tools the request asks for and that have not answered yet, in the order given."""
-    asked = [tool for tool in tools if score(request, tool) >= LEAST and arguments(request, tool) is not None]
+    asked = [
+        tool
+        for tool in tools
+        if (score(request, tool) >= LEAST or "url" in needed(tool)) and arguments(request, tool) is not None
+    ]
     asked = [tool for tool in asked if (needed(tool) or _named(request, tool)) and _may_write(request, tool)]
     if any("path" in needed(tool) for tool in asked):  # a file that is named is neither listed nor looked for
         asked = [tool for tool in asked if "path" in needed(tool) or not _FILES.search(tool["name"])]
@@ -78,7 +87,7 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
     if not named and not _has_words(request):
         return working
-    looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
+    looking = [] if (dated and named) or DOING.match(request) else [best(request, looking)] if looking else []
     return [*working, *dated[:1], *looking, *holding]
 
 
@@ -189,6 +198,7 @@ class _Pool:
         self.things = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}"))
         self.days = written(request) or ([FORTNIGHT] if _SOON.search(request) else [])
         self.paths: list[str] = PATH.findall(request)
+        self.urls: list[str] = _URL.findall(request)
         self.numbers = list(_NUMBER.finditer(self.request))
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
         self.named = _NAMED.findall(self.request)
@@ -232,8 +242,8 @@ class _Pool:
         if re.search(r"date|day|when", name, re.IGNORECASE):
             dated = _DATE.search(self.request)
             return dated[0] if dated else (self.request if needed else None)
-        if name == "path":  # a whole request is no file's name
-            there = self.paths or self.quoted
+        if name in {"path", "url"}:  # a whole request is neither
+            there = self.urls if name == "url" else self.paths or self.quoted
             return there.pop(0) if there else None
         if name == "content" and self.content != "" and not self.quoted:
             return self.content

@@ -205,3 +205,5 @@ RECEIPT = re.compile(r"(?:Wrote|Put) [\d,]+ characters (?:to|at the end of) \S+\
 """What the workspace says of a file that it wrote, which is no finding."""
 LISTED = re.compile(r"[-*] .+ \([a-z]+:\S+\)")
 """A source in the list of a note."""
+SIGNED = re.compile(r"\(extractive, no language model.*\)")
+"""How what this model made is signed."""

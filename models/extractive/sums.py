@@ -6,7 +6,7 @@ result that looks right, so numbers and words are put into figures before anythi
 
 import re
 
-_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
+_NO_SUM = re.compile(r"\b(?:24/7|9/11|50/50)\b|\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 _NUM = r"\d+(?:\.\d+)?"
 _PERCENT = r"\s*(?:%|per ?cent\b)"
 _FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
@@ -22,7 +22,10 @@ _FIGURES = (
     (r"\bplus\b", " + "),
     (r"(?:−|\bminus\b)", " - "),
 )
+_PARTS = {"half": "1 / 2", "a third": "1 / 3", "two thirds": "2 / 3", "a quarter": "1 / 4", "three quarters": "3 / 4"}
 _SHARES = (
+    (r"(\d+)\s*/\s*(\d+)\s+of\s+(?:the\s+)?(?=[\d(])", r"\1 / \2 * "),
+    *((rf"\b{part}\s+of\s+(?=[\d(])", f"{figure} * ") for part, figure in _PARTS.items()),
     (rf"({_NUM}){_PERCENT}\s+of\s+(?:the\s+)?(?=[\d(])", r"\1 / 100 * "),
     (rf"({_NUM}){_PERCENT}\s+off\s+(?:of\s+)?({_NUM})", r"\2 - \1 / 100 * \2"),
     (rf"(?<![-+*/^(.\d])(?<![-+*/^] )({_NUM})\s*([-+])\s*({_NUM}){_PERCENT}(?!\s*[\d(])", r"\1 \2 \3 / 100 * \1"),
@@ -42,7 +45,7 @@ def has_sum(text: str) -> bool:
 
 def sums(text: str) -> list[str]:
     """What there is to work out, as a calculator reads it; a number alone only where nothing else is there."""
-    found = _formulas(_DATE.sub(" ", in_figures(text)))
+    found = _formulas(in_figures(text))
     return list(dict.fromkeys(one for one in found if _OPERATOR.search(one))) or found[:1]
 
 
@@ -53,7 +56,7 @@ def ungrouped(text: str) -> str:
 
 def in_figures(text: str) -> str:
     """Numbers, operators and percentages as a calculator writes them; all else as it stands."""
-    text = _CURRENCY.sub("", ungrouped(text))
+    text = _CURRENCY.sub("", ungrouped(_NO_SUM.sub(" ", text)))
     for words, figure in _FIGURES:
         text = re.sub(rf"(?<=[\d)%])\s*{words}\s*(?=[\d(])", figure, text, flags=re.IGNORECASE)
     for share, figure in _SHARES:

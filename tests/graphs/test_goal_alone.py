@@ -75,7 +75,14 @@ def test_a_note_has_the_name_that_is_asked_for_and_the_sources_of_its_sentences(
 
 
 @pytest.mark.parametrize(
-    "goal", ["Plan a birthday party for a six-year-old", "Book a table", "Write a haiku about autumn, to haiku.md"]
+    "goal",
+    [
+        "Plan a birthday party for a six-year-old",
+        "Book a table",
+        "Organise my week",
+        "Work out the monthly payment on 250,000 at 3%",
+        "Write a haiku about autumn, to haiku.md",
+    ],
 )
 def test_what_takes_a_language_model_is_said_and_not_made_up(alone: Alone, goal: str) -> None:
     answer, notes = alone(goal)
@@ -113,6 +120,10 @@ def test_words_that_say_little_meet_no_criterion() -> None:
                 "Write a note: compare them, to microcredit.md",
                 "Write a report, to out/micro.md",
             ],
+        ),
+        (
+            "Research GPT-3, then explain it to a child",
+            ["What does the library know about GPT-3?", "Write a note on GPT-3, to gpt-3.md"],
         ),
         ("Who was Ada? Save it.", ["What does the library know: Who was Ada?", "Write a note on Ada, to ada.md"]),
     ],

@@ -216,6 +216,12 @@ def test_a_sentence_that_shares_one_word_of_several_by_chance_is_no_answer(model
     assert said.text == NOTHING_ON_IT
 
 
+def test_a_note_that_says_nothing_is_no_material(model: ChatExtractive) -> None:
+    note = element("note", f"{NOTHING_ON_IT} Without a language model I can only pass on what tools find: search_web.")
+    said = model.invoke(prompt("Answer.", element("question", "Which language model is best?"), note)).text
+    assert said == NOTHING_ON_IT
+
+
 def test_stop_sequences_end_the_text() -> None:
     assert ChatExtractive(stop=["given"]).invoke("Tea").text == "No material was "
     assert ChatExtractive().invoke("Tea", stop=["was"]).text == "No material "

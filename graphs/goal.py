@@ -21,9 +21,11 @@ from langgraph.types import Overwrite, RetryPolicy
 
 from threadloom.graphs import react
 from threadloom.models.errors import passing
+from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.prompts import element
 from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.begin import begin, check_budget
+from threadloom.nodes.by_rote import ABLE
 from threadloom.nodes.choose import Chooser, chooser, named
 from threadloom.nodes.conclude import conclude
 from threadloom.nodes.condense import check_window
@@ -234,7 +236,8 @@ def account(state: GoalState) -> dict[str, Any]:
     if ended["stopped"]:
         open_ += [f"{step['task']}: not done" for step in plan if step["status"] == "open"]
         open_.append(f"stopped: {ended['stopped']}")
-    lines = [last.text, *(["", f"Notes: {', '.join(notes)}"] if notes else [])]
+    able = ["", ABLE] if last.text.startswith(NOTHING) else []
+    lines = [last.text, *able, *(["", f"Notes: {', '.join(notes)}"] if notes else [])]
     lines += ["", "Not settled:", *(f"- {line}" for line in open_)] if open_ else []
     told = last.model_copy(update={"content": "\n".join(lines)})
     return {**ended, "messages": [*others, told], "criteria": []}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.extractive import days as written
+from threadloom.models.extractive.rows import unchanged
 from threadloom.models.prompts import element, prompt
 from threadloom.models.roles import Models
 from threadloom.models.settings import ConfigError
@@ -87,8 +88,8 @@ def _rows(question: str, known: Database, query: Sql | None) -> tuple[str, list[
     if query:
         return listed(known.query(query.sql, MOST_ROWS)), [query.sql]
     picked = by_words(question, known)
-    told = "\n\n".join(one.text for one in picked) or "No table has to do with the question."
-    return told, [one.sql for one in picked]
+    told = [one.text for one in picked] or ["No table has to do with the question."]
+    return "\n\n".join(filter(None, [unchanged(question), *told])), [one.sql for one in picked]
 
 
 def calendar(

@@ -3,50 +3,113 @@
 import re
 from collections.abc import Collection
 
+from threadloom.models.extractive.calls import DOING, PATH
 from threadloom.models.extractive.plan import plan
-from threadloom.models.extractive.text import capitalise, squeeze, terms
+from threadloom.models.extractive.sums import has_sum, ungrouped
+from threadloom.models.extractive.text import capitalise, squeeze, terms, topical
 
 MOST = 3
 """Things looked up, and notes written."""
 MOST_CRITERIA = 4
 SPEAK = "The notes speak of "
+ABLE = (
+    "Without a language model a goal is pursued by looking up what it is about, working out its sums and noting what "
+    "was found; nothing else is planned, written or done."
+)
 ENOUGH = 0.5
 """Share of a criterion's words that the notes must have."""
 _VERBS = (
     r"collect|gather|find|search|look|read|check|list|write|draft|note|make|summari[sz]e|compare|describe|explain|"
-    r"report|review|answer|save|put|learn|work out|look up"
+    r"report|review|answer|save|store|keep|put|learn|tell|work out|look up"
 )
-_CUT = re.compile(rf"[;.!?]\s+(?:then\s+)?|,?\s+(?:and then|then)\s+|,?\s+and\s+(?=(?:{_VERBS})\b)", re.IGNORECASE)
+_CUT = re.compile(
+    rf"[;.!?]\s+(?:then\s+)?|,?\s+(?:and then|then)\s+|,?\s+and\s+(?=(?:{_VERBS})\b)|,\s+(?=(?:{_VERBS})\s)",
+    re.IGNORECASE,
+)
+_OWN = re.compile(
+    r"(?:read|open|search|check|look|go|review|list|summari[sz]e)\b.*\b(?:my|our|the|these) (?:\w+ )?(?:notes|files)\b",
+    re.IGNORECASE,
+)
+"""Is about what the workspace holds already, not about the world."""
 _WRITES = re.compile(r"\b(?:write|draft|notes?|report|summar\w+|compar\w+|list)\b", re.IGNORECASE)
-_SUM = re.compile(r"\d\s*[-+*/^%]\s*\(?\d|\d\s*(?:%|per ?cent) of")
-_FIND = re.compile(r"^(?:find out|look up|work out|learn)\s+(?:about\s+)?", re.IGNORECASE)
-_TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what", re.IGNORECASE)
+_KEEPS = re.compile(
+    r"(?:save|store|keep|put|write|note|jot|record)\b(?: down)?(?: (?:it|this|that|them|these|those|everything|"
+    r"(?:the|your) (?:answer|result|finding|outcome)s?)\b)?(?: down)?(?: (?:in|into|to|as|on)\b.*)?",
+    re.IGNORECASE,
+)
+"""Says only where that goes which another clause asks for."""
+_FIND = re.compile(
+    r"^(?:please )?(?:(?:find out|look up|work out|learn)\s+(?:(?:about|whether|if)\s+)?|"
+    r"(?:research|investigate|study|explore|read up on)\s+|"
+    r"(?:tell|show|give) (?:me|us)\s+(?:about\s+)?|"
+    r"(?:find|collect|search for|look for|get)(?: me)?\s+(?:(?:all|some|the|any|\d+|two|three|four|five|ten)\s+)?"
+    r"(?:papers?|studies|articles|evidence|research|facts|information)\s+(?:on|about|for|of)\s+)",
+    re.IGNORECASE,
+)
+_MINE = re.compile(r"\b(?:my|our)\b", re.IGNORECASE)
+"""No library knows what is mine."""
+_AGAIN = re.compile(r"\w+ (?:it|them|this|that|these|those)\b(?! (?:is|are|was|were)\b)", re.IGNORECASE)
+"""Is about what another clause names."""
+_ASKS = re.compile(r"^(?:what|who|when|where|which|why|how|do|does|did|is|are|was|were|can)\b", re.IGNORECASE)
+_TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what|findings?", re.IGNORECASE)
 
 
 def steps(goal: str, taken: Collection[str]) -> list[str]:
-    """Look up what the goal is about, then write a note for each thing it wants written, under a name not `taken`."""
-    clauses = [squeeze(part).rstrip(".!?;, ") for part in _CUT.split(goal)]
-    clauses = [part for part in clauses if terms(part) or _SUM.search(part)] or [squeeze(goal)]
+    """Look up what the goal is about, then write a note for each thing it wants written.
+
+    The notes have the names that the goal gives, else ones not `taken`.
+    """
+    clauses = _clauses(goal)
     about = ", ".join(subjects(goal)) or squeeze(goal)
-    lookups = [part for part in clauses if not _WRITES.search(part)]
-    asked = [
-        part if "library" in part.lower() or _SUM.search(part) else f"What does the library know: {part}?"
-        for part in lookups
-    ]
-    wanted = [part for part in clauses if _WRITES.search(part)] or [f"Write a note on {about}"]
+    wanted = [part for part in clauses if _WRITES.search(part) and not _KEEPS.fullmatch(part) and not _OWN.match(part)]
+    if any(map(_OWN.match, clauses)):
+        asked = [f"Read the file {path}" for path in list(taken)[:MOST]] or ["List the files of the workspace"]
+    else:
+        lookups = [
+            part for part in clauses if part not in wanted and not _KEEPS.fullmatch(part) and not _AGAIN.match(part)
+        ]
+        asked = list(map(_lookup, lookups[:MOST])) or [f"What does the library know about {about}?"]
+    named = [path for part in clauses if part not in wanted for path in PATH.findall(part)]
     used, writing = set(taken), list[str]()
-    for part in wanted[:MOST]:
-        path = _free(about, used)
+    for part in wanted[:MOST] or [f"Write a note on {about}"]:
+        own = PATH.findall(part) or named
+        path = own.pop(0) if own else _free(about, used)
         used.add(path)
         opening = "" if re.match(r"(?:write|draft)\b", part, re.IGNORECASE) else "Write a note: "
-        writing.append(capitalise(f"{opening}{part}, to {path}"))
-    return [*map(capitalise, asked[:MOST] or [f"What does the library know about {about}?"]), *writing]
+        writing.append(capitalise(f"{opening}{_PLACE.sub('', part)}, to {path}"))
+    return [*map(capitalise, asked), *writing]
+
+
+_PLACE = re.compile(rf"\s+(?:in|into|to|as)\s+(?:the file\s+)?{PATH.pattern}", re.IGNORECASE)
+
+
+def _clauses(goal: str) -> list[str]:
+    """What a goal asks for, one thing each."""
+    parts = [squeeze(part).rstrip(".!?;, ") for part in _CUT.split(goal)]
+    return [part for part in parts if terms(part) or has_sum(part)] or [squeeze(goal)]
+
+
+def _lookup(part: str) -> str:
+    """The step that looks up what a clause asks for; sums and errands are tried as they are."""
+    if "library" in part.lower() or has_sum(part) or DOING.match(part) or _MINE.search(part):
+        return part
+    about = _FIND.sub("", part)
+    if _ASKS.match(about):
+        return f"What does the library know: {about}?"
+    if about == part:  # something to be done, of which only what it is about can be looked up
+        about = ", ".join(subjects(part)) or part
+    return f"What does the library know about {about}?"
 
 
 def subjects(goal: str) -> list[str]:
-    """What a goal is about, without the words that only say what is to be done."""
-    parts = [part for part in _CUT.split(goal) if part.split()]
-    found = dict.fromkeys(term for part in parts for term in plan(_FIND.sub("", part))["key_terms"])
+    """What a goal is about, without the words that only say what is to be done and where it goes."""
+    parts = [part for part in _CUT.split(ungrouped(_PLACE.sub("", goal))) if part.split()]
+    telling = [
+        part
+        for part in parts
+        if not _KEEPS.fullmatch(part.rstrip(".!?;, ")) and (_WRITES.match(part) or not _AGAIN.match(part))
+    ] or parts
+    found = dict.fromkeys(term for part in telling for term in plan(_FIND.sub("", part))["key_terms"])
     orders = {part.split()[0].lower() for part in parts if len(part.split()) > 1}  # "Organise my party"
     return [term for term in found if not _TOLD.fullmatch(term) and term.lower() not in orders][:MOST_CRITERIA]
 
@@ -58,7 +121,7 @@ def criteria(goal: str) -> list[str]:
 
 def met(criterion: str, notes: str) -> tuple[bool, str]:
     """Whether notes have the words of a criterion, and which."""
-    wanted = [term for term in dict.fromkeys(terms(criterion.removeprefix(SPEAK))) if term != "note"]
+    wanted = [term for term in dict.fromkeys(topical(criterion.removeprefix(SPEAK))) if term != "note"]
     present = set(terms(notes))
     found = [term for term in wanted if term in present]
     if not notes.strip():

@@ -28,7 +28,8 @@ def minutes(state: DebateState, made: Resolution, proposals: Sequence[Proposal],
 
 def _decision(state: DebateState, made: Resolution) -> Iterator[str]:
     tally = ", ".join(f"{author} {count:g}" for author, count in made["tally"].items())
-    yield f"- By {made['method']}: {tally or 'nothing to count'}. {escape(made['reason'])}".rstrip()
+    if made["method"] != "none":
+        yield f"- By {made['method']}: {tally or 'nothing to count'}. {escape(made['reason'])}".rstrip()
     if made["tie_break"]:
         yield f"- Tie: {made['tie_break']}."
     for one in made["dissent"]:

@@ -6,6 +6,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 from threadloom.models.extractive.answer import NOTHING
+from threadloom.models.extractive.text import sentences, squeeze
 from threadloom.models.prompts import element
 from threadloom.nodes.delegate import Outcome, delegate
 from threadloom.nodes.emit import emit
@@ -16,6 +17,7 @@ from threadloom.nodes.think import EXTRACTIVE_NOTE
 from threadloom.state.budget import Limits, after_answer, left, shares, standing
 from threadloom.state.goal import GoalState, PlanStep
 from threadloom.tools.answer import capped
+from threadloom.tools.workspace.tools import WRITERS
 
 MOST_RESULT = 6_000
 """Characters of a result that are kept."""
@@ -69,6 +71,7 @@ def _part(state: GoalState) -> Limits:
 
 def _tried(step: PlanStep, outcome: Outcome) -> PlanStep:
     answer = outcome.answer.removesuffix(EXTRACTIVE_NOTE).strip()  # said once, of the whole
+    answer = _without_receipts(answer, outcome.messages)
     nothing = "there is nothing to go by" if answer.startswith(NOTHING) else "" if answer else "it gave no answer"
     return PlanStep(
         task=step["task"],
@@ -76,15 +79,33 @@ def _tried(step: PlanStep, outcome: Outcome) -> PlanStep:
         result="" if nothing else capped(answer, MOST_RESULT, "the rest was not kept"),
         problem=outcome.failed or outcome.stopped or nothing,
         notes=written_by(outcome.messages),
-        sources=_sources(outcome.messages),
+        sources=_sources(outcome.messages, answer),
     )
 
 
-def _sources(messages: Sequence[BaseMessage]) -> list[str]:
-    """What tools found that has a title and an id, such as papers."""
+def _without_receipts(answer: str, messages: Sequence[BaseMessage]) -> str:
+    """Without what tools said to confirm that notes were written, which is no finding; unless there is nothing else."""
+    rest = answer
+    for message in messages:
+        if isinstance(message, ToolMessage) and message.name in WRITERS:
+            rest = rest.replace(message.text, "")
+    return rest.strip() or answer
+
+
+def _sources(messages: Sequence[BaseMessage], answer: str) -> list[str]:
+    """What tools found that has a title and an id, such as papers; of those only the ones whose words the answer has.
+
+    All of them where an answer is in words of its own.
+    """
     found = [one for message in messages if isinstance(message, ToolMessage) for one in _items(message.artifact)]
-    named = (f"{one['title']} ({one['id']})" for one in found if one.get("title") and one.get("id"))
+    said = sentences(answer)
+    quoted = [one for one in found if any(sentence in _words(one) for sentence in said)]
+    named = (f"{one['title']} ({one['id']})" for one in quoted or found if one.get("title") and one.get("id"))
     return list(dict.fromkeys(named))[:MOST_SOURCES]
+
+
+def _words(item: dict[str, Any]) -> str:
+    return squeeze("\n".join(part for part in item.values() if isinstance(part, str)))
 
 
 def _items(artifact: object) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from itertools import pairwise, takewhile
 from math import log, sqrt
 
 from threadloom.models.extractive.lexicon import VERBS
-from threadloom.models.extractive.text import FILLER_STEMS, NEAR_SYNONYMS, stem
+from threadloom.models.extractive.text import FILLER_STEMS, NEAR_SYNONYMS, is_named, stem
 from threadloom.nodes.common_words import COMMON_WORDS
 from threadloom.state.papers import Paper
 from threadloom.tools.fulltext import stems
@@ -144,7 +144,8 @@ def alternatives(question: str) -> list[list[str]]:
 
     "Does aspirin or a statin prevent strokes?" asks of aspirin and strokes, and of a statin and strokes. What is joined
     by "and" is taken apart only if there is something else that each part is asked with, since "sleep and memory" or
-    "the link between sleep and memory" asks for both.
+    "the link between sleep and memory" asks for both. "Tabs or spaces?" asks nothing else, so each alone is anything;
+    a name ("BERT vs. GPT-3") is not.
     """
     tokens = _TOKEN.findall(question)
     for spot, token in enumerate(tokens):
@@ -152,7 +153,10 @@ def alternatives(question: str) -> list[list[str]]:
             first, parts = _coordinated(tokens, spot)
             last = parts[-1].stop if parts else spot
             frame = stems(" ".join(tokens[:first] + tokens[last:]))
-            apart = token.lower() != "and" or (not all(map(_is_common, frame)) and not _between(tokens[:first]))
+            asks = not all(map(_is_common, frame))
+            apart = (
+                asks and not _between(tokens[:first]) if token.lower() == "and" else bool(frame) or is_named(question)
+            )
             if len(parts) > 1 and apart:
                 alone = ([*tokens[:first], *tokens[part.start : part.stop], *tokens[last:]] for part in parts)
                 return [stems(" ".join(one)) for one in alone]

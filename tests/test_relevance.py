@@ -114,7 +114,10 @@ def test_each_alternative_is_asked_by_itself() -> None:
     assert alternatives("BERT vs. GPT-3") == [["bert"], ["gpt"]]
 
 
-@pytest.mark.parametrize("question", ["sleep and memory", "Link between sleep and memory in mice", "and", "a or", ""])
+@pytest.mark.parametrize(
+    "question",
+    ["sleep and memory", "Link between sleep and memory in mice", "Tabs or spaces?", "and", "a or", ""],
+)
 def test_what_is_asked_of_two_together_is_not_taken_apart(question: str) -> None:
     assert alternatives(question) == []
 

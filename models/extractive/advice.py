@@ -3,6 +3,7 @@
 Help pages speak to their reader ("press Restore"), so only what speaks to a model is left out here.
 """
 
+import re
 from collections.abc import Sequence
 
 from threadloom.models.extractive import cues, numbers
@@ -15,6 +16,8 @@ TITLE = 0.5
 """How much a word in the title counts beside one in the sentence."""
 NEAR_BEST = 0.85
 """Share of the best sentence's score that another needs."""
+_BACK = re.compile(r"\b(?:after|before|beside|with) that\b|\bin that case\b|^(?:then|otherwise)\b", re.IGNORECASE)
+"""Points back at the sentence before, without which it is no advice."""
 FEW = 2
 """Concepts of a question all of which an answer and its title must have."""
 
@@ -28,7 +31,13 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
         if not cues.OVERRIDE.search(one) and len(words(one)) > 2
     ]
     weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(gist(question))
-    own = [overlap(asked, concepts(one), weight) if _on_it(set(asked), one, title) else 0.0 for one, title in pool]
+
+    def nearness(sentence: str, title: str) -> float:
+        if asked and set(asked) <= set(concepts(title)) and numbers.gain(question, sentence):
+            return 1.0  # "Opening hours" is what the figures under it are
+        return overlap(asked, concepts(sentence), weight) if _on_it(set(asked), sentence, title) else 0.0
+
+    own = [nearness(one, title) for one, title in pool]
     # A title alone does not make a sentence an answer.
     scores = [
         score and score + TITLE * overlap(asked, concepts(title), weight) + numbers.gain(question, one)
@@ -36,7 +45,9 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
     ]
     bar = NEAR_BEST * max(scores, default=0)
     near = sorted((-score, at) for at, score in enumerate(scores) if score and score >= bar)[:MOST]
-    return [pool[at][0] for at in sorted(at for _, at in near)]
+    chosen = {at for _, at in near}
+    chosen |= {at - 1 for at in chosen if at and _BACK.search(pool[at][0]) and pool[at - 1][1] == pool[at][1]}
+    return [pool[at][0] for at in sorted(chosen)]
 
 
 def _on_it(asked: set[str], sentence: str, title: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from threadloom.models.extractive.classify import classify
 from threadloom.models.extractive.days import FORTNIGHT, written
 from threadloom.models.extractive.lead import gist
+from threadloom.models.extractive.sums import has_sum, in_figures, sums
 from threadloom.models.extractive.text import FILLER_STEMS, squeeze, terms
 
 NAME_WEIGHT = 2
@@ -14,23 +15,31 @@ LEAST = 2
 """Score from which a request asks for a tool: one word of its name, or two of its description and arguments."""
 _WHOLE = re.compile(r"query|question|input|text|search|prompt|message|request|content|body|instruction", re.IGNORECASE)
 _LOOKUP = re.compile(r"\b(search|look up|find|retrieve)", re.IGNORECASE)
-_SOON = re.compile(r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b", re.IGNORECASE)
-"""Asks for days to come without naming one."""
-_WRITE = re.compile(r"\W*(?:write|draft|compose)\b", re.IGNORECASE)
-"""Who has something written has it looked up before."""
-_CLAUSE = re.compile(
-    r"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?=(?:what|who|when|where|why|which|how|is|are|do|does|did)\b)",
+_SOON = re.compile(
+    r"\bwhen(?:'s| is| are)\b.*\bnext\b|\bupcoming\b|\bcoming up\b|"
+    r"\b(?:I|we|my|our)\b.*\b(?:appointments?|meetings?|calendar|schedule|agenda|diary)\b",
     re.IGNORECASE,
 )
+"""Asks for days to come without naming one."""
+DOING = re.compile(
+    r"\W*(?:please )?(?:write|draft|compose|calculate|compute|convert|work out|translate|book|buy|organi[sz]e|schedule|"
+    r"remind)\b(?! (?:how|what|why|when|whether|which|who)\b)",
+    re.IGNORECASE,
+)
+"""What is to be done is not looked up: who has something written has it looked up before."""
+_WRITING = re.compile(
+    r"\b(?:write|draft|compose|save|store|append|add|put|record|jot|create|make|keep)\b", re.IGNORECASE
+)
+_FILES = re.compile(r"files?(?:_|$)")
+_ASKING = r"(?:what|who|when|where|why|which|how|is|are|do|does|did)\b"
+_CLAUSE = re.compile(rf"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?={_ASKING})", re.IGNORECASE)
+_QUESTION = re.compile(_ASKING, re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
 _NAMED = re.compile(r"(?<=[\w,] )(?:[A-Z][\w&.-]*)(?:,? (?:of |the |de )?[A-Z][\w&.-]*)*")
-_FORMULA = re.compile(r"[-(]*\d[\d\s.()+*/^%-]*[\d)]")
-_SUM = re.compile(r"\d\s*[*/+^]\s*[\d(]|\d\)?\s+[-%]\s+[\d(]")
-_OPERATOR = re.compile(r"[\d)]\s*[-+*/^%]")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per ?cent)\s+of\s+(?=[\d(])", re.IGNORECASE)
-"""A share of a number, which is written as a sum before anything is read: 17% of 2340 as 17 / 100 * 2340."""
-_PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
+_URL = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
+PATH = re.compile(r"(?<![\w/.])(?:[\w-]+/)*[\w-]{2,}\.[A-Za-z]\w{1,4}\b")
+"""A file that a request names."""
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 _SELECT = re.compile(r"\b(?:SELECT|WITH)\b.*\bFROM\b.*", re.DOTALL)
 _LIMIT = re.compile(r"\b(?:top|first|limit|at most|up to)\s+$", re.IGNORECASE)
@@ -40,8 +49,30 @@ Tool = Mapping[str, Any]
 
 def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Tool]:
     """Tools the request asks for and that have not answered yet, in the order given."""
-    open_ = [tool for tool in tools if tool["name"] not in done]
-    return [tool for tool in open_ if score(request, tool) >= LEAST and arguments(request, tool) is not None]
+    asked = [
+        tool
+        for tool in tools
+        if (score(request, tool) >= LEAST or "url" in needed(tool)) and arguments(request, tool) is not None
+    ]
+    asked = [tool for tool in asked if (needed(tool) or _named(request, tool)) and _may_write(request, tool)]
+    if any("path" in needed(tool) for tool in asked):  # a file that is named is neither listed nor looked for
+        asked = [tool for tool in asked if "path" in needed(tool) or not _FILES.search(tool["name"])]
+    return [tool for tool in asked if tool["name"] not in done]
+
+
+def _may_write(request: str, tool: Tool) -> bool:
+    """Whether a tool writes nothing, or the request says that something is to be written."""
+    return "content" not in needed(tool) or tool["name"] in request or _WRITING.search(request) is not None
+
+
+def _named(request: str, tool: Tool) -> bool:
+    """Whether a request names more of a tool than what it does: "list three findings" asks for no list of files.
+
+    A tool that must be given nothing would be called by that one word.
+    """
+    does = terms(_spaced(tool["name"]))[:1]
+    about = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}")).difference(does)
+    return tool["name"].lower() in request.lower() or not about.isdisjoint(terms(request))
 
 
 def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
@@ -50,19 +81,31 @@ def likely(request: str, tools: Sequence[Tool]) -> list[Tool]:
     What a database holds is looked at too: whether a request is about it only its tables say.
     """
     able = [tool for tool in tools if arguments(request, tool) is not None]
-    sums = [tool for tool in able if any(map(_is_formula, _properties(tool)))] if _SUM.search(_summed(request)) else []
+    working = calculators(request, able)
     dated = [tool for tool in able if any(map(_is_day, needed(tool).values()))]
     looking = [tool for tool in able if _LOOKUP.search(f"{_spaced(tool['name'])} {tool.get('description', '')}")]
     named, holding = bool(written(request)), [tool for tool in able if describes(tool)]
     if not named and not _has_words(request):
-        return sums[:1]
-    looking = [] if (dated and named) or _WRITE.match(request) else [best(request, looking)] if looking else []
-    return [*sums[:1], *dated[:1], *looking, *holding]
+        return working
+    looking = [] if (dated and named) or DOING.match(request) else [best(request, looking)] if looking else []
+    return [*working, *dated[:1], *looking, *holding]
+
+
+def calculators(request: str, tools: Sequence[Tool]) -> list[Tool]:
+    """The tool that works out the sums of a request, if it has any."""
+    return [tool for tool in tools if any(map(_is_formula, _properties(tool)))][:1] if has_sum(request) else []
+
+
+def unheard(request: str, tools: Sequence[Tool]) -> list[str]:
+    """Of a request that asks several things the questions for which no tool is asked for by its words."""
+    parts = _CLAUSE.split(request)
+    asking = [part for part in parts if _QUESTION.match(part)] if len(parts) > 1 else []
+    return [part for part in asking if not wanted(part, tools, ())]
 
 
 def _has_words(request: str) -> bool:
     """Whether some part of a request is no sum to be worked out."""
-    parts = [part for part in _CLAUSE.split(_summed(request)) if not _SUM.search(part)]
+    parts = [part for part in _CLAUSE.split(in_figures(request)) if not has_sum(part)]
     return any(set(terms(part)) - FILLER_STEMS for part in parts)
 
 
@@ -122,17 +165,7 @@ def every(request: str, tool: Tool, *, content: str | None = "") -> list[dict[st
     if first is None:
         return []
     formula = next((name for name in first if _is_formula(name)), "")
-    return [{**first, formula: one} for one in _sums(request)] if formula else [first]
-
-
-def _sums(request: str) -> list[str]:
-    """What there is to work out, as it is written; a number alone only where nothing else is there."""
-    found = [one.strip() for one in _FORMULA.findall(_DATE.sub(" ", _summed(request)))]
-    return list(dict.fromkeys(one for one in found if _OPERATOR.search(one))) or found[:1]
-
-
-def _summed(request: str) -> str:
-    return _PERCENT.sub(r"\1 / 100 * ", request)
+    return [{**first, formula: one} for one in sums(request)] if formula else [first]
 
 
 def _properties(tool: Tool) -> Mapping[str, Any]:
@@ -164,7 +197,8 @@ class _Pool:
         self.request, self.content = squeeze(request), content
         self.things = set(terms(f"{_spaced(tool['name'])} {tool.get('description', '')}"))
         self.days = written(request) or ([FORTNIGHT] if _SOON.search(request) else [])
-        self.paths: list[str] = _PATH.findall(request)
+        self.paths: list[str] = PATH.findall(request)
+        self.urls: list[str] = _URL.findall(request)
         self.numbers = list(_NUMBER.finditer(self.request))
         self.quoted = ["".join(match) for match in _QUOTED.findall(request)]
         self.named = _NAMED.findall(self.request)
@@ -204,12 +238,12 @@ class _Pool:
 
     def _string(self, name: str, *, needed: bool) -> str | None:
         if _is_formula(name):
-            return next(iter(_sums(self.request)), None)
+            return next(iter(sums(self.request)), None)
         if re.search(r"date|day|when", name, re.IGNORECASE):
             dated = _DATE.search(self.request)
             return dated[0] if dated else (self.request if needed else None)
-        if name == "path":  # a whole request is no file's name
-            there = self.paths or self.quoted
+        if name in {"path", "url"}:  # a whole request is neither
+            there = self.urls if name == "url" else self.paths or self.quoted
             return there.pop(0) if there else None
         if name == "content" and self.content != "" and not self.quoted:
             return self.content

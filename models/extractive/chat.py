@@ -123,9 +123,10 @@ class ChatExtractive(BaseChatModel):
         chosen = _chosen(material, tools, tool_choice, messages)
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
         free = tool_choice in (None, "auto")
-        if not chosen and free and not answered and not OVERRIDE.search(material.question):
-            likely = calls.likely(material.question, tools)
-            chosen = [(tool["name"], args) for tool in likely for args in calls.every(material.question, tool)]
+        if free and not answered and not OVERRIDE.search(material.question):
+            chosen += _likely(calls.unheard(material.question, tools) if chosen else [material.question], tools)
+        if free and not chosen and not material.results:  # others who look things up leave the sums
+            chosen = _called(material.question, calls.calculators(material.question, tools))
         known, material = tables.read(material, messages)
         said = "\n\n".join([known.answer, *values(material.results)]) if known.answer else answer(material)
         if not chosen and free:
@@ -152,6 +153,16 @@ def _chosen(
     wanted = calls.wanted(request, tools, done)
     content = note(material) if wanted else ""
     return [(tool["name"], args) for tool in wanted for args in calls.every(request, tool, content=content)]
+
+
+def _likely(questions: Sequence[str], tools: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Calls of tools that may know, where no words say which to call."""
+    return [call for question in questions for call in _called(question, calls.likely(question, tools))]
+
+
+def _called(question: str, tools: Sequence[calls.Tool]) -> list[tuple[str, dict[str, Any]]]:
+    """Names and arguments of the calls of tools."""
+    return [(tool["name"], args) for tool in tools for args in calls.every(question, tool)]
 
 
 def _able(said: str, tools: Sequence[dict[str, Any]]) -> str:

@@ -199,3 +199,11 @@ INSTRUCTION = _any(
 def instructs(sentence: str) -> bool:
     """Whether a sentence gives orders to its reader; errs on the side of yes."""
     return INSTRUCTION.search(sentence) is not None
+
+
+RECEIPT = re.compile(r"(?:Wrote|Put) [\d,]+ characters (?:to|at the end of) \S+\.")
+"""What the workspace says of a file that it wrote, which is no finding."""
+LISTED = re.compile(r"[-*] .+ \([a-z]+:\S+\)")
+"""A source in the list of a note."""
+SIGNED = re.compile(r"\(extractive, no language model.*\)")
+"""How what this model made is signed."""

@@ -54,18 +54,33 @@ _TAIL = re.compile(
 )
 _ERRAND = re.compile(
     r"^(?:please,? |kindly )?(?:(?:can|could|would|will) you (?:please )?)?"
-    r"(?:(?:search|look|find)\b(?: up| for)?(?: [a-z]+){0,2} (?:on|for|about)\b:?\s"
+    r"(?:find out(?: about| whether| if)?:?\s"
+    r"|(?:search|look|find)\b(?: up| for)?(?: [a-z]+){0,2} (?:on|for|about)\b:?\s"
     r"|(?:write|draft|send|compose|prepare|make|give|put together)\b(?: (?:me|us))?(?: an?| the| some| one)?"
     r"(?: [a-z-]+)?(?: (?:e-?mail|mail|letter|note|message|memo|summary|text|report|paragraph|facts))"
     r"(?: (?:to|for) (?:[\w.@-]+ ){1,3})??(?: summary)?\s?(?:about|on|of|that|saying|regarding|concerning)\s"
-    r"|(?:summari[sz]e|sum up|explain|describe)(?: what (?:is|was|we) know\w*)?(?: (?:to|for) (?:me|us))?"
-    r"(?: about| on)?\s"
+    r"|(?:summari[sz]e|sum up|explain|describe)(?: what (?:is|was|we) know\w*)?(?: (?:to|for) (?:me|us|"
+    r"(?:my|our|the) [\w-]+))?(?: about| on)?\s"
+    r"|(?:write to|e-?mail|mail|message) (?:[\w.@-]+ ){1,3}?(?:about|on|that|regarding)\s"
+    r"|what do(?:es)? (?:[a-z]+ ){1,2}know(?: about|:)\s"
     r"|(?:inform|tell|remind|brief|update) (?:[\w.@-]+ ){1,3}(?:about|on|that|of|(?=what|how|why|whether))\s?)",
     re.IGNORECASE,
 )
 """What is to be written or looked up, and who gets it: said of an errand, not of what it is about."""
-_THEN = re.compile(r",\s*(?:and )?(?:please )?(?:send|write|mail|tell|inform)\b[^.?!]*[.!]?$", re.IGNORECASE)
+_THEN = re.compile(
+    r"(?:,\s*(?:and )?(?:please )?(?:send|write|mail|tell|inform)\b|(?:,|,? and)(?: then)? (?:write|draft|list|note|"
+    r"save|summari[sz]e|explain|put)\b(?=.*(?:\b(?:it|them|this|that)\b|"
+    r"\b(?:an?|one|two|three|four|five|\d+) (?:short )?"
+    r"(?:sentence|paragraph|bullet|point|finding|line|word|summary|note)s?\b)))[^.?!]*[.!]?$",
+    re.IGNORECASE,
+)
+"""What is to be done with what was found."""
+_KNOWN = re.compile(
+    r"^what (?:(?:we|they|you|people) know|is known|was found)(?: so far)? (?:about|of|on)\s", re.IGNORECASE
+)
 _FOR_WHOM = re.compile(r"\s(?:for|to) (?:my|our|the) [\w-]+[.!]?$", re.IGNORECASE)
+MOST_ERRANDS = 2
+"""One in another: "search papers on: summarise graphene"."""
 LONG = 60
 """Words from which only the sentences of a message that ask are read."""
 _INDIRECT = re.compile(
@@ -88,9 +103,11 @@ def gist(text: str) -> str:
     if len(words(text)) > LONG:
         parts = sentences(text)
         text = " ".join([one for one in parts if one.endswith("?")] or parts[-1:])
-    errand = _ERRAND.match(text)
-    about = _FOR_WHOM.sub("", text[errand.end() :]) if errand else text
-    about = _THEN.sub("", about)
+    about, errands = text, 0
+    while errands < MOST_ERRANDS and (errand := _ERRAND.match(about)):
+        about, errands = about[errand.end() :], errands + 1
+    about = _FOR_WHOM.sub("", about) if errands else about
+    about = _KNOWN.sub("", _THEN.sub("", about))
     return about if words(about) else text
 
 

@@ -12,6 +12,7 @@ from json import loads
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from threadloom.models.answers import TAKES
+from threadloom.models.extractive.sums import has_sum
 
 _ELEMENT = re.compile(r"<(?P<tag>[A-Za-z]\w*)(?P<attributes>(?: \w+=\"[^\"<]*\")*)>\n(?P<text>[^<]*)\n</(?P=tag)>")
 _BARE = re.compile(r"-?\d[\d.,]*|True|False", re.IGNORECASE)
@@ -23,6 +24,7 @@ ASIDE = frozenset(
 """Elements that say what is asked, or name where it is from; all others hold material."""
 
 
+FAILED = re.compile(r"The tool .*failed: ")
 MOST_OF_FAILURE = 300
 """Characters of what a tool says of its failure: behind that it tells models how it is called."""
 
@@ -82,14 +84,16 @@ def read(messages: Sequence[BaseMessage]) -> Material:
 
 
 def _results(messages: Sequence[BaseMessage]) -> list[str]:
-    """What tools said. A bare value beside others says what it is of: "3 * 4 = 12"."""
+    """What tools said. A bare value says what it is of, if that is a sum or there are others: "3 * 4 = 12"."""
     answers = [message for message in messages if isinstance(message, ToolMessage)]
     asked = {call["id"]: call["args"] for one in messages if isinstance(one, AIMessage) for call in one.tool_calls}
     told = [_result(message) for message in answers]
-    if len(told) < 2:
-        return told
     of = [next(iter(asked.get(message.tool_call_id, {}).values()), message.name) for message in answers]
-    return [f"{what} = {one}." if _BARE.fullmatch(one) else one for what, one in zip(of, told, strict=True)]
+    several = len(told) > 1
+    return [
+        f"{what} = {one}." if _BARE.fullmatch(one) and (several or has_sum(str(what))) else one
+        for what, one in zip(of, told, strict=True)
+    ]
 
 
 def _result(message: ToolMessage) -> str:
@@ -99,7 +103,9 @@ def _result(message: ToolMessage) -> str:
         value = loads(text)
     except ValueError:
         value = text
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "path" in value and isinstance(value.get("text"), str):
+        text = value["text"]  # a file, or a part of one
+    elif isinstance(value, dict):
         text = ", ".join(f"{key}: {part}" for key, part in value.items())
     elif isinstance(value, list):
         text = "\n\n".join(map(_told, value))

@@ -20,4 +20,9 @@ def gain(question: str, sentence: str) -> float:
     named = {one for one in _NUMBER.findall(question) if len(one) > 1}
     if named.intersection(_NUMBER.findall(sentence)):
         return SAME
-    return SOME if _ASKS.search(question) and _SAYS.search(sentence) else 0.0
+    return SOME if _ASKS.search(question) and says(sentence) else 0.0
+
+
+def says(sentence: str) -> bool:
+    """Whether a number is in it, in figures or words."""
+    return _SAYS.search(sentence) is not None

@@ -16,6 +16,13 @@ _AMOUNT = re.compile(
     r"light)est)\b",
     re.IGNORECASE,
 )
+_CHANGES = re.compile(
+    r"^\W*(?:(?:please|kindly|now|can you|could you|would you),? ){0,2}(?:delete|remove|drop|clear|wipe|erase|purge|"
+    r"truncate|insert|add(?! up)|update(?! (?:on|about|me))|change(?! in)|set|mark|rename|create|cancel|reschedule|"
+    r"assign|increase(?! in)|decrease(?! in)|raise|lower|reset|approve|replace|correct)\b",
+    re.IGNORECASE,
+)
+UNCHANGED = "Nothing was changed: databases and calendars are only read."
 _EARLIER = re.compile(r"\b(?:before|until|earlier than)\s+(?:the )?(\d{4}-\d\d-\d\d)\b", re.IGNORECASE)
 _LATER = re.compile(r"\b(?:after|since|later than)\s+(?:the )?(\d{4}-\d\d-\d\d)\b", re.IGNORECASE)
 
@@ -65,6 +72,11 @@ def amounts(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
         found.append((bool(_stems(column) & asked), line))
     named = [line for hit, line in found if hit]
     return named or [line for _, line in found]
+
+
+def unchanged(request: str) -> str:
+    """What to say first to who asks for a change, before what is there is shown; empty for any other request."""
+    return UNCHANGED if _CHANGES.match(request) else ""
 
 
 class Table(NamedTuple):

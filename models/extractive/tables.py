@@ -58,5 +58,6 @@ def read(material: Material, messages: Sequence[BaseMessage]) -> tuple[Tables, M
         elif isinstance(call["args"].get("start"), str) and "end" in call["args"] and result.status != "error":
             told[name] = rows.agenda(question, result.text)
         kept.append("" if name in described or told.get(name) else text)  # that a tool was asked stays
-    answer = "\n\n".join(filter(None, told.values()))
+    found = [*filter(None, told.values())]
+    answer = "\n\n".join(filter(None, [rows.unchanged(material.question) if found else "", *found]))
     return Tables(question, described, frozenset(asked), answer), replace(material, results=kept)

@@ -216,6 +216,12 @@ def test_a_sentence_that_shares_one_word_of_several_by_chance_is_no_answer(model
     assert said.text == NOTHING_ON_IT
 
 
+def test_a_note_that_says_nothing_is_no_material(model: ChatExtractive) -> None:
+    note = element("note", f"{NOTHING_ON_IT} Without a language model I can only pass on what tools find: search_web.")
+    said = model.invoke(prompt("Answer.", element("question", "Which language model is best?"), note)).text
+    assert said == NOTHING_ON_IT
+
+
 def test_stop_sequences_end_the_text() -> None:
     assert ChatExtractive(stop=["given"]).invoke("Tea").text == "No material was "
     assert ChatExtractive().invoke("Tea", stop=["was"]).text == "No material "
@@ -282,23 +288,12 @@ def test_tools_are_called_when_plainly_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("request_", "sums"),
-    [
-        ("17% of 2340", ["17 / 100 * 2340"]),
-        ("How much is 12.5 percent of (20 + 4)?", ["12.5 / 100 * (20 + 4)"]),
-        ("What is 3 * 4, and what is 15 - 6?", ["3 * 4", "15 - 6"]),
-        ("Use the calculator: 2 * 3 for 40 people on 2026-11-22, and 7 + 7", ["2 * 3", "7 + 7"]),
-    ],
+    "request_",
+    ["Tell my team what we know about employment", "Explain to my manager how employment changed", "Employment"],
 )
-def test_every_sum_is_worked_out(model: ChatExtractive, request_: str, sums: list[str]) -> None:
-    bound = model.bind_tools([lookup, calculator])
-    made = bound.invoke(request_)
-    assert [(call["name"], call["args"]) for call in made.tool_calls] == [
-        ("calculator", {"expression": one}) for one in sums
-    ]
-    results = [ToolMessage("1", tool_call_id=call["id"]) for call in made.tool_calls]
-    said = bound.invoke([HumanMessage(request_), made, *results]).text
-    assert said == ("1" if len(sums) == 1 else " ".join(f"{one} = 1." for one in sums))
+def test_whom_an_answer_is_for_is_not_what_it_is_about(model: ChatExtractive, request_: str) -> None:
+    said = model.invoke(prompt("Answer.", element("question", request_), element("document", DOCUMENT + DOCUMENT)))
+    assert "reduced employment of teenagers" in said.text
 
 
 def test_a_percentage_is_no_limit(model: ChatExtractive) -> None:

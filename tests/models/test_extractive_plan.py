@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.plan import plan
 from threadloom.state.drafts import PlanDraft
 
@@ -164,3 +165,18 @@ def test_any_question_gives_a_valid_plan(question: str) -> None:
     assert all(draft.key_terms)
     assert draft.key_terms or not question.strip()
     assert made == plan(question, 2026)
+
+
+@pytest.mark.parametrize(
+    ("request_", "about"),
+    [
+        ("Search papers on: Summarize AlphaFold", "AlphaFold"),
+        ("Find out how old the universe is and write two sentences about it", "how old the universe is"),
+        ("Tell my team what we know about microcredit", "microcredit"),
+        ("Write to Bob about the effect of sleep on memory", "the effect of sleep on memory"),
+        ("What does the library know: Does tea help?", "Does tea help?"),
+        ("Compare A with B and list the risks", "Compare A with B and list the risks"),
+    ],
+)
+def test_what_a_request_is_about(request_: str, about: str) -> None:
+    assert gist(request_) == about

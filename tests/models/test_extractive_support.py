@@ -80,6 +80,20 @@ def test_one_of_two_words_does_not_make_a_sentence_an_answer(question: str, page
     assert advice(question, [Element("document", page, {"title": title})]) == []
 
 
+def test_what_is_asked_for_in_figures_is_under_the_title_that_names_it() -> None:
+    page = "We answer from 8:00 to 18:00. Visits need an appointment. Phones are answered in the opening hours."
+    assert advice("What are your opening hours?", [Element("document", page, {"title": "Opening hours"})]) == [
+        "We answer from 8:00 to 18:00.",
+        "Phones are answered in the opening hours.",
+    ]
+
+
+def test_a_sentence_that_points_back_brings_the_one_before() -> None:
+    page = "Restart the device first. If the app crashes in settings after that, clear its cache. All is well."
+    found = advice("The app crashes in settings", [Element("document", page, {"title": "Crashes"})])
+    assert found == ["Restart the device first.", "If the app crashes in settings after that, clear its cache."]
+
+
 def test_of_two_words_the_title_may_have_one() -> None:
     document = Element("document", "They are painted in May.", {"title": "Bicycles"})
     assert advice("Paint a bicycle", [document]) == ["They are painted in May."]

@@ -135,7 +135,7 @@ def test_without_a_network_no_engine_is_named(
     from ddgs.engines.mojeek import Mojeek
 
     monkeypatch.setattr(Mojeek, "search_url", "http://127.0.0.1:9/mojeek")
-    with pytest.raises(SearchError, match="ddgs gave no answer: no search engine can be reached$"):
+    with pytest.raises(SearchError, match=r"ddgs gave no answer: no search engine can be reached$"):
         searches["ddgs"].search("tea", 5, 20)
 
 

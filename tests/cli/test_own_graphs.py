@@ -138,6 +138,21 @@ def test_who_answers_while_another_goes_on_is_told_so(cli: Cli, runner: Runner) 
     assert cli("resume", "t", "--answer", '"yes"', *GRAPH).code == 0
 
 
+@pytest.mark.usefixtures("runner")
+def test_a_page_of_the_timeline_ends_at_a_checkpoint(cli: Cli) -> None:
+    """The step that waits has none, and the page after it began at ''."""
+    words, seen = ["timeline", "t", "--limit", "1"], []
+    while True:
+        page = json.loads(cli(*words, "--json").out)
+        seen = [*page["steps"], *seen]
+        if not page["more"]:
+            break
+        [line] = [line for line in cli(*words).err.splitlines() if "There are older ones" in line]
+        words = shlex.split(line.partition(": ")[2])[1:]
+    assert seen == json.loads(cli("timeline", "t", "--json").out)["steps"]
+    assert [step["status"] for step in seen] == ["done", "done", "done", "waiting"]
+
+
 def test_attempts_are_in_the_timeline(cli: Cli, runner: Runner) -> None:
     """On a screen of 80 columns, too."""
     run = runner.start("shaky", {}, thread_id="s")

@@ -19,7 +19,7 @@ from tests.runs.side import Side
 from threadloom.checkpoints import SQLSaver, dialects
 from threadloom.checkpoints.errors import LeaseLostError, UnsavableValueError
 from threadloom.errors import UsageError
-from threadloom.runs import ending, lease
+from threadloom.runs import ending, entering, lease
 from threadloom.runs.errors import (
     AnswerRefusedError,
     NotResumableError,
@@ -304,6 +304,21 @@ def test_a_fork_with_another_graph_is_refused(runner: Runner) -> None:
     with pytest.raises(UsageError, match="thread 't' is of the graph g, not of other"):
         runner.fork("other", "t", to="new")
     assert [run.graph for run in runner.runs()] == ["g"]
+
+
+def test_a_graph_that_cannot_be_made_keeps_no_others_from_being_recovered(runner: Runner) -> None:
+    def made() -> Any:
+        raise ImportError("no such module")
+
+    for name in ("a", "b", "c"):
+        runner._graphs[name] = StateGraph(State).add_node("n", lambda _: {"log": ["n"]}).add_edge(START, "n")
+        record, fence, _ = entering.started(runner, entering.new(runner, name, name, {"log": []}))
+        runner.saver.database.write(lease.release, record.thread_id, fence)
+    runner._compiled.clear()
+    runner._graphs["b"] = made
+    with pytest.warns(UserWarning, match="graph 'b': its lost runs are left alone.*ImportError: no such module"):
+        assert {run.graph: run.wait(60).status for run in runner.recover()} == {"a": "done", "c": "done"}
+    assert {run.graph: run.status for run in runner.runs()} == {"a": "done", "b": "lost", "c": "done"}
 
 
 @pytest.mark.parametrize("raised", [SystemExit, type("Odd", (BaseException,), {})])

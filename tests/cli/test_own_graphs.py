@@ -167,7 +167,7 @@ def test_an_answer_of_another_shape_is_asked_again_at_the_terminal(
 @pytest.mark.usefixtures("runner")
 def test_a_page_of_the_timeline_ends_at_a_checkpoint(cli: Cli) -> None:
     """The step that waits has none, and the page after it began at ''."""
-    words, seen = ["timeline", "t", "--limit", "1"], []
+    words, seen = ["timeline", "t", "--limit", "1"], list[Any]()
     while True:
         page = json.loads(cli(*words, "--json").out)
         seen = [*page["steps"], *seen]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 RECOVERIES = "recoveries"
 MOST_RECOVERIES = 5  # of a run at one checkpoint: more would do no better
+OURS = GraphChangedError, MigrationError, UnrestorableValueError  # which say by themselves what they are
 SUSPECT = 2  # after so many it may be what killed its processes, or was only beside what did
 
 
@@ -210,10 +211,13 @@ def _taken_over(runner: "Runner", record: Record, fence: int) -> Entered | None:
     try:
         record, _ = adapted(runner, record, fence, Reply(NOTHING))
         found = _look(runner, record)
-    except (GraphChangedError, MigrationError, UnrestorableValueError) as error:
+    except Exception as error:  # also of the graph, such as a reducer's, of which the state is asked
+        if isinstance(error, CheckpointError) and not isinstance(error, UnrestorableValueError):
+            raise  # the database's
         # It can be resumed once that is mended, and keeps no others from being recovered.
         status: Status = "failed" if record.status == "running" else record.status
-        _rest(runner, replace(record, status=status, error=first_line(error)), fence)
+        told = first_line(error) if isinstance(error, OURS) else f"{type(error).__name__}: {first_line(error)}"
+        _rest(runner, replace(record, status=status, error=told), fence)
         return None
     if record.status == "running" and (found.has_unknown_effects or record.wanted):
         _rest(runner, replace(record, status="paused" if record.wanted else "waiting"), fence, found.questions)

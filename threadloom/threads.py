@@ -137,7 +137,7 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     if record is None or (metadata.get("run_id") != record.run_id and _was_left(record, found)):
         return found
     questions = look(saver, flow, record).questions if record.status == "waiting" else []
-    pending = [_asked(one.handle, one.prompt) | {"standing": one.standing} for one in questions]
+    pending = [_asked(one.handle, one.prompt) | {"standing": one.standing, "schema": one.schema} for one in questions]
     calls = saver.database.read(count, thread_id, record.run_id) if record.details.get(REPLAY) else None
     took = None if record.ended is None else (record.ended - record.created) / 1000
     told: dict[str, Any] = {"status": record.status, "error": record.error, "run_id": record.run_id, "seconds": took}

@@ -168,8 +168,12 @@ def is_behind_pgbouncer(url: URL) -> bool:
 
 
 def first_line(exc: object) -> str:
-    """What a driver says, without the hints below it."""
-    return (str(exc).strip() or type(exc).__name__).splitlines()[0]
+    """What a driver says, without the hints below it; its kind where it says nothing, or cannot."""
+    try:
+        said = str(exc).strip()
+    except Exception:  # noqa: BLE001  # of somebody's own exception, which is no reason not to say that it was raised
+        said = ""
+    return (said or type(exc).__name__).splitlines()[0]
 
 
 def _without_password(message: str, url: URL) -> str:

@@ -11,15 +11,19 @@ from typing import Any
 
 import pytest
 from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 from tests.cli.conftest import Cli
 from threadloom import effect
+from threadloom.catalogue import also, own
+from threadloom.cli import question
 from threadloom.loading import load_graph
 from threadloom.runs import lease
 from threadloom.runs.errors import EffectUnknownError
 from threadloom.runs.fingerprint import fingerprint
 from threadloom.runs.runner import Runner
+from threadloom.threads import describe
 
 FILE = """
 import os
@@ -77,6 +81,7 @@ if __name__ == "__main__":
 """
 NAMES = {"orders": "graph", "shaky": "shaky"}
 GRAPH = ("--graph", "orders=mine.py:graph")
+SCHEMA: Any = {"type": "integer"}
 
 
 @pytest.fixture
@@ -136,6 +141,42 @@ def test_who_answers_while_another_goes_on_is_told_so(cli: Cli, runner: Runner) 
     assert (refused.code, "a run goes on there just now" in refused.err, "busy=" in refused.err) == (2, True, False)
     runner.saver.database.write(lease.release, "t", fence)
     assert cli("resume", "t", "--answer", '"yes"', *GRAPH).code == 0
+
+
+def test_an_answer_of_another_shape_is_asked_again_at_the_terminal(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused by the run, it took with it what had been typed for the questions before."""
+
+    class Much(TypedDict, total=False):
+        much: int
+
+    built = StateGraph(Much).add_node("ask", lambda _: {"much": interrupt("How much?", response_schema=SCHEMA)})
+    runner._graphs["much"] = built.add_edge(START, "ask")
+    runner.start("much", {}, thread_id="m").wait(60)
+    with also([own("much", "mine.py:much", built)]):
+        [asked] = describe(runner.saver, "m").pending
+    typed = iter(("a lot", "5"))
+    monkeypatch.setattr(question, "prompt", lambda *_: next(typed))
+    assert (asked["schema"], question.ask(asked)) == (SCHEMA, 5)
+    told = capsys.readouterr().err
+    assert 'The answer fits {"type": "integer"}' in told
+    assert "That does not fit: the answer: 'a lot' is not of type 'integer'" in told
+
+
+@pytest.mark.usefixtures("runner")
+def test_a_page_of_the_timeline_ends_at_a_checkpoint(cli: Cli) -> None:
+    """The step that waits has none, and the page after it began at ''."""
+    words, seen = ["timeline", "t", "--limit", "1"], list[Any]()
+    while True:
+        page = json.loads(cli(*words, "--json").out)
+        seen = [*page["steps"], *seen]
+        if not page["more"]:
+            break
+        [line] = [line for line in cli(*words).err.splitlines() if "There are older ones" in line]
+        words = shlex.split(line.partition(": ")[2])[1:]
+    assert seen == json.loads(cli("timeline", "t", "--json").out)["steps"]
+    assert [step["status"] for step in seen] == ["done", "done", "done", "waiting"]
 
 
 def test_attempts_are_in_the_timeline(cli: Cli, runner: Runner) -> None:

@@ -19,7 +19,7 @@ from tests.runs.side import Side
 from threadloom.checkpoints import SQLSaver, dialects
 from threadloom.checkpoints.errors import LeaseLostError, UnsavableValueError
 from threadloom.errors import UsageError
-from threadloom.runs import ending, lease
+from threadloom.runs import ending, entering, lease
 from threadloom.runs.errors import (
     AnswerRefusedError,
     NotResumableError,
@@ -306,6 +306,64 @@ def test_a_fork_with_another_graph_is_refused(runner: Runner) -> None:
     assert [run.graph for run in runner.runs()] == ["g"]
 
 
+def _lose(runner: Runner, graph: str, given: Any) -> None:
+    """Start a run whose process is gone at once."""
+    record, fence, _ = entering.started(runner, entering.new(runner, graph, graph, given))
+    assert fence is not None
+    runner.saver.database.write(lease.release, record.thread_id, fence)
+
+
+def test_a_graph_that_cannot_be_made_keeps_no_others_from_being_recovered(runner: Runner) -> None:
+    def made() -> Any:
+        raise ImportError("no such module")
+
+    for name in ("a", "b", "c"):
+        runner._graphs[name] = StateGraph(State).add_node("n", lambda _: {"log": ["n"]}).add_edge(START, "n")
+        _lose(runner, name, {"log": []})
+    runner._compiled.clear()
+    runner._graphs["b"] = made
+    with pytest.warns(UserWarning, match="graph 'b': its lost runs are left alone.*ImportError: no such module"):
+        assert {run.graph: run.wait(60).status for run in runner.recover()} == {"a": "done", "c": "done"}
+    assert {run.graph: run.status for run in runner.runs()} == {"a": "done", "b": "lost", "c": "done"}
+
+
+def test_a_state_that_its_graph_cannot_tell_keeps_no_others_from_being_recovered(runner: Runner) -> None:
+    broken: list[bool] = []
+
+    def added(before: list[str], new: list[str]) -> list[str]:
+        if broken:
+            raise ZeroDivisionError("no sum")
+        return [*before, *new]
+
+    class Told(TypedDict):
+        log: Annotated[list[str], added]
+
+    built: Any = StateGraph(Told).add_node("add", lambda _: {"log": ["x"]})
+    built.add_node("ask", lambda _: {"log": [interrupt("What?")]})
+    runner._graphs["sum"] = built.add_edge(START, "add").add_edge(START, "ask")
+    run = runner.start("sum", {"log": []})
+    assert run.wait(60).status == "waiting"
+    _lose(runner, "g", {"log": ["x"]})
+    runner.saver.database.write(runner.records.change, replace(run.record(), status="running"))
+    broken.append(True)
+    assert [found.wait(60).status for found in runner.recover()] == ["done"]
+    assert (run.status, run.record().error) == ("failed", "ZeroDivisionError: no sum")
+
+
+def test_an_exception_that_cannot_say_what_it_is_fails_the_run(runner: Runner) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise TypeError("nothing to say")
+
+    def fail(_: State) -> State:
+        raise Mute
+
+    built: Any = StateGraph(State)
+    runner._graphs["mute"] = built.add_node("fail", fail).add_edge(START, "fail")
+    outcome = runner.start("mute", {"log": []}).wait(60)
+    assert (outcome.status, outcome.error) == ("failed", "Mute: Mute")
+
+
 @pytest.mark.parametrize("raised", [SystemExit, type("Odd", (BaseException,), {})])
 def test_a_node_that_means_to_end_the_program_fails_its_run_and_no_other(
     runner: Runner, world: World, raised: type[BaseException]
@@ -318,7 +376,8 @@ def test_a_node_that_means_to_end_the_program_fails_its_run_and_no_other(
     world.go.clear()
     other = runner.start("g", {"log": ["x"]})
     assert world.reached.wait(60)
-    runner._graphs["end"] = StateGraph(State).add_node("end", end).add_edge(START, "end")
+    built: Any = StateGraph(State)
+    runner._graphs["end"] = built.add_node("end", end).add_edge(START, "end")
     outcome = runner.start("end", {"log": []}).wait(60)
     assert (outcome.status, f"a node raised {raised.__name__}: bye" in outcome.error) == ("failed", True)
     world.go.set()

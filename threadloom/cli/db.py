@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from threadloom.cli.console import DbOption, JsonOption, err, opened, out, print_json, short
-from threadloom.errors import UsageError
+from threadloom.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
@@ -118,8 +118,15 @@ def verify(
 @app.command(epilog="Example: THREADLOOM_ENCRYPTION_KEYS_FILE=keys.txt threadloom db rekey")
 def rekey(db: DbOption = None, json: JsonOption = False) -> None:
     """Encrypt all that is stored with the first of the keys; what was interrupted goes on where it was."""
+    from threadloom.checkpoints.errors import InvalidRequestError
+
     with opened(db) as saver, err.status("rekey") as status:
-        done = saver.rekey(lambda so_far: status.update(escape(f"{so_far.threads:,} threads, {so_far.rows:,} rows")))
+        try:
+            done = saver.rekey(
+                lambda so_far: status.update(escape(f"{so_far.threads:,} threads, {so_far.rows:,} rows"))
+            )
+        except InvalidRequestError:
+            raise UserError("there is no key to encrypt with: set THREADLOOM_ENCRYPTION_KEYS, or _KEYS_FILE") from None
     if json:
         print_json({"threads": done.threads, "rows": done.rows})
     else:

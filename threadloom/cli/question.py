@@ -20,6 +20,8 @@ def show(pending: Sequence[dict[str, Any]], *, answer_with: str) -> None:
         if len(pending) > 1:
             out.print(f"question {question['id']}", style="dim", markup=False, highlight=False)
         out.print(_prompt(question), style="bold", markup=False)
+        if shape := _shape(question):
+            out.print(shape, style="dim", markup=False, highlight=False)
     example = f"--answer {shlex.quote(json.dumps(pending[0].get('example', 'your answer'), ensure_ascii=False))}"
     which = f"--handle {pending[0]['id'][:8]} " if len(pending) > 1 else ""
     which += "--by NAME " if pending[0].get("standing") else ""  # its policy may be for certain people
@@ -47,6 +49,7 @@ def ask(question: dict[str, Any]) -> Any:
     All of it goes to standard error: standard output is for the run's answer.
     """
     from threadloom.nodes.question import check
+    from threadloom.runs.question import misfit
 
     display(question, err)
     while True:
@@ -54,6 +57,8 @@ def ask(question: dict[str, Any]) -> Any:
             answer = _asked(question)
             if question["kind"]:
                 check(question, answer)
+            elif told := misfit(question.get("schema"), answer):
+                raise ValueError(told)
         except ValueError as error:
             err.print(f"That does not fit: {error}", style="red", markup=False)
         else:
@@ -67,6 +72,8 @@ def _asked(question: dict[str, Any]) -> Any:
     if question["kind"] == "report":
         return _ask_report()
     err.print(_prompt(question), style="bold", markup=False)
+    if shape := _shape(question):
+        err.print(shape, style="dim", markup=False, highlight=False)
     if not question["kind"]:
         return _json_or_text(prompt("Answer, as text or JSON", None))
     if question["kind"] in {"call", "draft"}:
@@ -84,6 +91,12 @@ def _prompt(question: Mapping[str, Any]) -> str:
         rest = {key: value for key, value in asked.items() if key not in ("prompt", "policy")}
         return f"{asked['prompt']}\n{_text(rest)}" if rest else asked["prompt"]
     return _text(asked)
+
+
+def _shape(question: Mapping[str, Any]) -> str:
+    """What shape its answer is of, where neither its kind nor its prompt says so."""
+    is_told = question["kind"] or "example" in question
+    return "" if is_told or not question.get("schema") else f"The answer fits {json.dumps(question['schema'])}"
 
 
 def _text(asked: Any) -> str:

@@ -1,7 +1,6 @@
 """`threadloom timeline`: what a thread did, step by step."""
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,8 +47,7 @@ def timeline(
     with opened(db) as saver:
         name = find(saver, thread)
         until = find_checkpoint(saver, name, before) if before is not None else None
-        steps = list(islice(steps_of(saver, name, prices=load_models().prices(), before=until), limit + 1))
-    more, steps = len(steps) > limit, steps[:limit]
+        steps, more = _page(steps_of(saver, name, prices=load_models().prices(), before=until), limit)
     if json:
         print_json({"thread_id": name, "more": more, "steps": [step_json(step) for step in reversed(steps)]})
         return
@@ -60,9 +58,18 @@ def timeline(
         table.add_row(*map(escape, map(printable, row)))
     out.print(table)
     if more:
-        oldest = next((step.checkpoint_id for step in reversed(steps) if step.checkpoint_id), "")
-        line = command("timeline", name, "--limit", str(limit), "--before", oldest, db=db)
+        line = command("timeline", name, "--limit", str(limit), "--before", str(steps[-1].checkpoint_id), db=db)
         err.print(f"\nThere are older ones: {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _page(steps: Iterator["Step"], limit: int) -> tuple[list["Step"], bool]:
+    """So many steps, and those without a checkpoint that follow: at one the next page begins; and whether it does."""
+    page: list[Step] = []
+    for step in steps:
+        if len(page) >= limit and page[-1].checkpoint_id:
+            return page, True
+        page.append(step)
+    return page, False
 
 
 def step_json(step: "Step") -> dict[str, Any]:

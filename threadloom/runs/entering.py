@@ -1,6 +1,8 @@
 """How a run comes under a lease: started anew, resumed, recovered, or only to be ended."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -10,7 +12,7 @@ from sqlalchemy import exists, select
 
 from threadloom.checkpoints.dialects.generic import first_line
 from threadloom.checkpoints.elements import enter_thread
-from threadloom.checkpoints.errors import UnrestorableValueError
+from threadloom.checkpoints.errors import CheckpointError, UnrestorableValueError
 from threadloom.checkpoints.session import Session
 from threadloom.errors import UsageError
 from threadloom.runs import ending, lease, ledger
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 RECOVERIES = "recoveries"
 MOST_RECOVERIES = 5  # of a run at one checkpoint: more would do no better
+OURS = GraphChangedError, MigrationError, UnrestorableValueError  # which say by themselves what they are
 SUSPECT = 2  # after so many it may be what killed its processes, or was only beside what did
 
 
@@ -169,9 +172,11 @@ def _afresh(record: Record) -> Record:
 def recovered(runner: "Runner", record: Record) -> Entered | None:
     """Take over a run whose owner is gone, or which has waited too long.
 
-    None if somebody else does, or if it has to wait for a person or to end. One whose process died at the same
-    checkpoint again and again is set to failed.
+    None if somebody else does, if its graph cannot be made here, or if it has to wait for a person or to end. One whose
+    process died at the same checkpoint again and again is set to failed.
     """
+    if not _is_made(runner, record.graph):
+        return None
     try:
         fence = _take(runner, record)
     except ThreadBusyError:
@@ -183,17 +188,36 @@ def recovered(runner: "Runner", record: Record) -> Entered | None:
     if record.wanted and record.wanted != "pause":
         runner.finish(record, fence, record.wanted)
         return None
-    return _taken_over(runner, record, fence)
+    try:
+        return _taken_over(runner, record, fence)
+    except BaseException:
+        with suppress(CheckpointError):  # it is lost, and not running for as long as the lease would last
+            runner.saver.database.write(lease.release, record.thread_id, fence)
+        raise
+
+
+def _is_made(runner: "Runner", graph: str) -> bool:
+    """Whether a graph can be made in this process; a warning says why not."""
+    try:
+        runner.graph(graph)
+    except Exception as error:  # noqa: BLE001  # of whoever makes it: it keeps no others from being recovered
+        told = f"its lost runs are left alone, since it cannot be made: {type(error).__name__}: {first_line(error)}"
+        warnings.warn(f"graph {graph!r}: {told}", stacklevel=4)
+        return False
+    return True
 
 
 def _taken_over(runner: "Runner", record: Record, fence: int) -> Entered | None:
     try:
         record, _ = adapted(runner, record, fence, Reply(NOTHING))
         found = _look(runner, record)
-    except (GraphChangedError, MigrationError, UnrestorableValueError) as error:
+    except Exception as error:  # also of the graph, such as a reducer's, of which the state is asked
+        if isinstance(error, CheckpointError) and not isinstance(error, UnrestorableValueError):
+            raise  # the database's
         # It can be resumed once that is mended, and keeps no others from being recovered.
         status: Status = "failed" if record.status == "running" else record.status
-        _rest(runner, replace(record, status=status, error=first_line(error)), fence)
+        told = first_line(error) if isinstance(error, OURS) else f"{type(error).__name__}: {first_line(error)}"
+        _rest(runner, replace(record, status=status, error=told), fence)
         return None
     if record.status == "running" and (found.has_unknown_effects or record.wanted):
         _rest(runner, replace(record, status="paused" if record.wanted else "waiting"), fence, found.questions)

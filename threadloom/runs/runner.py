@@ -218,7 +218,7 @@ class Runner(Register):
 
         One of which an effect has an unknown outcome waits for a person instead. One that was recovered five times
         without coming any further is failed; such runs go on one at a time. Runs of graphs that this Runner does not
-        have are left alone.
+        have, or cannot make, are left alone.
         """
         found = [*self.runs(status="lost", limit=None), *map(self.record, self.saver.database.read(overdue))]
         runs = []

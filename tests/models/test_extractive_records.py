@@ -35,13 +35,15 @@ OFFICE = (
 @pytest.fixture
 def tools(tmp_path: Path) -> list[BaseTool]:
     with sqlite3.connect(tmp_path / "bikes.db") as db:
-        db.execute("CREATE TABLE repairs (id INTEGER PRIMARY KEY, bike TEXT, state TEXT, price REAL, due TEXT)")
+        db.execute(
+            "CREATE TABLE repairs (id INTEGER PRIMARY KEY, bike TEXT, state TEXT, price REAL, due TEXT, paid TEXT)"
+        )
         db.executemany(
-            "INSERT INTO repairs (bike, state, price, due) VALUES (?, ?, ?, ?)",
+            "INSERT INTO repairs (bike, state, price, due, paid) VALUES (?, ?, ?, ?, ?)",
             [
-                ("red tandem", "waiting", 80.0, "2026-03-02"),
-                ("blue tandem", "finished", 20.0, "2026-03-04"),
-                ("red tricycle", "finished", 50.0, "2026-03-09"),
+                ("red tandem", "waiting", 80.0, "2026-03-02", None),
+                ("blue tandem", "finished", 20.0, "2026-03-04", None),
+                ("red tricycle", "finished", 50.0, "2026-03-09", "cash"),
             ],
         )
     db.close()
@@ -79,6 +81,10 @@ def run(tools: Sequence[BaseTool], question: str) -> tuple[str, list[str]]:
         ("What do all red repairs cost in total?", ["price: 130 in total"], ["blue"]),
         ("Which repairs are due before 2026-03-04?", ["1 of 3", "red tandem"], ["tricycle", "blue"]),
         ("Is the repair of the blue tricycle finished?", ["No row has all of: blue, tricycle, finished"], ["waiting"]),
+        ("Which repairs are not finished?", ["1 of 3", "red tandem"], ["blue", "tricycle"]),
+        ("Which repairs haven't been paid yet?", ["2 of 3", "red tandem", "blue tandem"], ["tricycle"]),
+        ("Repairs other than tandems", ["1 of 3", "red tricycle"], ["tandem"]),
+        ("Which repairs are not waiting or finished?", ["0 of 3", "No row fits"], ["tandem"]),
         ("Which repairs are for Amsterdam?", ["No row has Amsterdam"], ["tandem"]),
     ],
 )

@@ -38,8 +38,9 @@ class Picked(NamedTuple):
 def pick(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str = "") -> Picked:
     """The rows that have every word of the question that stands in any row; all if none does.
 
-    Where no row has them all, those that have most, and the remark says so; of a name that is nowhere, none. Days
-    count as words, and "before" or "after" one as what is earlier or later; "not", "except" and the like leave out.
+    Where no row has them all, those that have most, and the remark says so; of a name that is nowhere it says so too,
+    and of that alone there is none. Days count as words, and "before" or "after" one as what is earlier or later; what
+    stands behind "not", "except" and the like is left out.
     """
     bodies = [_stems(" ".join(map(str, row))) | _dates(row) for row in rows]
     there: set[str] = set().union(*bodies) if bodies else set()
@@ -53,15 +54,17 @@ def pick(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], n
     inside = [at for at, row in enumerate(rows) if at in left and _between(row, question)]
     full = [at for at in inside if asked <= bodies[at]]
     unknown = [one for one in _names(question) if not _stems(one) <= there | told]
+    missing = f"No row has {', '.join(unknown)}." if unknown else ""
     if unknown and not asked:
-        return Picked([], f"No row has {', '.join(unknown)}.")
+        return Picked([], missing)
     if not inside:
         return Picked([], f"No row is {' and '.join(_sides(question))}." if limits else "No row fits.")
     if full:
-        return Picked(full, "")
+        return Picked(full, missing)
     best = max(len(asked & bodies[at]) for at in inside)
     shown = [word for word in words(question) if _stems(word) & asked]
-    return Picked([at for at in inside if len(asked & bodies[at]) == best], f"No row has all of: {', '.join(shown)}.")
+    remark = " ".join(filter(None, [missing, f"No row has all of: {', '.join(shown)}."]))
+    return Picked([at for at in inside if len(asked & bodies[at]) == best], remark)
 
 
 def amounts(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

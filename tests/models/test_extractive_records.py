@@ -85,6 +85,7 @@ def run(tools: Sequence[BaseTool], question: str) -> tuple[str, list[str]]:
         ("Which repairs haven't been paid yet?", ["2 of 3", "red tandem", "blue tandem"], ["tricycle"]),
         ("Repairs other than tandems", ["1 of 3", "red tricycle"], ["tandem"]),
         ("Which repairs are not waiting or finished?", ["0 of 3", "No row fits"], ["tandem"]),
+        ("Which finished repairs are for Amsterdam?", ["No row has Amsterdam. repairs: 2 of 3"], ["red tandem"]),
         ("Which repairs are for Amsterdam?", ["No row has Amsterdam"], ["tandem"]),
     ],
 )

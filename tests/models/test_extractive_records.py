@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, tool
 
 from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.extractive.chat import ChatExtractive
@@ -198,3 +198,24 @@ def test_only_what_is_asked_for_is_done_to_files(tmp_path: Path) -> None:
         message = bound.invoke(request)
         assert isinstance(message, AIMessage)
         assert [call["name"] for call in message.tool_calls] == called, request
+
+
+def test_a_message_is_sent_and_a_page_is_fetched_where_it_is_named() -> None:
+    @tool
+    def send_message(content: str) -> str:
+        """Send a message."""
+        return content
+
+    @tool
+    def fetch(url: str) -> str:
+        """Get a page."""
+        return url
+
+    bound = ChatExtractive().bind_tools([send_message, fetch])
+    for request, args in (
+        ('Send the message "Tea is ready"', {"content": "Tea is ready"}),
+        ("Summarise https://tea.example/a?b=1.", {"url": "https://tea.example/a?b=1"}),
+    ):
+        message = bound.invoke(request)
+        assert isinstance(message, AIMessage)
+        assert [call["args"] for call in message.tool_calls] == [args]

@@ -1,7 +1,7 @@
 """Pursuing a goal without a language model: the clauses of the goal as steps, and criteria judged by vocabulary."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from threadloom.models.extractive.calls import DOING, PATH
 from threadloom.models.extractive.plan import plan
@@ -38,6 +38,8 @@ _KEEPS = re.compile(
     re.IGNORECASE,
 )
 """Says only where that goes which another clause asks for."""
+_DICTATED = re.compile(r"(?:write down|note(?: down)?|jot down|record|remember) that (.+)", re.IGNORECASE)
+"""Says itself what the note is to say."""
 _FIND = re.compile(
     r"^(?:please )?(?:(?:find out|look up|work out|learn)\s+(?:(?:about|whether|if)\s+)?|"
     r"(?:research|investigate|study|explore|read up on)\s+|"
@@ -61,23 +63,41 @@ def steps(goal: str, taken: Collection[str]) -> list[str]:
     """
     clauses = _clauses(goal)
     about = ", ".join(subjects(goal)) or squeeze(goal)
-    wanted = [part for part in clauses if _WRITES.search(part) and not _KEEPS.fullmatch(part) and not _OWN.match(part)]
-    if any(map(_OWN.match, clauses)):
-        asked = [f"Read the file {path}" for path in list(taken)[:MOST]] or ["List the files of the workspace"]
-    else:
-        lookups = [
-            part for part in clauses if part not in wanted and not _KEEPS.fullmatch(part) and not _AGAIN.match(part)
-        ]
-        asked = list(map(_lookup, lookups[:MOST])) or [f"What does the library know about {about}?"]
+    wanted = [part for part in clauses if _is_written(part)]
+    asked = _looked_up([part for part in clauses if part not in wanted], taken)
+    if not asked and not all(map(_DICTATED.match, wanted or [""])):
+        asked = [f"What does the library know about {about}?"]
     named = [path for part in clauses if part not in wanted for path in PATH.findall(part)]
     used, writing = set(taken), list[str]()
     for part in wanted[:MOST] or [f"Write a note on {about}"]:
         own = PATH.findall(part) or named
         path = own.pop(0) if own else _free(about, used)
         used.add(path)
-        opening = "" if re.match(r"(?:write|draft)\b", part, re.IGNORECASE) else "Write a note: "
-        writing.append(capitalise(f"{opening}{_PLACE.sub('', part)}, to {path}"))
+        writing.append(_writing(part, path))
     return [*map(capitalise, asked), *writing]
+
+
+def _is_written(part: str) -> bool:
+    """Whether a clause wants something written, and not only kept or read."""
+    writes = _WRITES.search(part) or _DICTATED.match(part)
+    return writes is not None and not _KEEPS.fullmatch(part) and not _OWN.match(part)
+
+
+def _looked_up(clauses: Sequence[str], taken: Collection[str]) -> list[str]:
+    """The steps before anything is written: notes that are there are read, for the rest there is a library."""
+    if any(map(_OWN.match, clauses)):
+        return [f"Read the file {path}" for path in list(taken)[:MOST]] or ["List the files of the workspace"]
+    asking = [part for part in clauses if not _KEEPS.fullmatch(part) and not _AGAIN.match(part)]
+    return list(map(_lookup, asking[:MOST]))
+
+
+def _writing(part: str, path: str) -> str:
+    """The step that writes what a clause wants."""
+    if dictated := _DICTATED.match(part):
+        said = dictated[1].replace('"', "'")
+        return f'Write "{said}" to {path}'
+    opening = "" if re.match(r"(?:write|draft)\b", part, re.IGNORECASE) else "Write a note: "
+    return capitalise(f"{opening}{_PLACE.sub('', part)}, to {path}")
 
 
 _PLACE = re.compile(rf"\s+(?:in|into|to|as)\s+(?:the file\s+)?{PATH.pattern}", re.IGNORECASE)
@@ -121,7 +141,7 @@ def criteria(goal: str) -> list[str]:
 
 def met(criterion: str, notes: str) -> tuple[bool, str]:
     """Whether notes have the words of a criterion, and which."""
-    wanted = [term for term in dict.fromkeys(topical(criterion.removeprefix(SPEAK))) if term != "note"]
+    wanted = [term for term in dict.fromkeys(topical(criterion.removeprefix(SPEAK))) if not _TOLD.fullmatch(term)]
     present = set(terms(notes))
     found = [term for term in wanted if term in present]
     if not notes.strip():

@@ -53,9 +53,12 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
 def _on_it(asked: set[str], sentence: str, title: str) -> bool:
     """Whether a sentence shares more than one word of several with the question, or one that its page is about.
 
-    Of a few words every one counts: who wants to "free a seat" is not answered by the price of a seat.
+    Of a few words every one counts: who wants to "free a seat" is not answered by the price of a seat. One alone may
+    stand in any sentence, so it has to be in the title, if there is one.
     """
     shared, titled = asked & set(concepts(sentence)), set(concepts(title))
+    if len(asked) == 1 and titled.isdisjoint(asked) and title:
+        return False
     if len(asked) <= FEW:
         return bool(shared) and asked <= shared | titled
     return len(shared) > 1 or bool(shared & titled)

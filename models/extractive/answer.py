@@ -29,6 +29,7 @@ NEAR_BEST = 0.5
 _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
 _YOUR = re.compile(r"\b(?:you|your)\b", re.IGNORECASE)
+_JOINED = re.compile(r",|\b(?:and|or|versus|vs|with)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
 _VALUE = re.compile(r"(?:- )?([^\n=]{1,200} = -?\d[\d,]*(?:\.\d+)?\.)(?=\s|$)\s*")
 _VALUES = re.compile(rf"(?:{_VALUE.pattern})+")
@@ -100,8 +101,9 @@ def _is_worked_out(sentence: str) -> bool:
 def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> bool:
     """Whether sentences have half of the concepts of a question; of few, one text has all; of one, is about it.
 
-    Few are only together in one place: a capital and a France of two papers are not the capital of France. One alone
-    may be there by chance, as in "in order to", so a text of some length has it in more than one sentence.
+    Few are only together in one place: a capital and a France of two papers are not the capital of France, unless
+    they are joined, as "AlphaFold and GPT-3". One alone may be there by chance, as in "in order to", so a text of some
+    length has it in more than one sentence.
     """
     asked, said = set(concepts(question)), set(concepts(" ".join(found)))
     if len(asked) > FEW:
@@ -109,11 +111,16 @@ def _to_the_point(question: str, found: Sequence[str], texts: Sequence[str]) -> 
     if _HOW_MANY.search(question) and not any(map(numbers.says, found)):
         return False
     parts = [[set(concepts(one)) for one in sentences(part)] for text in texts for part in text.split("\n\n")]
-    if len(asked) < 2:
-        return bool(asked) and any(
-            sum(asked <= one for one in part) >= min(TOPIC, max(1, len(part) - 1)) for part in parts
-        )
-    return any(asked <= set[str]().union(*part) for part in parts)
+    if len(asked) > 1 and any(asked <= set[str]().union(*part) for part in parts):
+        return True
+    if len(asked) > 1 and not _JOINED.search(question):
+        return False
+    return bool(asked) and all(any(_is_about(one, part) for part in parts) for one in asked)
+
+
+def _is_about(concept: str, part: Sequence[set[str]]) -> bool:
+    """Whether the sentences of a text have a concept more than once, if they are not very few."""
+    return sum(concept in one for one in part) >= min(TOPIC, max(1, len(part) - 1))
 
 
 def _tells(sentence: str) -> bool:

@@ -61,8 +61,9 @@ def wanted(request: str, tools: Sequence[Tool], done: Sequence[str]) -> list[Too
 
 
 def _may_write(request: str, tool: Tool) -> bool:
-    """Whether a tool writes nothing, or the request says that something is to be written."""
-    return "content" not in needed(tool) or tool["name"] in request or _WRITING.search(request) is not None
+    """Whether a tool writes no file, or the request says that something is to be written."""
+    writes = {"path", "content"} <= needed(tool).keys()
+    return not writes or tool["name"] in request or _WRITING.search(request) is not None
 
 
 def _named(request: str, tool: Tool) -> bool:

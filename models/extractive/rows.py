@@ -6,6 +6,7 @@ from json import loads
 from typing import Any, NamedTuple
 
 from threadloom.models.extractive.days import written
+from threadloom.models.extractive.negation import lacking, refused
 from threadloom.models.extractive.text import fold, is_stop, terms, words
 
 MOST_SHOWN = 20
@@ -37,25 +38,33 @@ class Picked(NamedTuple):
 def pick(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str = "") -> Picked:
     """The rows that have every word of the question that stands in any row; all if none does.
 
-    Where no row has them all, those that have most, and the remark says so; of a name that is nowhere, none. Days
-    count as words, and "before" or "after" one as what is earlier or later.
+    Where no row has them all, those that have most, and the remark says so; of a name that is nowhere it says so too,
+    and of that alone there is none. Days count as words, and "before" or "after" one as what is earlier or later; what
+    stands behind "not", "except" and the like is left out.
     """
     bodies = [_stems(" ".join(map(str, row))) | _dates(row) for row in rows]
     there: set[str] = set().union(*bodies) if bodies else set()
-    told = _stems(" ".join([name, *columns]))
-    asked = (_stems(question) | set(written(question))) & there - told
+    told, barred = _stems(" ".join([name, *columns])), refused(question)
+    values = {stem for row in rows for cell in row if isinstance(cell, str) for stem in _stems(cell)}
+    named = told - (values - _stems(name))  # a column's name that is a value as well is asked for as a value
+    asked = ((_stems(question) | set(written(question))) & there) - named - barred
     if limits := [*_EARLIER.findall(question), *_LATER.findall(question)]:
         asked -= set(limits)
-    inside = [at for at, row in enumerate(rows) if _between(row, question)]
+    left = lacking(barred, columns, rows, bodies)
+    inside = [at for at, row in enumerate(rows) if at in left and _between(row, question)]
     full = [at for at in inside if asked <= bodies[at]]
     unknown = [one for one in _names(question) if not _stems(one) <= there | told]
+    missing = f"No row has {', '.join(unknown)}." if unknown else ""
     if unknown and not asked:
-        return Picked([], f"No row has {', '.join(unknown)}.")
-    if full or not inside:
-        return Picked(full, "" if inside else f"No row is {' and '.join(_sides(question))}.")
+        return Picked([], missing)
+    if not inside:
+        return Picked([], f"No row is {' and '.join(_sides(question))}." if limits else "No row fits.")
+    if full:
+        return Picked(full, missing)
     best = max(len(asked & bodies[at]) for at in inside)
     shown = [word for word in words(question) if _stems(word) & asked]
-    return Picked([at for at in inside if len(asked & bodies[at]) == best], f"No row has all of: {', '.join(shown)}.")
+    remark = " ".join(filter(None, [missing, f"No row has all of: {', '.join(shown)}."]))
+    return Picked([at for at in inside if len(asked & bodies[at]) == best], remark)
 
 
 def amounts(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -22,6 +22,12 @@ _FIGURES = (
     (r"\bplus\b", " + "),
     (r"(?:−|\bminus\b)", " - "),
 )
+_ORDERS = (
+    (rf"\b(?:add|sum of|sum)\s+({_NUM})\s+(?:and|to)\s+({_NUM})", r"\1 + \2"),
+    (rf"\bsubtract\s+({_NUM})\s+from\s+({_NUM})", r"\2 - \1"),
+    (rf"\bmultiply\s+({_NUM})\s+(?:by|with|and)\s+({_NUM})", r"\1 * \2"),
+    (rf"\bdivide\s+({_NUM})\s+by\s+({_NUM})", r"\1 / \2"),
+)
 _PARTS = {"half": "1 / 2", "a third": "1 / 3", "two thirds": "2 / 3", "a quarter": "1 / 4", "three quarters": "3 / 4"}
 _SHARES = (
     (r"(\d+)\s*/\s*(\d+)\s+of\s+(?:the\s+)?(?=[\d(])", r"\1 / \2 * "),
@@ -59,7 +65,7 @@ def in_figures(text: str) -> str:
     text = _CURRENCY.sub("", ungrouped(_NO_SUM.sub(" ", text)))
     for words, figure in _FIGURES:
         text = re.sub(rf"(?<=[\d)%])\s*{words}\s*(?=[\d(])", figure, text, flags=re.IGNORECASE)
-    for share, figure in _SHARES:
+    for share, figure in (*_ORDERS, *_SHARES):
         text = re.sub(share, figure, text, flags=re.IGNORECASE)
     return _of_that(text)
 

@@ -74,6 +74,17 @@ def test_a_note_has_the_name_that_is_asked_for_and_the_sources_of_its_sentences(
     assert "characters to" not in answer, "that a note was written is no finding"
 
 
+def test_two_subjects_may_be_those_of_two_papers(alone: Alone) -> None:
+    answer, _ = alone("Compare AlphaFold and GPT-3")
+    assert answer.startswith("AlphaFold predicts")
+
+
+def test_what_is_dictated_is_written_as_it_is(alone: Alone) -> None:
+    answer, notes = alone("Write down that Bob called at 3")
+    assert notes == {"bob-called.md": "Bob called at 3"}
+    assert "Not settled" not in answer
+
+
 @pytest.mark.parametrize(
     "goal",
     [
@@ -125,6 +136,7 @@ def test_words_that_say_little_meet_no_criterion() -> None:
             "Research GPT-3, then explain it to a child",
             ["What does the library know about GPT-3?", "Write a note on GPT-3, to gpt-3.md"],
         ),
+        ("Write down that Bob called at 3", ['Write "Bob called at 3" to bob-called.md']),
         ("Who was Ada? Save it.", ["What does the library know: Who was Ada?", "Write a note on Ada, to ada.md"]),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, tool
 
 from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.extractive.chat import ChatExtractive
@@ -35,13 +35,15 @@ OFFICE = (
 @pytest.fixture
 def tools(tmp_path: Path) -> list[BaseTool]:
     with sqlite3.connect(tmp_path / "bikes.db") as db:
-        db.execute("CREATE TABLE repairs (id INTEGER PRIMARY KEY, bike TEXT, state TEXT, price REAL, due TEXT)")
+        db.execute(
+            "CREATE TABLE repairs (id INTEGER PRIMARY KEY, bike TEXT, state TEXT, price REAL, due TEXT, paid TEXT)"
+        )
         db.executemany(
-            "INSERT INTO repairs (bike, state, price, due) VALUES (?, ?, ?, ?)",
+            "INSERT INTO repairs (bike, state, price, due, paid) VALUES (?, ?, ?, ?, ?)",
             [
-                ("red tandem", "waiting", 80.0, "2026-03-02"),
-                ("blue tandem", "finished", 20.0, "2026-03-04"),
-                ("red tricycle", "finished", 50.0, "2026-03-09"),
+                ("red tandem", "waiting", 80.0, "2026-03-02", None),
+                ("blue tandem", "finished", 20.0, "2026-03-04", None),
+                ("red tricycle", "finished", 50.0, "2026-03-09", "cash"),
             ],
         )
     db.close()
@@ -79,6 +81,11 @@ def run(tools: Sequence[BaseTool], question: str) -> tuple[str, list[str]]:
         ("What do all red repairs cost in total?", ["price: 130 in total"], ["blue"]),
         ("Which repairs are due before 2026-03-04?", ["1 of 3", "red tandem"], ["tricycle", "blue"]),
         ("Is the repair of the blue tricycle finished?", ["No row has all of: blue, tricycle, finished"], ["waiting"]),
+        ("Which repairs are not finished?", ["1 of 3", "red tandem"], ["blue", "tricycle"]),
+        ("Which repairs haven't been paid yet?", ["2 of 3", "red tandem", "blue tandem"], ["tricycle"]),
+        ("Repairs other than tandems", ["1 of 3", "red tricycle"], ["tandem"]),
+        ("Which repairs are not waiting or finished?", ["0 of 3", "No row fits"], ["tandem"]),
+        ("Which finished repairs are for Amsterdam?", ["No row has Amsterdam. repairs: 2 of 3"], ["red tandem"]),
         ("Which repairs are for Amsterdam?", ["No row has Amsterdam"], ["tandem"]),
     ],
 )
@@ -191,3 +198,24 @@ def test_only_what_is_asked_for_is_done_to_files(tmp_path: Path) -> None:
         message = bound.invoke(request)
         assert isinstance(message, AIMessage)
         assert [call["name"] for call in message.tool_calls] == called, request
+
+
+def test_a_message_is_sent_and_a_page_is_fetched_where_it_is_named() -> None:
+    @tool
+    def send_message(content: str) -> str:
+        """Send a message."""
+        return content
+
+    @tool
+    def fetch(url: str) -> str:
+        """Get a page."""
+        return url
+
+    bound = ChatExtractive().bind_tools([send_message, fetch])
+    for request, args in (
+        ('Send the message "Tea is ready"', {"content": "Tea is ready"}),
+        ("Summarise https://tea.example/a?b=1.", {"url": "https://tea.example/a?b=1"}),
+    ):
+        message = bound.invoke(request)
+        assert isinstance(message, AIMessage)
+        assert [call["args"] for call in message.tool_calls] == [args]

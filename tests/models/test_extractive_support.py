@@ -94,6 +94,12 @@ def test_a_sentence_that_points_back_brings_the_one_before() -> None:
     assert found == ["Restart the device first.", "If the app crashes in settings after that, clear its cache."]
 
 
+def test_one_word_is_what_the_page_is_about() -> None:
+    page = [Element("document", "Check the address of your account.", {"title": "Log in"})]
+    assert advice("Can two people use one account?", page) == []
+    assert advice("How do I log in to an account?", page) == ["Check the address of your account."]
+
+
 def test_of_two_words_the_title_may_have_one() -> None:
     document = Element("document", "They are painted in May.", {"title": "Bicycles"})
     assert advice("Paint a bicycle", [document]) == ["They are painted in May."]

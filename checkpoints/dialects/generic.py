@@ -160,6 +160,8 @@ READ_ONLY = "it is read-only or this user may not write to it; use another user 
 REFUSED = "the login was refused; see the user and password in the URL"
 NO_DATABASE = "there is no such database; create it first"
 TOO_LONG = "an id, namespace or channel name is too long for the keys of this database; use a shorter one"
+LONGEST = 1_000
+"""Characters of an error that are kept: its text may be a document."""
 
 
 def is_behind_pgbouncer(url: URL) -> bool:
@@ -173,7 +175,8 @@ def first_line(exc: object) -> str:
         said = str(exc).strip()
     except Exception:  # noqa: BLE001  # of somebody's own exception, which is no reason not to say that it was raised
         said = ""
-    return (said or type(exc).__name__).splitlines()[0]
+    line = (said or type(exc).__name__).splitlines()[0]
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def _without_password(message: str, url: URL) -> str:

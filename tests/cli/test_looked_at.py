@@ -148,3 +148,41 @@ def test_help_fits_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None
         words = usage.split("[OPTIONS]")[1]
         assert words == words.upper(), usage
         assert "[[" not in words, usage
+
+
+BOOKED = """
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from typing_extensions import TypedDict
+
+from threadloom import compensation, effect
+
+
+class State(TypedDict, total=False):
+    booked: str
+    agreed: str
+
+
+@compensation
+def unbook(place):
+    raise OSError("the hotel does not answer " + "x" * 5_000)
+
+
+trip = StateGraph(State).add_node("book", lambda _: {"booked": effect("book", lambda: "a", compensate=unbook)})
+trip.add_node("ask", lambda _: {"agreed": interrupt("Go?")})
+trip.add_edge(START, "book").add_edge("book", "ask")
+"""
+
+
+def test_a_cancel_that_could_not_undo_everything_ends_with_1_and_says_how_to_go_on(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "trips.py").write_text(BOOKED)
+    trip = ("--graph", "trip=trips.py:trip")
+    with Runner("sqlite:///threadloom.db", {"trip": load_graph("trips.py:trip").graph}) as runner:
+        assert runner.start("trip", {}, thread_id="t").wait(60).status == "waiting"
+    for how in ((), ("--json",)):
+        told = cli("cancel", "t", *trip, *how)
+        assert told.code == 1, told
+        assert ("To try again to undo it: " in told.err) == (not how)
+    left = json.loads(told.out)["error"]
+    assert left.startswith("effect 'book' was not undone: the hotel does not answer")
+    assert len(left) < 1_100

@@ -71,7 +71,7 @@ def pause(run: RunArgument, db: DbOption = None, json: JsonOption = False) -> No
 def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, json: JsonOption = False) -> None:
     """End a run for good, wherever it runs, and undo of its effects what can be undone.
 
-    Of a run that was cancelled it tries again to undo what it could not.
+    Of a run that was cancelled it tries again to undo what it could not. Ends with 1 if something was not undone.
     """
     with own(graph), opened(db) as saver, runner_of(saver) as runner:
         record = the_run(runner, run)
@@ -79,10 +79,12 @@ def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, jso
             runner.graph(record.graph)  # whose modules register what undoes its effects
         runner.cancel(record.run_id)
         _say(runner.record(record.run_id), "cancel", as_json=json)
-        if not json and _has_left(runner, record):
+        if _has_left(runner, record):
             where = "" if record.graph in runner.graphs else f" --graph {record.graph}=module:attribute"
             again = command("cancel", record.run_id, db=db, graph=record.graph)
-            err.print(f"To try again to undo it: {printable(again + where)}", markup=False, soft_wrap=True)
+            if not json:
+                err.print(f"To try again to undo it: {printable(again + where)}", markup=False, soft_wrap=True)
+            raise typer.Exit(1)
 
 
 def _has_left(runner: "Runner", record: "Record") -> bool:

@@ -20,6 +20,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Overwrite, RetryPolicy
 
 from threadloom.graphs import react
+from threadloom.models.characters import whole
 from threadloom.models.errors import passing
 from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.prompts import element
@@ -163,7 +164,7 @@ def start(budget: Limits, models: Callable[[], Models], roles: Sequence[str]) ->
 
     def node(state: GoalState) -> dict[str, Any]:
         given = {key: state[key] for key in GoalInput.model_fields if key in state}  # type: ignore[literal-required]  # keys of both
-        asked = GoalInput.model_validate(given)
+        asked = GoalInput.model_validate(whole(given))
         checks = [{"criterion": one, "met": False, "reason": ""} for one in asked.criteria]
         told = {"goal": asked.goal, "messages": [HumanMessage(asked.goal)]}
         return {**fresh(cast("GoalState", {**state, **told})), **told, "checks": checks}

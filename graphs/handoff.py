@@ -23,7 +23,7 @@ from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.calls import awaiting, to_calls
 from threadloom.nodes.choose import chooser, named
 from threadloom.nodes.conclude import answered, conclude
-from threadloom.nodes.handoff import Peer, hand_over, handoff_tools, passing_on, person, told, view
+from threadloom.nodes.handoff import Peer, hand_over, handoff_tools, passing_on, person, remembering, told, view
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
@@ -150,7 +150,7 @@ def _turn(
     """A model's turn as the peer: it answers, calls tools, or hands over."""
     name, role = peer.name, chooser(peer.role)
     turn = think(models, role, told(peer), tools, node=name, name=name, window=window, asks=asks, view=view(peer))
-    return _having(peer, passing_on(turn, peer))
+    return _having(peer, passing_on(remembering(turn, peer), peer))
 
 
 def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:

@@ -39,7 +39,7 @@ class Prepared:
         return self._get((chat, *tools), lambda: chat.bind_tools(tools))
 
     def _get(self, parts: Sequence[object], make: Callable[[], Asked]) -> Asked:
-        key, as_of = tuple(map(id, parts)), [vars(part).copy() for part in parts if isinstance(part, BaseModel)]
+        key, as_of = tuple(map(id, parts)), [dict(part) for part in parts if isinstance(part, BaseModel)]
         kept = self._kept.get(key)
         if kept is None or kept.as_of != as_of:
             if len(self._kept) >= MOST:

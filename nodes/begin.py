@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from langchain_core.messages import BaseMessage, HumanMessage
 from langgraph.types import Overwrite
 
+from threadloom.models.characters import whole
 from threadloom.models.roles import Models
 from threadloom.nodes.node import Node
 from threadloom.state.budget import Limits, checked, narrower, no_work
@@ -26,9 +28,15 @@ def begin(
         allowed = narrower(limits, checked(state.get("budget") or {}, least=0))
         if "usd" in allowed:
             require_prices(models(), roles)
-        return lean(state, {**fresh(), **(also or {}), "limits": allowed})
+        return lean(state, {**fresh(), **mended(state["messages"]), **(also or {}), "limits": allowed})
 
     return start
+
+
+def mended(messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    """What people said with half characters, without them: clients cut texts within a character."""
+    said = [one for one in messages if isinstance(one, HumanMessage) and whole(one.content) != one.content]
+    return {"messages": [one.model_copy(update={"content": whole(one.content)}) for one in said]} if said else {}
 
 
 def require_message(state: Mapping[str, Any]) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
 from threadloom.models.chain import ModelAnswerError
 from threadloom.models.prompts import element, prompt
 from threadloom.models.reply import reply
 from threadloom.models.roles import Models
-from threadloom.nodes.history import paired, trimmed
+from threadloom.nodes.history import is_asked, paired, trimmed
 from threadloom.state.agent import AgentState
 from threadloom.state.choice import Choice
 from threadloom.state.usage import Usage
@@ -74,7 +74,7 @@ def _left_out(why: str) -> dict[str, Any]:
 
 def _with_question(messages: list[BaseMessage], all_: Sequence[BaseMessage]) -> list[BaseMessage]:
     """The messages, behind the last thing a person said if that is not among them: it is never only summarised."""
-    asked = next((one for one in reversed(all_) if isinstance(one, HumanMessage)), None)
+    asked = next((one for one in reversed(all_) if is_asked(one)), None)
     return messages if asked is None or any(one is asked for one in messages) else [asked, *messages]
 
 

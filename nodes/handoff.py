@@ -19,7 +19,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.question import ask_person
 from threadloom.nodes.tool import CallTask, faults, said
 from threadloom.state.answers import ReplyAnswer
-from threadloom.state.handoff import Handoff, HandoffState
+from threadloom.state.handoff import Handoff, HandoffState, Summary
 from threadloom.tools.answer import Arguments
 
 ROUND = "the conversation goes round"
@@ -89,6 +89,23 @@ def view(peer: Peer) -> Callable[[HandoffState], list[AnyMessage]]:
     return visible
 
 
+def remembering(turn: Node[Any], peer: Peer) -> Node[HandoffState]:
+    """A peer's turn, with the summary of what it saw before, and not what another peer's stands for."""
+
+    def speak(state: HandoffState) -> dict[str, Any]:
+        asked, mine = _question(state).id or "", state.get("summaries", {}).get(peer.name)
+        if mine and peer.sees == "summary" and mine["asked"] != asked:
+            mine = None  # what it sees begins with the question
+        known = {"summary": mine["text"], "summarised": mine["upto"]} if mine else {"summary": "", "summarised": 0}
+        update = turn({**state, **known})
+        if "summary" not in update:
+            return update
+        made = Summary(text=update.pop("summary"), upto=update.pop("summarised"), asked=asked)
+        return {**update, "summaries": {peer.name: made}}
+
+    return speak
+
+
 def _arrival(state: HandoffState, peer: Peer) -> tuple[str, str]:
     """Who handed the conversation over to it in this run, and with what words beyond those that were asked."""
     for one in reversed(state.get("handoffs", [])):
@@ -98,7 +115,11 @@ def _arrival(state: HandoffState, peer: Peer) -> tuple[str, str]:
 
 
 def _asked(state: HandoffState) -> str:
-    return next(one.text for one in reversed(state["messages"]) if one.type == "human")
+    return _question(state).text
+
+
+def _question(state: HandoffState) -> AnyMessage:
+    return next(one for one in reversed(state["messages"]) if one.type == "human")
 
 
 def passing_on(turn: Node[Any], peer: Peer) -> Node[HandoffState]:

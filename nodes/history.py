@@ -13,6 +13,8 @@ from langchain_core.messages.utils import count_tokens_approximately
 from threadloom.models.prompts import element
 
 Sees = Literal["full", "own", "summary"]
+QUOTED = "quoted"
+"""In `additional_kwargs` of what `seen` makes of another agent's words: whose they are."""
 LOST = "No result: the run was stopped before this call ended. It may or may not have been carried out."
 
 
@@ -54,7 +56,7 @@ def units(messages: Sequence[BaseMessage]) -> list[list[BaseMessage]]:
 def trimmed(messages: Sequence[BaseMessage], tokens: int) -> list[BaseMessage]:
     """The newest units of a paired conversation that fit into about so many tokens, and always what was asked last."""
     parts = units(messages)
-    asked = max((at for at, part in enumerate(parts) if isinstance(part[0], HumanMessage)), default=-1)
+    asked = max((at for at, part in enumerate(parts) if is_asked(part[0])), default=-1)
     keep = {asked, len(parts) - 1}
     room = tokens - sum(count_tokens_approximately(parts[at]) for at in keep if at >= 0)
     for at in range(len(parts) - 2, -1, -1):
@@ -63,6 +65,11 @@ def trimmed(messages: Sequence[BaseMessage], tokens: int) -> list[BaseMessage]:
             break
         keep.add(at)
     return [message for at, part in enumerate(parts) if at in keep for message in part]
+
+
+def is_asked(message: BaseMessage) -> bool:
+    """Whether a person said it, and not another agent that is quoted."""
+    return isinstance(message, HumanMessage) and QUOTED not in message.additional_kwargs
 
 
 def seen(messages: Sequence[BaseMessage], by: str, sees: Sees, summary: str = "") -> list[BaseMessage]:
@@ -86,7 +93,8 @@ def _mine(parts: Sequence[list[BaseMessage]], by: str, *, others: bool) -> list[
         if not isinstance(first, AIMessage) or first.name in {None, by}:
             shown += part
         elif others and first.text:
-            shown.append(HumanMessage(element("message", first.text, author=first.name)))
+            quoted = {QUOTED: first.name}
+            shown.append(HumanMessage(element("message", first.text, author=first.name), additional_kwargs=quoted))
     return shown
 
 

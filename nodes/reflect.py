@@ -55,7 +55,7 @@ def reflect(models: Callable[[], Models], choose: Chooser) -> Node[GoalState]:
 def _reflection(step: PlanStep, draft: ReflectionDraft) -> Reflection:
     return Reflection(
         task=step["task"],
-        worked=draft.worked and bool(step["result"]),
+        worked=draft.worked and bool(step["result"] or step["notes"]),
         learnt=" ".join(plain(draft.learnt).split()),
         next=draft.next,
         reason=" ".join(plain(draft.reason).split()),

@@ -219,7 +219,7 @@ def _bounded(message: ToolMessage, call: ToolCall, most: int) -> ToolMessage:
     """A result that any model and any checkpoint can take: text of some length, and a small JSON artifact or none."""
     content = message.content if isinstance(message.content, str) else dumps(message.content, default=str)
     update = {"content": whole(capped(content, most)), "artifact": _small(message.artifact, most), "name": call["name"]}
-    return message.model_copy(update=update)
+    return message.model_copy(update={**update, "tool_call_id": call["id"] or ""})  # a tool may make its own message
 
 
 def _small(artifact: Any, most: int) -> Any:

@@ -151,7 +151,8 @@ def test_an_answer_of_another_shape_is_asked_again_at_the_terminal(
     class Much(TypedDict, total=False):
         much: int
 
-    built = StateGraph(Much).add_node("ask", lambda _: {"much": interrupt("How much?", response_schema=SCHEMA)})
+    built: Any = StateGraph(Much)
+    built.add_node("ask", lambda _: {"much": interrupt("How much?", response_schema=SCHEMA)})
     runner._graphs["much"] = built.add_edge(START, "ask")
     runner.start("much", {}, thread_id="m").wait(60)
     with also([own("much", "mine.py:much", built)]):

@@ -272,6 +272,14 @@ def test_a_person_may_give_more_budget_and_the_pursuit_goes_on_where_it_was(serv
     assert "Look 1: not done" in state["messages"][-1].text
 
 
+def test_a_step_that_ends_without_an_answer_but_with_a_note_may_have_worked(server: OpenAIServer, pursuit: Run) -> None:
+    """What the orchestrator says of it is nobody's result."""
+    play(server, do=lambda body: NOTED if fresh(body) else Reply(""))
+    [step] = pursuit()["plan"]
+    assert (step["status"], step["result"], step["notes"]) == ("done", "", ["lima.md"])
+    assert step["problem"] == "no progress: the answer was empty"
+
+
 def test_a_tool_of_5_mb_or_one_that_hangs_ends_a_step_explained(server: OpenAIServer, pursuit: Run) -> None:
     let_go = Event()
 

@@ -102,6 +102,29 @@ def test_a_peer_sees_what_is_meant_for_it(server: OpenAIServer, talk: Run, sees:
     assert [message["content"] for message in shown(server, "bob")] == sight
 
 
+@pytest.mark.parametrize("sees", ["full", "own", "summary"])
+def test_a_summary_of_what_one_peer_saw_hides_nothing_from_the_next(server: OpenAIServer, talk: Run, sees: Any) -> None:
+    """Each has its own: it stands for other messages, and may tell what another must not know."""
+    places = [Reply(calls=(("look", {"place": f"room {number} " + "x" * 300}),)) for number in range(6)]
+    turns: dict[str, list[Answer]] = {
+        "ann": [*places, Reply(calls=(hands("bob", "Fire."),))],
+        "bob": [Reply(calls=(("look", {"place": "the cellar"}),)), Reply("Bob saw it.")],
+    }
+    plays(server, **turns)
+    said = server.scenario
+    server.scenario = lambda body: Reply("SECRET") if speaker(body).startswith("Summarise") else said(body)
+    peers = [peer("ann", "bob", tools=[look]), peer("bob", tools=[look], sees=sees)]
+    state = talk(peers, window=400)
+    assert state["summaries"]["ann"]["text"] == "SECRET"
+    assert [(one["role"], one["content"]) for one in shown(server, "bob")[-3:]] == [
+        ("user", "The printer smokes."),
+        ("assistant", None),
+        ("tool", "seen in the cellar"),
+    ]
+    assert "SECRET" not in str(server.requests[-1].body)
+    assert state["messages"][-1].text == "Bob saw it."
+
+
 def test_going_round_is_refused_and_the_peer_answers(server: OpenAIServer, talk: Run) -> None:
     plays(server, ann=[Reply(calls=(hands("bob"),)), Reply(calls=(hands("bob"),)), Reply("Then pull the plug.")])
     back = Reply(calls=(hands("ann"),))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from langchain_core.messages import ToolMessage
 from langchain_core.tools import InjectedToolCallId, StructuredTool, tool
 from langgraph.prebuilt import InjectedState
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -185,7 +186,19 @@ def test_half_characters_are_never_sent(server: OpenAIServer, run: Run) -> None:
     state = run(tools=[weather, listing])
     assert results(state)[:2] == ["Li\ufffdma: sunny", "caf\ufffd.txt"]
     assert state["messages"][-1].text == "Well \ufffd."
-    assert run({"messages": [("user", "And now?")]}, tools=[weather, listing])["messages"][-1].text == "Well \ufffd."
+    state = run({"messages": [("user", "And now \ud83d?")]}, tools=[weather, listing])
+    assert state["messages"][-1].text == "Well \ufffd."
+
+
+def test_a_message_that_a_tool_makes_is_the_result_of_its_call(server: OpenAIServer, run: Run) -> None:
+    @tool
+    def own() -> ToolMessage:
+        """Makes a message of its own."""
+        return ToolMessage("mine", tool_call_id="another")
+
+    server.reply(Reply(calls=(("own", {}),)), Reply("Yours."))
+    run(tools=[own])
+    assert [message["content"] for message in sent(server) if message["role"] == "tool"] == ["mine"]
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError("the session is gone"), GeneratorExit()])

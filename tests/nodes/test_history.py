@@ -86,6 +86,12 @@ def test_what_each_agent_sees_of_the_others() -> None:
     assert brief == ["<summary>\nit went well\n</summary>", "second?", "mine"]
 
 
+def test_what_is_quoted_of_another_agent_is_not_taken_for_the_question() -> None:
+    said = [HumanMessage("Which wine?"), *(AIMessage(f"{n} " + "word " * 60, name="a") for n in range(5))]
+    shown = trimmed(seen([*said, AIMessage("Mine.", name="b")], "b", "full"), 60)
+    assert [message.text for message in shown] == ["Which wine?", "Mine."]
+
+
 def test_there_is_one_system_message_and_it_comes_first() -> None:
     told = [HumanMessage("a"), SystemMessage("also"), HumanMessage("b")]
     random.shuffle(told)

@@ -29,7 +29,7 @@ def refund(receipt: str) -> None:
 
 
 def _graph() -> Any:
-    built = StateGraph(State)
+    built: Any = StateGraph(State)
     built.add_node("pay", lambda _: {"receipt": effect("pay", lambda: "paid", compensate=refund)})
     built.add_node("ask", lambda _: {"answer": interrupt("Well?")})
     return built.add_edge(START, "pay").add_edge("pay", "ask")

@@ -300,7 +300,8 @@ def test_what_runs_when_its_program_closes_is_handed_over(empty_url: Callable[[]
 def test_a_fork_with_another_graph_is_refused(runner: Runner) -> None:
     """It would find nothing to do there, and be done."""
     runner.start("g", {"log": ["x"]}, thread_id="t").wait(60)
-    runner._graphs["other"] = StateGraph(State).add_node("o", lambda _: {}).add_edge(START, "o")
+    other: Any = StateGraph(State)
+    runner._graphs["other"] = other.add_node("o", lambda _: {}).add_edge(START, "o")
     with pytest.raises(UsageError, match="thread 't' is of the graph g, not of other"):
         runner.fork("other", "t", to="new")
     assert [run.graph for run in runner.runs()] == ["g"]
@@ -318,7 +319,8 @@ def test_a_graph_that_cannot_be_made_keeps_no_others_from_being_recovered(runner
         raise ImportError("no such module")
 
     for name in ("a", "b", "c"):
-        runner._graphs[name] = StateGraph(State).add_node("n", lambda _: {"log": ["n"]}).add_edge(START, "n")
+        graph: Any = StateGraph(State)
+        runner._graphs[name] = graph.add_node("n", lambda _: {"log": ["n"]}).add_edge(START, "n")
         _lose(runner, name, {"log": []})
     runner._compiled.clear()
     runner._graphs["b"] = made
@@ -338,7 +340,8 @@ def test_a_state_that_its_graph_cannot_tell_keeps_no_others_from_being_recovered
     class Told(TypedDict):
         log: Annotated[list[str], added]
 
-    built: Any = StateGraph(Told).add_node("add", lambda _: {"log": ["x"]})
+    built: Any = StateGraph(Told)
+    built.add_node("add", lambda _: {"log": ["x"]})
     built.add_node("ask", lambda _: {"log": [interrupt("What?")]})
     runner._graphs["sum"] = built.add_edge(START, "add").add_edge(START, "ask")
     run = runner.start("sum", {"log": []})

@@ -128,7 +128,7 @@ def main() -> None:
         sys.exit(report_error(told or error, as_json="--json" in sys.argv))
 
 
-def _bad_usage(error: Exception) -> UsageError | None:
+def _bad_usage(error: Any) -> UsageError | None:
     """What typer says of words that it cannot read, said as all else is: in one line, or as JSON."""
     if not isinstance(error, BAD_USAGE):
         return None

@@ -258,7 +258,7 @@ class Runner(Register):
         if name not in self._compiled:
             if name not in self._graphs:
                 raise UnknownGraphError(f"no graph is called {name!r}; there are: {', '.join(self._graphs) or 'none'}")
-            graph = self._graphs[name]
+            graph: Any = self._graphs[name]
             graph = graph() if callable(graph) and not _is_graph(graph) else graph
             if not _is_graph(graph):
                 raise RunError(f"graph {name!r} is no graph of LangGraph's but of type {type(graph).__name__}")

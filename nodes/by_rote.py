@@ -54,6 +54,7 @@ _AGAIN = re.compile(r"\w+ (?:it|them|this|that|these|those)\b(?! (?:is|are|was|w
 """Is about what another clause names."""
 _ASKS = re.compile(r"^(?:what|who|when|where|which|why|how|do|does|did|is|are|was|were|can)\b", re.IGNORECASE)
 _TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what|findings?", re.IGNORECASE)
+_PLACE = re.compile(rf"\s+(?:in|into|to|as)\s+(?:the file\s+)?{PATH.pattern}", re.IGNORECASE)
 
 
 def steps(goal: str, taken: Collection[str]) -> list[str]:
@@ -98,9 +99,6 @@ def _writing(part: str, path: str) -> str:
         return f'Write "{said}" to {path}'
     opening = "" if re.match(r"(?:write|draft)\b", part, re.IGNORECASE) else "Write a note: "
     return capitalise(f"{opening}{_PLACE.sub('', part)}, to {path}")
-
-
-_PLACE = re.compile(rf"\s+(?:in|into|to|as)\s+(?:the file\s+)?{PATH.pattern}", re.IGNORECASE)
 
 
 def _clauses(goal: str) -> list[str]:

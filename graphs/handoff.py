@@ -1,6 +1,6 @@
 """Peers that hand a conversation over: whoever has it answers, or passes it to somebody it suits better.
 
-    begin -> <peer> -> [approve] -> tool (one task a call) -> handoff -> <peer> -> … -> conclude
+    begin -> <peer> -> [approve] -> tool (one task a call) -> handoff -> <peer> -> … -> [conclude]
                     -> [more] asks for more budget, if it is built to ask
 
 Each peer sees as much of the conversation as is meant for it. A conversation that goes round comes to an end that says
@@ -22,7 +22,7 @@ from threadloom.nodes.approve import approve_call
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.calls import awaiting, to_calls
 from threadloom.nodes.choose import chooser, named
-from threadloom.nodes.conclude import answered, conclude
+from threadloom.nodes.conclude import answered, conclude, ending
 from threadloom.nodes.handoff import Peer, hand_over, handoff_tools, passing_on, person, remembering, told, view
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
@@ -93,7 +93,7 @@ def build(
             continue
         turn = _turn(peer, get_models, [*peer.tools, *handing[peer.name].values()], window=window, asks=asks)
         graph.add_node(peer.name, turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
-        following = [peer.name, "tool", *(["handoff"] if peer.to else []), *stops, "conclude"]
+        following = [peer.name, "tool", *(["handoff"] if peer.to else []), *stops, "conclude", END]
         graph.add_conditional_edges(peer.name, route, following)
     for name, stop in stops.items():
         graph.add_node(name, stop)
@@ -150,7 +150,7 @@ def _turn(
     """A model's turn as the peer: it answers, calls tools, or hands over."""
     name, role = peer.name, chooser(peer.role)
     turn = think(models, role, told(peer), tools, node=name, name=name, window=window, asks=asks, view=view(peer))
-    return _having(peer, passing_on(remembering(turn, peer), peer))
+    return _having(peer, ending(passing_on(remembering(turn, peer), peer)))
 
 
 def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:
@@ -171,8 +171,8 @@ def _route(
     def route(state: HandoffState) -> str | list[Send]:
         name = state["active"]
         stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
-        if state.get("stopped") or answered(state["messages"]):
-            return "conclude"
+        if state.get("finished_at") or state.get("stopped") or answered(state["messages"]):
+            return END if state.get("finished_at") else "conclude"
         if asks and stand.phase != "open" and not state.get("declined"):
             return "more"
         if stand.phase == "over":

@@ -1,6 +1,6 @@
 """The agent loop (ReAct): the model picks tools, they run, it observes, until it answers; the graph owns the end.
 
-    begin -> model -> [approve] -> tool (one task a call) -> model -> … -> conclude
+    begin -> model -> [approve] -> tool (one task a call) -> model -> … -> [conclude]
                    -> [more] asks for more budget, if the agent is built to ask
 
 The loop ends when the model answers, when the budget ends, or when it gets nowhere; the state says which.
@@ -23,7 +23,7 @@ from threadloom.nodes.approve import approve_call
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.calls import awaiting, to_calls
 from threadloom.nodes.choose import Chooser, chooser, named
-from threadloom.nodes.conclude import conclude
+from threadloom.nodes.conclude import conclude, ending
 from threadloom.nodes.history import unanswered
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
@@ -87,7 +87,7 @@ def build(
     graph: Agent = AtOnce(AgentState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles))
     turn = think(get_models, choose, prompt, tools, name=name, window=window, asks=asks)
-    graph.add_node("model", turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
+    graph.add_node("model", ending(turn), retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
     graph.add_node("tool", OwnThread(run_tool(tools, timeout=timeout), "tool"), input_schema=CallTask)
     graph.add_node("conclude", conclude)
     stops: dict[str, Node[Any]] = {"more": ask_for_more} if asks else {}
@@ -98,8 +98,10 @@ def build(
 
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "model")
-    for node in ("model", *stops):
-        graph.add_conditional_edges(node, _route(reviewed, asks=asks), ["model", "tool", *stops, "conclude"])
+    route, ways = _route(reviewed, asks=asks), ["model", "tool", *stops, "conclude"]
+    graph.add_conditional_edges("model", route, [*ways, END])
+    for node in stops:
+        graph.add_conditional_edges(node, route, ways)
     graph.add_edge("tool", "model")
     graph.add_edge("conclude", END)
     return graph
@@ -122,6 +124,8 @@ def _route(reviewed: Sequence[BaseTool], *, asks: bool) -> Callable[[AgentState]
     """Where a run goes on after the model has spoken or a person has decided."""
 
     def route(state: AgentState) -> str | list[Send]:
+        if state.get("finished_at"):
+            return END
         last, stopped = state["messages"][-1], state.get("stopped", "")
         calls = unanswered(state["messages"]) is not None
         stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))

@@ -1,6 +1,6 @@
 """A supervisor and its specialists: it delegates, several at once where it can, and answers from what they found.
 
-    begin -> model -> specialist (one task a delegation) -> model -> … -> conclude
+    begin -> model -> specialist (one task a delegation) -> model -> … -> [conclude]
                    -> [more] asks for more budget, if it is built to ask
 
 Each delegation is a contract: task, expected result, share of the budget. Results go to a board that the team shares.
@@ -21,7 +21,7 @@ from threadloom.models.roles import Models, one_of, when_needed
 from threadloom.nodes.assign import Assignment, relay, specialist, to_specialists
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.choose import Chooser, always, chooser, named
-from threadloom.nodes.conclude import answered, conclude
+from threadloom.nodes.conclude import answered, conclude, ending
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
@@ -79,7 +79,7 @@ def build(
         return not get_models().is_extractive(choose(state).role)
 
     lead = planning(turn, otherwise=relay(team, tools), plans=plans)
-    graph.add_node("model", lead, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
+    graph.add_node("model", ending(lead), retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
     graph.add_node("specialist", OwnThread(specialist(team, tools), "specialist"), input_schema=Assignment)
     graph.add_node("conclude", account)
     stops = ["more"] if asks else []
@@ -88,8 +88,10 @@ def build(
 
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "model")
-    for node in ("model", *stops):
-        graph.add_conditional_edges(node, _route(asks=asks), ["model", "specialist", *stops, "conclude"])
+    route, ways = _route(asks=asks), ["model", "specialist", *stops, "conclude"]
+    graph.add_conditional_edges("model", route, [*ways, END])
+    for node in stops:
+        graph.add_conditional_edges(node, route, ways)
     graph.add_edge("specialist", "model")
     graph.add_edge("conclude", END)
     return graph
@@ -125,6 +127,8 @@ def _route(*, asks: bool) -> Callable[[TeamState], str | list[Send]]:
     """Where a run goes on after the supervisor has spoken or a person has decided."""
 
     def route(state: TeamState) -> str | list[Send]:
+        if state.get("finished_at") and not _missing(state):
+            return END
         stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
         if state.get("stopped") or answered(state["messages"]):
             return "conclude"
@@ -137,17 +141,22 @@ def _route(*, asks: bool) -> Callable[[TeamState], str | list[Send]]:
 
 def account(state: TeamState) -> dict[str, Any]:
     """End as every agent does, with what is missing added: specialists that failed or were stopped, contradictions."""
-    ended, open_ = conclude(state), conflicts(state.get("board", {}))
+    ended, missing = conclude(state), _missing(state)
     *others, last = ended["messages"] or [state["messages"][-1]]
-    missing = [
-        f"{done['to']} {done['status']}: {done['reason']}"
-        for done in state.get("delegations", {}).values()
-        if done["status"] != "done"
-    ]
-    missing += [f"{' and '.join(one['authors'])} contradict each other on {one['key']}" for one in open_]
     text = "\n".join([last.text, "", "Not settled:", *(f"- {line}" for line in missing)])
     told = [*others, last.model_copy(update={"content": text})] if missing else ended["messages"]
-    return {**ended, "conflicts": open_, "messages": told}
+    return {**ended, "conflicts": conflicts(state.get("board", {})), "messages": told}
+
+
+def _missing(state: TeamState) -> list[str]:
+    failed = [one for one in state.get("delegations", {}).values() if one["status"] != "done"]
+    return [
+        *(f"{one['to']} {one['status']}: {one['reason']}" for one in failed),
+        *(
+            f"{' and '.join(one['authors'])} contradict each other on {one['key']}"
+            for one in conflicts(state.get("board", {}))
+        ),
+    ]
 
 
 def research_team(models: Models | None = None) -> list[Member]:
@@ -168,13 +177,17 @@ def _writer(models: Models | None) -> StateGraph[AgentState, None, Any, AgentSta
     get_models = when_needed(models)
     graph: StateGraph[AgentState, None, Any, AgentState] = StateGraph(AgentState, input_schema=AgentInput)
     graph.add_node("begin", begin(Limits(model_calls=2), get_models, ["writer"]))
-    graph.add_node("model", think(get_models, always("writer"), WRITER, [], name="writer"))
+    graph.add_node("model", ending(think(get_models, always("writer"), WRITER, [], name="writer")))
     graph.add_node("conclude", conclude)
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "model")
-    graph.add_edge("model", "conclude")
+    graph.add_conditional_edges("model", _after_answer, ["conclude", END])
     graph.add_edge("conclude", END)
     return graph
+
+
+def _after_answer(state: AgentState) -> str:
+    return END if state.get("finished_at") else "conclude"
 
 
 graph: Any = build().compile(name="supervisor")

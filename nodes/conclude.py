@@ -7,6 +7,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from threadloom.nodes.history import paired, unanswered
+from threadloom.nodes.node import Node
 from threadloom.state.agent import AgentState
 from threadloom.state.budget import standing
 
@@ -23,7 +24,22 @@ def conclude(state: AgentState) -> dict[str, Any]:
         added += [one.model_copy(update={"content": f"Not carried out: {reason}."}) for one in paired([open_])[1:]]
     if not answered([*messages, *added]):
         added.append(AIMessage(no_answer(reason)))
-    return {"messages": added, "stopped": reason, "finished_at": datetime.now(UTC).isoformat()}
+    return {"messages": added, "stopped": reason, "finished_at": _now()}
+
+
+def ending(turn: Node[Any]) -> Node[Any]:
+    """The turn of a model; where it answers, it ends the run itself: nothing is left to conclude, a step is saved."""
+
+    def speak(state: Any) -> dict[str, Any]:  # whichever graph's it is
+        update = turn(state)
+        said = update.get("messages", [])
+        return {**update, "finished_at": _now()} if said and answered(said) else update
+
+    return speak
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def no_answer(reason: str) -> str:

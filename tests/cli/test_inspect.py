@@ -31,7 +31,7 @@ def test_timeline_shows_nodes_tokens_and_older_pages(ran: Cli) -> None:
     assert [task["node"] for step in steps for task in step["tasks"]][1:4] == ["begin", "model", "tool"]
     assert sum(step["tokens"]["input"] for step in steps) > 100
     text = ran("timeline", "one").out
-    assert all(node in text for node in ("begin", "model", "conclude"))
+    assert all(node in text for node in ("begin", "model", "tool"))
     assert all(len(line) <= 80 for line in text.splitlines())
     for step in steps:  # each with as much of its checkpoint's id as --at takes
         short = f"…{step['checkpoint_id'][-8:]}"
@@ -119,7 +119,7 @@ def test_the_path_is_marked_on_every_kind_of_picture(ran: Cli, tmp_path: Path) -
     drawn = ran("graph", "react", "--thread", "one").out
     assert "model × 2" in drawn
     [visited] = [line for line in drawn.splitlines() if line.strip().startswith("class ")]
-    assert set(visited.split()[1].split(",")) == {"begin", "model", "tool", "conclude"}
+    assert set(visited.split()[1].split(",")) == {"begin", "model", "tool"}
     assert "model × 2" in ran("graph", "react", "--thread", "one", "--format", "ascii").out
     for name, words in (("plain.png", []), ("path.png", ["--thread", "one"])):
         assert ran("graph", "react", "--format", "png", "--out", name, *words).code == 0

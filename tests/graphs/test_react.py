@@ -353,7 +353,7 @@ async def test_tokens_calls_and_events_are_streamed(server: OpenAIServer, use_as
     custom = [event["event"] for mode, event in events if mode == "custom"]
     assert custom == ["tool_started", "tool_ended"]
     nodes = [next(iter(event)) for mode, event in events if mode == "updates"]
-    assert nodes == ["begin", "model", "tool", "model", "conclude"]
+    assert nodes == ["begin", "model", "tool", "model"]
 
 
 def test_without_a_language_model_it_calls_what_obviously_fits_and_says_what_it_is() -> None:

@@ -212,7 +212,7 @@ class _Thread:
                 if not unused:
                     break
             for keys in chunks(unused):
-                self._delete(session, table, table.c.ns == ns, tuple_(*key[1:]).in_(keys))
+                self._delete(session, table, table.c.ns == ns, *_among(key[1:], keys))
             gone = gone.plus(size=sum(unused.values()))
         return gone, last
 
@@ -224,7 +224,7 @@ class _Thread:
         rows, last = _page(session, query, [table.c.digest], after, max(PAGE, len(live)))
         unused = {row.digest: row.size for row in rows if row.digest not in live}
         for digests in chunks(unused):
-            self._delete(session, table, table.c.digest.in_(digests))
+            self._delete(session, table, *_among([table.c.digest], [(one,) for one in digests]))
         return self._nothing.plus(size=sum(unused.values())), last
 
     def _staying(self, session: Session, place: Place) -> Iterator[Head]:
@@ -247,16 +247,18 @@ class _Thread:
 
     def _drop_checkpoints(self, session: Session, place: Place, ids: Sequence[str], gone: Pruned) -> Pruned:
         tables = session.tables
-        for chunk in chunks(ids):
-            count, size = self._drop(session, tables.checkpoints, place, tables.checkpoints.c.checkpoint_id.in_(chunk))
+        for chunk in chunks((each,) for each in ids):
+            there = _among([tables.checkpoints.c.checkpoint_id], chunk)
+            count, size = self._drop(session, tables.checkpoints, place, *there)
             gone = gone.plus(checkpoints=count, size=size)
-            count, size = self._drop(session, tables.writes, place, tables.writes.c.checkpoint_id.in_(chunk))
+            there = _among([tables.writes.c.checkpoint_id], chunk)
+            count, size = self._drop(session, tables.writes, place, *there)
             gone = gone.plus(writes=count, size=size)
             if not place.ns:  # nobody forks there any more, to be told again what models answered
-                calls, there = tables.calls, tables.calls.c.checkpoint_id.in_(chunk)
-                _, size = _counted(session, calls, calls.c.thread_id == self.thread_id, there)
+                calls, there = tables.calls, _among([tables.calls.c.checkpoint_id], chunk)
+                _, size = _counted(session, calls, calls.c.thread_id == self.thread_id, *there)
                 gone = gone.plus(size=size)
-                self._delete(session, calls, there)
+                self._delete(session, calls, *there)
         return gone
 
     def _drop_strays(self, session: Session, place: Place, kept: Collection[str], gone: Pruned) -> Pruned:
@@ -328,6 +330,26 @@ class _Foreseen(_Thread):
         if table is session.tables.values:
             return (row.channel, row.version) in self._used
         return row.checkpoint_id in self._kept or not self._kept or row.checkpoint_id > max(self._kept)
+
+
+def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Rows with one of these keys, which end in a digest, a version or an id.
+
+    A planner without statistics holds every row of the thread against the list, each time: in PostgreSQL a prune of
+    10,000 checkpoints took 20 times as long as one of 2,500. From where to where to look is told besides, but for what
+    is written by people, such as channels, whose order is the database's own.
+    """
+    first, last = min(keys), max(keys)
+    if first[:-1] == last[:-1]:
+        picked = columns[-1].in_([key[-1] for key in keys])
+        named = [column == value for column, value in zip(columns[:-1], first, strict=False)]
+        return [
+            *named,
+            picked,
+            columns[-1] >= first[-1],
+            columns[-1] <= last[-1],
+        ]  # PostgreSQL cannot parse BETWEEN here
+    return [tuple_(*columns).in_(keys)]
 
 
 def _counted(session: Session, table: Table, *conditions: Any) -> tuple[int, int]:

@@ -175,17 +175,19 @@ def test_no_branch_is_waited_for_beyond_the_budgets_seconds(ask: Ask) -> None:
     assert told.wait(LONG)
 
 
+def asking(name: str, told: dict[str, Any]) -> Branch:
+    """Asks models, and tells what it may spend."""
+
+    def work(question: str, stop: Event, budget: Any) -> str:
+        told[name] = budget
+        return name
+
+    return Branch(name, work, role="worker")
+
+
 def test_shares_are_of_branches_that_ask_and_of_what_the_answer_leaves() -> None:
     told: dict[str, Any] = {}
-
-    def asking(name: str) -> Branch:
-        def work(question: str, stop: Event, budget: Any) -> str:
-            told[name] = budget
-            return name
-
-        return Branch(name, work, role="worker")
-
-    options: Any = {"branches": [asking("a"), asking("b"), says("c")], "models": Models()}
+    options: Any = {"branches": [asking("a", told), asking("b", told), says("c")], "models": Models()}
     graph = build(**options, budget={"model_calls": 5, "tokens": 1_000, "seconds": 10}).compile()
     graph.invoke({**QUESTION, "budget": {"model_calls": 6, "usd": 1.0}})
     assert told["a"] == told["b"] == {"model_calls": 2, "tokens": 450, "usd": 0.45, "seconds": 9.0}
@@ -199,17 +201,8 @@ def test_shares_are_of_branches_that_ask_and_of_what_the_answer_leaves() -> None
 
 def test_few_calls_for_many_branches_are_not_none_for_all() -> None:
     told: dict[str, Any] = {}
-
-    def asking(name: str) -> Branch:
-        def work(question: str, stop: Event, budget: Any) -> str:
-            told[name] = budget
-            return name
-
-        return Branch(name, work, role="worker")
-
-    build(branches=[*map(asking, "abc")], models=Models(), budget={"model_calls": 3, "steps": 9}).compile().invoke(
-        QUESTION
-    )
+    branches = [asking(name, told) for name in "abc"]
+    build(branches=branches, models=Models(), budget={"model_calls": 3, "steps": 9}).compile().invoke(QUESTION)
     assert told == {
         "a": {"steps": 3, "model_calls": 1},
         "b": {"steps": 3, "model_calls": 1},

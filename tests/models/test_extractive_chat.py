@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Sys
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
+from tests.models.called import calculator, calls, lookup
 from threadloom.models.extractive.answer import NO_MATERIAL, NOTHING_ON_IT
 from threadloom.models.extractive.chat import ChatExtractive
 from threadloom.models.extractive.courtesy import GREETING, WELCOME, courtesy
@@ -242,24 +243,7 @@ def read_calendar(date: str) -> str:
     return date
 
 
-@tool
-def calculator(expression: str) -> str:
-    """Calculate an arithmetic expression."""
-    return expression
-
-
-@tool
-def lookup(query: str, limit: int = 3) -> str:
-    """Look up papers."""
-    return query
-
-
 TOOLS = [search_web, read_calendar, calculator]
-
-
-def calls(message: Any) -> dict[str, Any]:
-    assert isinstance(message, AIMessage)
-    return {call["name"]: call["args"] for call in message.tool_calls}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 """Sums in requests: numbers as people write them, worked out, passed on, and never read out of a paper."""
 
-from typing import Any
-
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.tools import tool
+from langchain_core.messages import HumanMessage, ToolMessage
 
+from tests.models.called import calculator, calls, lookup
 from threadloom.models.extractive.chat import ChatExtractive
 from threadloom.models.prompts import element, prompt
 
@@ -16,23 +14,6 @@ DOCUMENT = "We found that a higher minimum wage reduced employment of teenagers 
 @pytest.fixture(scope="module")
 def model() -> ChatExtractive:
     return ChatExtractive()
-
-
-@tool
-def calculator(expression: str) -> str:
-    """Calculate an arithmetic expression."""
-    return expression
-
-
-@tool
-def lookup(query: str, limit: int = 3) -> str:
-    """Look up papers."""
-    return query
-
-
-def calls(message: Any) -> dict[str, Any]:
-    assert isinstance(message, AIMessage)
-    return {call["name"]: call["args"] for call in message.tool_calls}
 
 
 @pytest.mark.parametrize(

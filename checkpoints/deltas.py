@@ -13,9 +13,10 @@ from sqlalchemy import and_, func, literal, null, select, type_coerce, union_all
 
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.elements import load_elements
+from threadloom.checkpoints.loading import CheckpointRow, Key, WriteRow, load_values, trees
+from threadloom.checkpoints.query import at
 from threadloom.checkpoints.records import Cell, Place, body_of
 from threadloom.checkpoints.session import Session
-from threadloom.checkpoints.storage import CheckpointRow, WriteRow, load_values, trees
 from threadloom.checkpoints.tree import Elements
 
 FIRST_STRIDE, LONGEST_STRIDE = 128, 512  # ancestors; MySQL goes no further than 1,000 in one statement
@@ -39,11 +40,11 @@ def load_delta_history(
     seeds: dict[str, tuple[int, Cell]] = {}
     for stride in _strides(session, place, checkpoint_id, channels):
         wanted = [channel for channel in channels if channel not in seeds]
-        keys = {(c, str(one.versions[c])): None for one in stride for c in wanted if c in one.versions}
-        values = load_values(session, place, keys)
+        keys = {Key(*place, c, str(one.versions[c])): None for one in stride for c in wanted if c in one.versions}
+        values = load_values(session, keys)
         for depth, one in enumerate(stride, len(line)):
             for channel in wanted:
-                if value := values.get((channel, str(one.versions.get(channel)))):
+                if value := values.get(Key(*place, channel, str(one.versions.get(channel)))):
                     seeds.setdefault(channel, (depth, value))
         line += stride
         if len(seeds) == len(set(channels)):
@@ -54,7 +55,7 @@ def load_delta_history(
         since = [w for one in reversed(line[: depth + 1]) for w in one.writes if w.channel == channel]
         result[channel] = (since, seed)
     rows = chain.from_iterable([*since, *([seed] if seed else [])] for since, seed in result.values())
-    return result, load_elements(session, place.thread_id, trees(rows), cache) or {}
+    return result, load_elements(session, {place.thread_id: trees(rows)}, cache) or {}
 
 
 def _strides(
@@ -89,12 +90,12 @@ def _query(session: Session, place: Place, checkpoint_id: str | None, channels: 
     """So many ancestors (without a task path), and their writes in the order in which LangGraph applies them."""
     checkpoints, writes = session.tables.checkpoints, session.tables.writes
     own, written = checkpoints.c, writes.c
-    latest = select(func.max(own.checkpoint_id)).where(*_at(checkpoints, place)).scalar_subquery()
+    latest = select(func.max(own.checkpoint_id)).where(*at(checkpoints, place)).scalar_subquery()
     start = select(own.parent_id.label("id"), literal(1).label("depth")).where(
-        *_at(checkpoints, place), own.checkpoint_id == (checkpoint_id or latest)
+        *at(checkpoints, place), own.checkpoint_id == (checkpoint_id or latest)
     )
     line = start.cte("line", recursive=True)
-    parent = and_(*_at(checkpoints, place), own.checkpoint_id == line.c.id)
+    parent = and_(*at(checkpoints, place), own.checkpoint_id == line.c.id)
     older = select(own.parent_id, line.c.depth + 1).join_from(line, checkpoints, parent).where(line.c.depth < length)
     line = line.union_all(older)
     ancestors = select(
@@ -103,7 +104,7 @@ def _query(session: Session, place: Place, checkpoint_id: str | None, channels: 
         own.parent_id.label("about"),
         *(type_coerce(null(), written[name].type).label(name) for name in ("task_id", "task_path", "idx", "channel")),
         own.body.label("data"),
-    ).join_from(line, checkpoints, and_(*_at(checkpoints, place), own.checkpoint_id == line.c.id))
+    ).join_from(line, checkpoints, and_(*at(checkpoints, place), own.checkpoint_id == line.c.id))
     pending = (
         select(
             line.c.depth,
@@ -115,12 +116,8 @@ def _query(session: Session, place: Place, checkpoint_id: str | None, channels: 
             written.channel,
             written.data,
         )
-        .join_from(line, writes, and_(*_at(writes, place), written.checkpoint_id == line.c.id))
+        .join_from(line, writes, and_(*at(writes, place), written.checkpoint_id == line.c.id))
         .where(written.channel.in_(channels))
     )
     both = union_all(ancestors, pending).subquery()
     return select(both).order_by(both.c.depth, both.c.task_path, both.c.task_id, both.c.idx)
-
-
-def _at(table: Any, place: Place) -> tuple[Any, Any]:
-    return table.c.thread_id == place.thread_id, table.c.ns == place.ns

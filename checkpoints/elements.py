@@ -1,7 +1,7 @@
 """Elements in the database: stored when they are not yet, read when they are not remembered, deleted when unused."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
@@ -76,41 +76,48 @@ def epoch_of(session: Session, thread_id: str) -> int | None:
     return epoch
 
 
-def load_elements(session: Session | None, thread_id: str, documents: Iterable[bytes], cache: Cache) -> Elements | None:
-    """All elements below some documents: remembered ones, and the others in one statement for each level.
+def load_elements(session: Session | None, documents: Mapping[str, Iterable[bytes]], cache: Cache) -> Elements | None:
+    """All elements below some documents of threads: remembered ones, and the others in one statement for each level.
 
     One that makes whole lists of messages by itself needs none of those below it. Without a session, only what is
     remembered; None if that is not all.
     """
     found: Elements = {}
-    wanted = {digest for document in documents for digest in references_in(document)}
+    wanted = {(thread_id, digest) for thread_id, own in documents.items() for digest in _references(thread_id, own)}
     while wanted:
         missing = []
-        for digest in wanted:
+        for thread_id, digest in wanted:
             element: Element | None = cache.get(digest)
             if element is None:
-                missing.append(digest)
+                missing.append((thread_id, digest))
             else:
                 found[digest] = element
         if missing and session is None:
             return None
-        for digest, inner, data in _read(session, thread_id, missing):
+        for digest, inner, data in _read(session, missing):
             found[digest] = Element(data, references_in(data) if inner else ())
             remember(cache, digest, found[digest])
         # One that is missing in the database too is left for the decoder to complain about.
-        below = (found[digest].references for digest in wanted if digest in found and found[digest].mould is None)
-        wanted = {digest for references in below for digest in references} - found.keys()
+        below = ((thread_id, found[digest]) for thread_id, digest in wanted if digest in found)
+        wanted = {
+            (thread_id, digest)
+            for thread_id, element in below
+            if element.mould is None
+            for digest in element.references
+            if digest not in found
+        }
     return found
 
 
-def _read(session: Session | None, thread_id: str, digests: Iterable[bytes]) -> Iterator[tuple[bytes, bool, bytes]]:
+def _read(session: Session | None, keys: Iterable[tuple[str, bytes]]) -> Iterator[tuple[bytes, bool, bytes]]:
     if session is None:
         return
     table = session.tables.elements.c
-    query = select(table.digest, table.inner, table.data).where(table.thread_id == thread_id)
-    for chunk in chunks(digests):
-        rows = session.execute(query.where(table.digest.in_(chunk)))
-        yield from session.opened(session.tables.elements, rows, thread_id=thread_id)
+    query = select(table.thread_id, table.digest, table.inner, table.data)
+    for chunk in chunks(keys):
+        rows = session.execute(query.where(session.dialect.among((table.thread_id, table.digest), chunk)))
+        for row in session.opened(session.tables.elements, rows):
+            yield row.digest, row.inner, row.data
 
 
 def lock_thread(session: Session, thread_id: str) -> bool:
@@ -141,8 +148,7 @@ def _references(thread_id: str, documents: Iterable[bytes]) -> set[bytes]:
         return {digest for document in documents for digest in references_in(document)}
     except ValueError as exc:
         raise UnrestorableValueError(
-            f"thread {thread_id!r}: what refers to its elements is damaged ({exc}), so that none of them was deleted; "
-            "see `threadloom db verify`"
+            f"thread {thread_id!r}: what refers to its elements is damaged ({exc}); see `threadloom db verify`"
         ) from exc
 
 

@@ -3,16 +3,18 @@
 import builtins
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from sqlalchemy import or_
 
-from threadloom.checkpoints import copying, exporting, pruning, records, rekeying, sizes, summaries, verify
+from threadloom.checkpoints import copying, exporting, loading, pruning, records, rekeying, sizes, summaries, verify
 from threadloom.checkpoints.cache import Cache
 from threadloom.checkpoints.codec import StrictSerializer
 from threadloom.checkpoints.engine import Database
+from threadloom.checkpoints.errors import EncryptionError, UnrestorableValueError
 from threadloom.checkpoints.exporting import Exported
 from threadloom.checkpoints.importing import Imported
 from threadloom.checkpoints.pruning import Pruned
@@ -133,6 +135,19 @@ class Keeper(BaseCheckpointSaver[str]):
         after = (before.checkpoint_id, before.thread_id) if isinstance(before, ThreadSummary) else before
         rows = self._database.read(summaries.load_threads, max(limit, 0), after)
         return [records.summary_of(self._codec, row) for row in rows]
+
+    def latest(self, thread_ids: Iterable[str]) -> dict[str, Callable[[], CheckpointTuple | None]]:
+        """The latest root checkpoints of a page of threads, by thread, read in a few statements for all of them.
+
+        Each is made when it is called for, and None if its thread was deleted meanwhile; one that cannot be read raises
+        UnrestorableValueError or EncryptionError then, and keeps nobody from the others.
+        """
+        ids = [str(thread_id) for thread_id in thread_ids]
+        try:
+            found = self._database.read(loading.load_latest, ids, self._cache)
+        except (UnrestorableValueError, EncryptionError):  # which one it is shows when each is read by itself
+            return {one: partial(self.get_tuple, {"configurable": {"thread_id": one}}) for one in ids}
+        return {one.row.thread_id: partial(records.tuple_of, self._codec, one) for one in found}
 
     def names(self, beginning: str, *, limit: int = 20) -> builtins.list[str]:
         """The ids of threads that begin so, in order, at most so many."""

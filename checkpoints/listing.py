@@ -5,7 +5,7 @@ from typing import Any
 from langgraph.checkpoint.base import CheckpointTuple
 from sqlalchemy import Row
 
-from threadloom.checkpoints import records, storage
+from threadloom.checkpoints import loading, records
 from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.values import Codec
 
@@ -31,7 +31,7 @@ class Listing:
         found: list[records.Stored] = []
         while self._more and not found:
             found, self._after = self._database.read(
-                storage.load_page,
+                loading.load_page,
                 self._wanted,
                 self._after,
                 self._codec.cache,

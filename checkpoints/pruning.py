@@ -18,6 +18,7 @@ from sqlalchemy import Select, Table, delete, func, or_, select, tuple_
 from threadloom.checkpoints.elements import chunks, enter_thread, live_elements, lock_thread, renew_thread
 from threadloom.checkpoints.engine import Database
 from threadloom.checkpoints.errors import InvalidRequestError
+from threadloom.checkpoints.query import at
 from threadloom.checkpoints.records import Place
 from threadloom.checkpoints.retention import Head, Policy, heads, heads_named, kept_in
 from threadloom.checkpoints.session import Session
@@ -240,7 +241,7 @@ class _Thread:
 
     def _drop(self, session: Session, table: Table, place: Place, *conditions: Any) -> tuple[int, int]:
         """Delete rows of a namespace; how many, and how many bytes."""
-        counted = _counted(session, table, *_at(table, place), *conditions)
+        counted = _counted(session, table, *at(table, place), *conditions)
         if counted[0]:
             self._delete(session, table, table.c.ns == place.ns, *conditions)
         return counted
@@ -266,7 +267,7 @@ class _Thread:
         if not kept:
             return gone
         table, checkpoints = session.tables.writes, session.tables.checkpoints
-        there = select(checkpoints.c.checkpoint_id).where(*_at(checkpoints, place))
+        there = select(checkpoints.c.checkpoint_id).where(*at(checkpoints, place))
         strays = table.c.checkpoint_id < max(kept), table.c.checkpoint_id.not_in(there)
         count, size = self._drop(session, table, place, *strays)
         return gone.plus(writes=count, size=size)
@@ -296,13 +297,13 @@ class _Thread:
     def _older(self, session: Session, place: Place, last: str | None, size: int) -> list[str]:
         checkpoints = session.tables.checkpoints
         column = checkpoints.c.checkpoint_id
-        query = select(column).where(*_at(checkpoints, place)).order_by(column.desc()).limit(size)
+        query = select(column).where(*at(checkpoints, place)).order_by(column.desc()).limit(size)
         return [*session.execute(query if last is None else query.where(column < last)).scalars()]
 
     def _count(self, session: Session, place: Place | None = None) -> int:
         """How many checkpoints the thread, or a namespace of it, has."""
         table = session.tables.checkpoints
-        of = [table.c.thread_id == self.thread_id] if place is None else _at(table, place)
+        of = [table.c.thread_id == self.thread_id] if place is None else at(table, place)
         count: int = session.execute(select(func.count()).select_from(table).where(*of)).scalar_one()
         return count
 
@@ -373,7 +374,3 @@ def _page(
 def _select(*columns: Any) -> Select[Any]:
     statement: Select[Any] = cast("Any", select(*columns))  # checkers tell rows of different widths apart
     return statement
-
-
-def _at(table: Table, place: Place) -> tuple[Any, Any]:
-    return table.c.thread_id == place.thread_id, table.c.ns == place.ns

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from sqlalchemy import bindparam
+
 T = TypeVar("T")
 
 
@@ -16,6 +18,17 @@ class Query(NamedTuple):
 
 # What wants to know one thing, if any: it yields a query, is sent the rows, and returns what follows from them.
 Inquiry = Generator[Query, list[Any], T]
+
+
+def at(table: Any, place: tuple[str, str]) -> tuple[Any, Any]:
+    """Conditions on the rows of a table: those of a thread and a namespace."""
+    thread_id, ns = place
+    return table.c.thread_id == thread_id, table.c.ns == ns
+
+
+def named(table: Any, *names: str) -> list[Any]:
+    """Conditions on columns, each equal to the parameter of its name."""
+    return [table.c[name] == bindparam(name) for name in names]
 
 
 def concluded(inquiry: Inquiry[T], rows: list[Any]) -> T:

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -101,7 +102,8 @@ class Filter:
 class ThreadSummary(NamedTuple):
     """A thread as a listing shows it; the fields after the id describe the latest checkpoint of the root graph.
 
-    `created` is in UTC; `checkpoints` counts those of every namespace.
+    `created` is in UTC; `checkpoints` counts those of every namespace; `metadata` is empty where it cannot be read, as
+    whoever reads the checkpoint is told.
     """
 
     thread_id: str
@@ -281,9 +283,10 @@ def write_of(codec: Codec, row: Any, elements: Elements) -> PendingWrite:
 def summary_of(codec: Codec, row: Row[Any]) -> ThreadSummary:
     """A row of the listing of threads."""
     created = datetime.fromisoformat(row.ts).astimezone(UTC)
-    return ThreadSummary(
-        row.thread_id, row.checkpoint_id, created, row.step, row.source, metadata_of(codec, row), row.total
-    )
+    metadata: CheckpointMetadata = {}
+    with suppress(UnrestorableValueError):
+        metadata = metadata_of(codec, row)
+    return ThreadSummary(row.thread_id, row.checkpoint_id, created, row.step, row.source, metadata, row.total)
 
 
 def _if(kind: type, value: Any) -> Any:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table, select
 
 from threadloom.checkpoints.elements import chunks
+from threadloom.checkpoints.loading import stored_keys
 from threadloom.checkpoints.records import Place, body_of
 from threadloom.checkpoints.session import Session
-from threadloom.checkpoints.storage import stored_keys
 
 PAGE = 200  # checkpoints that are read at a time
 

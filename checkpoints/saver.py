@@ -18,7 +18,7 @@ from langgraph.checkpoint.base import (
 )
 from sqlalchemy import URL, Engine
 
-from threadloom.checkpoints import clock, deltas, importing, records, storage
+from threadloom.checkpoints import clock, deltas, importing, loading, records, storage
 from threadloom.checkpoints.cache import Cache, Ledger
 from threadloom.checkpoints.codec import TypeName
 from threadloom.checkpoints.encryption import Encryption
@@ -107,9 +107,9 @@ class SQLSaver(Keeper):
     def _get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         place, checkpoint_id = records.place_of(config), records.checkpoint_id_of(config)
         which = (place, checkpoint_id, self._cache, self._ledger)
-        stored, whole = yield Step("ask", lambda session: storage.glance(session, *which))
+        stored, whole = yield Step("ask", lambda session: loading.glance(session, *which))
         if not whole:
-            stored = yield Step("read", lambda session: storage.load_checkpoint(session, *which))
+            stored = yield Step("read", lambda session: loading.load_checkpoint(session, *which))
         self._guard.loaded(config)
         if stored and not checkpoint_id:
             clock.pass_over(stored.row.checkpoint_id)
@@ -173,7 +173,7 @@ class SQLSaver(Keeper):
             put = storage.Put(place, row, rows, parts, known, follows, carries, self._fence)
             epoch, done = yield from self._stored(storage.put_checkpoint_alone, storage.put_checkpoint, put)
         cells = map(records.cell_of, rows)
-        storage.remember_cells(self._cache, place, epoch, cells, records.keys_of(new_versions))
+        loading.remember_cells(self._cache, place, epoch, cells, records.keys_of(new_versions))
         return records.config_of(place, checkpoint["id"])
 
     def put_writes(

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, select, tuple_
 
-from threadloom.checkpoints.elements import chunks
+from threadloom.checkpoints.elements import CHUNK, chunks
 from threadloom.checkpoints.session import Session
 
 FIRST, MOST = 100, 1600  # checkpoints that are looked at together, more and more as threads have many
@@ -25,11 +25,11 @@ def load_threads(session: Session, limit: int, before: tuple[str, str] | None) -
         # A part of the index and then what is in it, not one join of all: for that PostgreSQL expects so few rows that
         # it reads and sorts everything before the first page, 350 ms for 100,000 threads.
         keys = _newest(session, last, size)
-        found += _heads(session, keys)
+        found += _heads(session, keys, limit - len(found))
         if len(keys) < size:
             break
         last, size = keys[-1], min(2 * size, MOST)
-    return found[:limit]
+    return found
 
 
 def _newest(session: Session, before: Key | None, size: int) -> list[Key]:
@@ -42,7 +42,7 @@ def _newest(session: Session, before: Key | None, size: int) -> list[Key]:
     return [(row[0], row[1], row[2]) for row in session.execute(query.order_by(*(c.desc() for c in order)).limit(size))]
 
 
-def _heads(session: Session, keys: Sequence[Key]) -> list[Any]:
+def _heads(session: Session, keys: Sequence[Key], most: int) -> list[Any]:
     """The rows of those of these checkpoints that are the latest of their threads, in the same order."""
     checkpoints, threads = session.tables.checkpoints, session.tables.threads.c
     root, every = checkpoints.c, checkpoints.alias()
@@ -57,11 +57,14 @@ def _heads(session: Session, keys: Sequence[Key]) -> list[Any]:
         if not ns:
             tops.setdefault(thread_id, checkpoint_id)
     found: dict[str, Any] = {}
-    for chunk in chunks(tops):
+    names, first = [*tops], min(most, CHUNK)
+    for chunk in (names[:first], *chunks(names[first:])):  # the newest of all are the latest of theirs, mostly
+        if len(found) >= most:
+            break
         rows = session.execute(query.where(threads.thread_id.in_(chunk)))
         opened = session.opened(checkpoints, rows)
         found |= {row.thread_id: row for row in opened if row.checkpoint_id == tops[row.thread_id]}
-    return [found[thread_id] for thread_id in tops if thread_id in found]
+    return [found[thread_id] for thread_id in tops if thread_id in found][:most]
 
 
 def load_names(session: Session, beginning: str, limit: int) -> list[str]:

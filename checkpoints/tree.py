@@ -76,15 +76,18 @@ def digest_of(data: bytes, key: bytes = b"") -> bytes:
 def references_in(data: bytes) -> list[bytes]:
     """The digests in a document."""
     found: list[bytes] = []
+    _collect(data, found)
+    return found
 
-    def note(code: int, content: bytes) -> None:
+
+def _collect(data: bytes, found: list[bytes]) -> None:
+    def note(code: int, content: bytes) -> None:  # one that called itself would be garbage for the collector only
         if code == REFERENCE:
             found.append(content)
         elif code in (LIST, DICT, jsonplus.EXT_DELTA_SNAPSHOT):
-            ormsgpack.unpackb(content, ext_hook=note, option=ormsgpack.OPT_NON_STR_KEYS)
+            _collect(content, found)
 
     ormsgpack.unpackb(data, ext_hook=note, option=ormsgpack.OPT_NON_STR_KEYS)
-    return found
 
 
 def renamed(data: bytes, names: Mapping[bytes, bytes]) -> bytes:

@@ -21,6 +21,7 @@ from threadloom.checkpoints.errors import (
     NotEncryptedError,
     UnrestorableValueError,
 )
+from threadloom.checkpoints.query import at
 from threadloom.checkpoints.records import Place, body_of, keys_of
 from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.tables import Tables
@@ -159,7 +160,7 @@ class _Thread:
         """The oldest checkpoint with each (channel, version)."""
         found: dict[tuple[str, str], str] = {}
         checkpoints = self._tables.checkpoints
-        query = _select(*self._database.seals.columns(checkpoints)).where(*_at(checkpoints, place))
+        query = _select(*self._database.seals.columns(checkpoints)).where(*at(checkpoints, place))
         for row in _walk(self._database, query, [checkpoints.c.checkpoint_id]):
             opened, _ = self._opened(checkpoints, row)
             with suppress(UnrestorableValueError):  # which is a problem of its own
@@ -292,11 +293,7 @@ def _element(session: Session, thread_id: str, digest: bytes) -> Row[Any] | None
 
 
 def _documents(table: Any, place: Place) -> Select[Any]:
-    return _select(*table.columns).where(*_at(table, place))
-
-
-def _at(table: Any, place: Place) -> tuple[Any, Any]:
-    return table.c.thread_id == place.thread_id, table.c.ns == place.ns
+    return _select(*table.columns).where(*at(table, place))
 
 
 def _select(*columns: Any) -> Select[Any]:

@@ -1,6 +1,6 @@
 """What a thread is and where it stands, told from its checkpoints."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -12,6 +12,7 @@ from langgraph.types import StateSnapshot
 
 from threadloom.catalogue import GRAPHS, load
 from threadloom.checkpoints import SQLSaver
+from threadloom.checkpoints.errors import EncryptionError, UnrestorableValueError
 from threadloom.checkpoints.importing import is_unfinished
 from threadloom.checkpoints.records import ThreadSummary
 from threadloom.errors import UsageError
@@ -19,17 +20,19 @@ from threadloom.runs.calls import Counts, count
 from threadloom.runs.due import due
 from threadloom.runs.pending import look
 from threadloom.runs.question import EFFECT, HAPPENED
-from threadloom.runs.record import ENDED, Record, Records
+from threadloom.runs.record import ENDED, Newest, Record, Records
 from threadloom.runs.recorder import REPLAY
 from threadloom.state.answers import ANSWERS
 
 MOST = 100  # threads or runs of which a word may be the beginning
-PAGE = 50  # threads that a listing looks at together
-DUE = ("branch:to:", "join:", "__")  # how channels begin in which LangGraph keeps what is to run next
+PAGE = 20 + 1  # threads that a listing reads together: a screenful, and one to know whether there are more
 
-Status = Literal["done", "waiting", "failed", "unfinished", "foreign", "running", "lost", "paused", "cancelled"]
+Status = Literal[
+    "done", "waiting", "failed", "unfinished", "foreign", "running", "lost", "paused", "cancelled", "unreadable"
+]
 """`lost` was running, and its process is gone; `unfinished`, of a thread that no Runner has made, is one or the other;
-`foreign` is of a graph that is not in the catalogue, and no Runner has made it."""
+`foreign` is of a graph that is not in the catalogue, and no Runner has made it; `unreadable` is damaged, or holds
+objects of classes that are not allowed here."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     metadata: dict[str, Any] = {**latest.metadata} if latest else {}
     name = _graph_of(metadata)
     if name not in GRAPHS or is_unfinished(thread_id):  # half of an import is no thread of ours yet
-        return _unknown(saver, thread_id, name, latest)
+        updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
+        return _unknown(saver, thread_id, name, metadata, updated)
     flow = graph(name, saver)
     snapshot: StateSnapshot = flow.get_state(config_for(thread_id))
     errors = [str(task.error) for task in snapshot.tasks if task.error]
@@ -144,12 +148,13 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     return replace(found, pending=pending, calls=calls, **told)
 
 
-def _unknown(saver: SQLSaver, thread_id: str, graph: str, latest: CheckpointTuple | None) -> Thread:
+def _unknown(
+    saver: SQLSaver, thread_id: str, graph: str, metadata: Mapping[str, Any], updated: datetime | None
+) -> Thread:
     """What its run's row tells of a thread whose graph is not here, if its last checkpoint is the run's."""
-    updated = datetime.fromisoformat(latest.checkpoint["ts"]) if latest else None
     found = Thread(id=thread_id, graph=graph, question="", status="foreign", updated=updated, known=False)
-    record = latest_run(saver, thread_id) if latest and not is_unfinished(thread_id) else None
-    if latest is None or record is None or latest.metadata.get("run_id") != record.run_id:
+    record = latest_run(saver, thread_id) if metadata and not is_unfinished(thread_id) else None
+    if record is None or metadata.get("run_id") != record.run_id:
         return found
     return replace(found, status=record.status, error=record.error, run_id=record.run_id)
 
@@ -190,8 +195,9 @@ class Wanted:
 
     def may_be(self, summary: ThreadSummary) -> bool:
         """Whether a thread can be one of them, by what is known without its state."""
-        in_time = self.until is None or summary.created < self.until
-        return in_time and self.graph in (None, _graph_of(summary.metadata))
+        young = self.since is None or summary.created >= self.since
+        old = self.until is None or summary.created < self.until
+        return young and old and self.graph in (None, _graph_of(summary.metadata))
 
     def has(self, thread: Thread) -> bool:
         """Whether a thread is one of them."""
@@ -203,29 +209,54 @@ class Wanted:
 def listing(saver: SQLSaver, wanted: Wanted, before: tuple[str, str] | None = None) -> Iterator[tuple[Thread, str]]:
     """Threads, those that were written to last first, each with the cursor from which a listing goes on after it.
 
-    Only of those that can be wanted the state is read, as the caller goes on. `since` trusts that ids of checkpoints
-    grow with time, as LangGraph's do.
+    Only of those that can be wanted the state is read, a page at a time as the caller goes on. `since` trusts that ids
+    of checkpoints grow with time, as LangGraph's do.
     """
     graph = cache(compiled)  # for this listing only: settings may be others in the next
     while page := saver.threads(limit=PAGE, before=before):
-        for summary in page:
-            if wanted.since and summary.created < wanted.since:
-                return
-            if wanted.may_be(summary) and wanted.has(thread := _glimpse(saver, summary.thread_id, graph)):
+        fitting = [summary for summary in page if wanted.may_be(summary)]
+        for summary, thread in zip(fitting, _glimpses(saver, fitting, graph), strict=True):
+            if wanted.has(thread):
                 yield thread, f"{summary.checkpoint_id}/{summary.thread_id}"
+        if wanted.since and page[-1].created < wanted.since:
+            return
         before = page[-1].checkpoint_id, page[-1].thread_id
 
 
-def _glimpse(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], Any]) -> Thread:
+def _glimpses(
+    saver: SQLSaver, page: Sequence[ThreadSummary], graph: Callable[[str, SQLSaver], Any]
+) -> Iterator[Thread]:
+    """Threads as `describe` has them, read together; one that cannot be read keeps no other from being listed."""
+    ours = [one.thread_id for one in page if not one.metadata or _is_ours(one)]
+    latest = saver.latest(ours)
+    newest = saver.database.read(Records(lambda: saver.codec).newest_of, ours)
+    for thread_id, metadata, created in ((one.thread_id, one.metadata, one.created) for one in page):
+        try:
+            if thread_id in latest:
+                yield _glimpse(saver, thread_id, latest[thread_id](), newest.get(thread_id), graph)
+            else:
+                yield _unknown(saver, thread_id, _graph_of(metadata), metadata, created)
+        except (UnrestorableValueError, EncryptionError) as exc:
+            yield Thread(thread_id, _graph_of(metadata), "", "unreadable", created, error=str(exc), known=False)
+
+
+def _is_ours(summary: ThreadSummary) -> bool:
+    return _graph_of(summary.metadata) in GRAPHS and not is_unfinished(summary.thread_id)
+
+
+def _glimpse(
+    saver: SQLSaver,
+    thread_id: str,
+    latest: CheckpointTuple | None,
+    newest: Newest | None,
+    graph: Callable[[str, SQLSaver], Any],
+) -> Thread:
     """`describe` without the graph where nothing is left to do: building one takes longer than reading 20 threads."""
-    latest = saver.get_tuple(config_for(thread_id))
     name = _graph_of(latest.metadata) if latest else ""
-    if not latest or name not in GRAPHS or latest.pending_writes or is_unfinished(thread_id):
+    if not latest or name not in GRAPHS or latest.pending_writes or (newest and newest.status != "done"):
         return describe(saver, thread_id, graph)
     values = latest.checkpoint["channel_values"]
-    if not values.get("finished_at") or any(channel.startswith(DUE) for channel in values):
-        return describe(saver, thread_id, graph)
-    if (record := latest_run(saver, thread_id)) and record.status != "done":
+    if not values.get("finished_at") or due(latest, {}):
         return describe(saver, thread_id, graph)
     created = datetime.fromisoformat(latest.checkpoint["ts"])
     return Thread(thread_id, name, GRAPHS[name].asked(values), "done", created, values=values)

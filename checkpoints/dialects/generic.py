@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Connection, Engine, Table, and_, bindparam, delete, insert, literal, select
+from sqlalchemy import BigInteger, Connection, Engine, Table, and_, bindparam, delete, insert, literal, select, tuple_
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -115,6 +115,10 @@ class Dialect:
         for row in rows:
             session.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key)))
             session.execute(insert(table), row)
+
+    def among(self, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+        """The condition that these columns together are one of the keys, of which there are a few hundred at most."""
+        return tuple_(*columns).in_(keys)
 
     def now(self) -> Any:
         """An SQL expression for the time in ms since 1970, by a clock that all who use the database share."""

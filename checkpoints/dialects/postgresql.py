@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, Table, cast, extract, func, text
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import BigInteger, LargeBinary, Table, Text, cast, extract, func, literal, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
@@ -15,6 +15,7 @@ from threadloom.checkpoints import errors
 from threadloom.checkpoints.dialects import generic, single
 from threadloom.checkpoints.dialects.protocols import Put, Rows, Session, Writes
 from threadloom.checkpoints.dialects.server import Meaning, ServerDialect
+from threadloom.checkpoints.dialects.types import escaped
 from threadloom.checkpoints.query import Inquiry
 
 if TYPE_CHECKING:
@@ -121,6 +122,12 @@ class PostgreSQL(ServerDialect):
         """Store writes by a single statement; returns the epoch of their thread, None: nothing was stored."""
         return single.put_writes(session, put)
 
+    def among(self, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+        """Sent as an array for each column: of 400 keys one by one the planner thinks for 140 ms, psycopg for 30."""
+        arrays = [_array(column, values) for column, values in zip(columns, zip(*keys, strict=True), strict=True)]
+        rows = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
+        return tuple_(*columns).in_(select(rows))
+
     def now(self) -> Any:
         """The server's clock, also in the middle of a transaction."""
         return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
@@ -137,6 +144,12 @@ class PostgreSQL(ServerDialect):
                 return self.meanings["53300"]
             return errors.DatabaseUnavailableError, f"no connection: {words}"
         return kind, words
+
+
+def _array(column: Any, values: Sequence[Any]) -> Any:
+    if isinstance(column.type, LargeBinary):
+        return literal([*values], ARRAY(LargeBinary))
+    return literal([escaped(value) for value in values], ARRAY(Text))
 
 
 def _insert_new(_: "Tables", table: Table) -> Insert:

@@ -443,9 +443,9 @@ def test_a_warm_saver_reads_only_what_it_has_not_seen(url: str) -> None:
         read: list[bytes] = []
         real = elements._read
 
-        def watched(session: Session, thread_id: str, digests: Any) -> Any:
-            read.extend(digests)
-            return real(session, thread_id, digests)
+        def watched(session: Session, keys: Any) -> Any:
+            read.extend(digest for _, digest in keys)
+            return real(session, keys)
 
         with mock.patch.object(elements, "_read", watched):
             assert other.get_tuple(config())

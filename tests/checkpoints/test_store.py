@@ -14,12 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, empty_checkpoint, get_checkpoint_id
 from langgraph.checkpoint.memory import InMemorySaver
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import create_engine, event, select, update
 from sqlalchemy.pool import StaticPool
 
 from tests.checkpoints.chain import TABLES, config, put
 from threadloom.checkpoints import SQLSaver, elements, summaries
-from threadloom.checkpoints.errors import InvalidRequestError, ThreadExistsError, UnsupportedDatabaseError
+from threadloom.checkpoints.cache import Cache
+from threadloom.checkpoints.errors import (
+    InvalidRequestError,
+    ThreadExistsError,
+    UnrestorableValueError,
+    UnsupportedDatabaseError,
+)
+from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.versions import next_version
 
 HOSTILE = ["a'b", 'a"b', "a.b", "$.a", "$", "a[0]", "é🧵", "", "a\\b", "%", "--", "'; DROP TABLE threadloom_writes; --"]
@@ -180,6 +187,37 @@ def test_threads_are_listed_newest_first_page_by_page(saver: SQLSaver) -> None:
     assert second.checkpoint_id == latest.checkpoint["id"]
     assert second.created == datetime.fromisoformat(latest.checkpoint["ts"])
     assert second.created.tzinfo is UTC
+
+
+def test_the_latest_checkpoints_of_many_threads_are_read_together(saver: SQLSaver) -> None:
+    for number in range(7):
+        at = put(saver, config(f"thread-{number}"), {"x": ["a" * 100], "y": number})
+        saver.put_writes(at, [("x", "of an older one")], "task")
+        at = put(saver, at, {"x": ["a" * 100, f"{number}" * 100, "b" * 100], "y": number})
+        saver.put_writes(at, [("x", ["c" * 100, number]), ("y", None)], "task")
+        put(saver, config(f"thread-{number}", "child"), {"x": "of a subgraph"})
+    put(saver, config("only-a-subgraph", "child"))
+    ids = [f"thread-{number}" for number in range(7)]
+    for asked in (saver, saver._changed("_cache", Cache(0))):
+        found = asked.latest([*ids, "only-a-subgraph", "none"])
+        assert {thread_id: found[thread_id]() for thread_id in found} == {
+            thread_id: saver.get_tuple(config(thread_id)) for thread_id in ids
+        }
+    assert saver.latest([]) == {}
+
+
+def test_a_damaged_thread_keeps_nobody_from_the_latest_of_others(plain_saver: SQLSaver) -> None:
+    for thread_id in ("a", "b"):
+        put(plain_saver, config(thread_id), {"x": ["a" * 100, thread_id * 100]})
+    tables, fresh = plain_saver._tables, plain_saver._changed("_cache", Cache(0))
+    for table, column in ((tables.elements, "data"), (tables.values, "data"), (tables.checkpoints, "body")):
+        damage = update(table).where(table.c.thread_id == "b").values({column: b"\xdc"})  # the head of an array
+        plain_saver.database.write(Session.execute, damage)
+        found = fresh.latest(["a", "b"])
+        assert found["a"]() == plain_saver.get_tuple(config("a"))
+        with pytest.raises(UnrestorableValueError):
+            found["b"]()
+        assert {t.thread_id for t in fresh.threads()} == {"a", "b"}
 
 
 def test_a_copy_of_what_is_not_there_leaves_no_trace(saver: SQLSaver) -> None:

@@ -1,10 +1,14 @@
 """What a thread did, from the command line: timeline, diff, fork, export and import, the path on a picture, lists."""
 
 import json
+import sqlite3
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, event
 
 from tests.cli.conftest import Cli
 from tests.cli.test_commands import chat
@@ -156,6 +160,39 @@ def test_threads_are_chosen_and_paged_and_told_as_one_by_one(ran: Cli, tmp_path:
             told = describe(saver, thread.id)
             assert (thread.status, thread.graph, thread.question) == (told.status, told.graph, told.question)
             assert thread.updated == told.updated
+
+
+def test_a_page_of_threads_takes_as_many_statements_as_one_thread(ran: Cli) -> None:
+    for number in range(9):
+        ran("run", "react", f"What is {number} + {number}?", "--thread", f"sum-{number}", "--json")
+    engine = create_engine(DB)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _c, _cur, statement, *_: asked.append(statement))
+
+    def statements(count: int) -> int:
+        asked.clear()
+        assert len(list(islice(listing(saver, Wanted(text="sum-")), count))) == count
+        return len(asked)
+
+    with SQLSaver(engine) as saver:
+        assert saver.threads(limit=1)
+        assert statements(9) == statements(1) < 15
+    engine.dispose()
+
+
+def test_a_thread_that_cannot_be_read_keeps_no_other_from_being_listed(ran: Cli) -> None:
+    ran("run", "react", "What is 2 + 3?", "--thread", "bad", "--json")
+    with closing(sqlite3.connect("threadloom.db")) as database, database:
+        database.execute("DELETE FROM threadloom_elements WHERE thread_id = 'bad'")
+    listed = json.loads(ran("threads", "--json").out)
+    assert [(thread["id"], thread["status"]) for thread in listed] == [("bad", "unreadable"), ("one", "done")]
+    assert "is missing" in listed[0]["error"]
+    shown = ran("threads")
+    assert (shown.code, "unreadable" in shown.out, "db verify" in shown.out + shown.err) == (0, True, True)
+    assert [t["id"] for t in json.loads(ran("threads", "--status", "unreadable", "--json").out)] == ["bad"]
+    with closing(sqlite3.connect("threadloom.db")) as database, database:
+        database.execute("UPDATE threadloom_checkpoints SET body = x'90' WHERE thread_id = 'bad'")
+    assert [t["status"] for t in json.loads(ran("threads", "--json").out)] == ["unreadable", "done"]
 
 
 def test_a_fork_replays_what_models_answered(ran: Cli) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STYLES = {
     "done": "green", "waiting": "yellow", "failed": "red", "unfinished": "magenta", "foreign": "dim",
     "running": "cyan", "paused": "yellow", "cancelled": "dim", "lost": "magenta",
+    "unreadable": "red",
 }  # fmt: skip
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -87,6 +88,12 @@ def _say_nothing(filtered: bool) -> None:
     err.print(words, markup=False)
 
 
+def _about(thread: "Thread") -> str:
+    if thread.status == "unreadable":
+        return f"(see: {command('db', 'verify', short(thread.id))})"
+    return "(of a graph that is not ours)"
+
+
 def _print(found: list["Thread"]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("thread", "graph", "status", "when", "question"):
@@ -98,6 +105,6 @@ def _print(found: list["Thread"]) -> None:
             escape(printable(thread.graph)),
             status,
             ago(thread.updated),
-            escape(printable(thread.question) or "(of a graph that is not ours)"),
+            escape(printable(thread.question) or _about(thread)),
         )
     out.print(table)

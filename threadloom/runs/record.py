@@ -132,7 +132,26 @@ class Records:
     def newest(self, session: Session, thread_id: str) -> Newest:
         """As much of `latest` as a start asks for, in a thread which is there: an input may be large."""
         [row] = session.rows(_newest, {"thread": thread_id}, session.dialect)
-        return Newest(row.run_id, "lost" if row.status == "running" and row.gone else row.status)
+        return _newest_in(row)
+
+    def newest_of(self, session: Session, thread_ids: Collection[str]) -> dict[str, Newest]:
+        """`newest` of a page of threads, of those that have runs."""
+        runs, threads = session.tables.runs.c, session.tables.threads.c
+        order = runs.created.desc(), runs.run_id.desc()
+        ranked = (
+            select(
+                runs.thread_id,
+                runs.run_id,
+                runs.status,
+                _ownerless(session.tables, session.dialect).label("gone"),
+                func.row_number().over(partition_by=runs.thread_id, order_by=order).label("place"),
+            )
+            .outerjoin_from(session.tables.runs, session.tables.threads, runs.thread_id == threads.thread_id)
+            .where(runs.thread_id.in_(thread_ids))
+            .subquery()
+        )
+        found = session.execute(select(ranked).where(ranked.c.place == 1))
+        return {row.thread_id: _newest_in(row) for row in found}
 
     def named(self, session: Session, text: str, limit: int) -> list[Record]:
         """Runs whose id, or that of their thread, is or begins with a text; those that were started last first."""
@@ -201,6 +220,10 @@ def _ownerless(tables: Tables, dialect: Dialect) -> ColumnElement[bool]:
     """That nobody has the lease of a run's thread."""
     threads = tables.threads.c
     return or_(threads.leased_until.is_(None), threads.leased_until <= dialect.now())
+
+
+def _newest_in(row: Any) -> Newest:
+    return Newest(row.run_id, "lost" if row.status == "running" and row.gone else row.status)
 
 
 def _newest(tables: Tables, dialect: Dialect) -> Any:

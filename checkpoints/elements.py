@@ -114,8 +114,9 @@ def _read(session: Session | None, keys: Iterable[tuple[str, bytes]]) -> Iterato
         return
     table = session.tables.elements.c
     query = select(table.thread_id, table.digest, table.inner, table.data)
-    for chunk in chunks(keys):
-        rows = session.execute(query.where(session.dialect.among((table.thread_id, table.digest), chunk)))
+    for chunk in chunks(sorted(keys)):  # few threads at a time: each is looked into for each of the digests
+        threads, digests = ({*column} for column in zip(*chunk, strict=True))
+        rows = session.execute(query.where(table.thread_id.in_(threads), table.digest.in_(digests)))
         for row in session.opened(session.tables.elements, rows):
             yield row.digest, row.inner, row.data
 

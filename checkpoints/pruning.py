@@ -213,7 +213,7 @@ class _Thread:
                 if not unused:
                     break
             for keys in chunks(unused):
-                self._delete(session, table, table.c.ns == ns, *_among(key[1:], keys))
+                self._delete(session, table, table.c.ns == ns, *_among(session, key[1:], keys))
             gone = gone.plus(size=sum(unused.values()))
         return gone, last
 
@@ -225,7 +225,7 @@ class _Thread:
         rows, last = _page(session, query, [table.c.digest], after, max(PAGE, len(live)))
         unused = {row.digest: row.size for row in rows if row.digest not in live}
         for digests in chunks(unused):
-            self._delete(session, table, *_among([table.c.digest], [(one,) for one in digests]))
+            self._delete(session, table, *_among(session, [table.c.digest], [(one,) for one in digests]))
         return self._nothing.plus(size=sum(unused.values())), last
 
     def _staying(self, session: Session, place: Place) -> Iterator[Head]:
@@ -249,14 +249,14 @@ class _Thread:
     def _drop_checkpoints(self, session: Session, place: Place, ids: Sequence[str], gone: Pruned) -> Pruned:
         tables = session.tables
         for chunk in chunks((each,) for each in ids):
-            there = _among([tables.checkpoints.c.checkpoint_id], chunk)
+            there = _among(session, [tables.checkpoints.c.checkpoint_id], chunk)
             count, size = self._drop(session, tables.checkpoints, place, *there)
             gone = gone.plus(checkpoints=count, size=size)
-            there = _among([tables.writes.c.checkpoint_id], chunk)
+            there = _among(session, [tables.writes.c.checkpoint_id], chunk)
             count, size = self._drop(session, tables.writes, place, *there)
             gone = gone.plus(writes=count, size=size)
             if not place.ns:  # nobody forks there any more, to be told again what models answered
-                calls, there = tables.calls, _among([tables.calls.c.checkpoint_id], chunk)
+                calls, there = tables.calls, _among(session, [tables.calls.c.checkpoint_id], chunk)
                 _, size = _counted(session, calls, calls.c.thread_id == self.thread_id, *there)
                 gone = gone.plus(size=size)
                 self._delete(session, calls, *there)
@@ -333,7 +333,7 @@ class _Foreseen(_Thread):
         return row.checkpoint_id in self._kept or not self._kept or row.checkpoint_id > max(self._kept)
 
 
-def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _among(session: Session, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Rows with one of these keys, which end in a digest, a version or an id.
 
     A planner without statistics holds every row of the thread against the list, each time: in PostgreSQL a prune of
@@ -350,7 +350,7 @@ def _among(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> list[Any]
             columns[-1] >= first[-1],
             columns[-1] <= last[-1],
         ]  # PostgreSQL cannot parse BETWEEN here
-    return [tuple_(*columns).in_(keys)]
+    return [session.dialect.among(columns, keys)]
 
 
 def _counted(session: Session, table: Table, *conditions: Any) -> tuple[int, int]:

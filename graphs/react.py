@@ -30,7 +30,7 @@ from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
 from threadloom.nodes.think import think
 from threadloom.nodes.tool import SECONDS, CallTask, by_name, check_timeout, run_tool
-from threadloom.state.agent import AgentInput, AgentState
+from threadloom.state.agent import AgentInput, AgentState, Course
 from threadloom.state.budget import Limits, standing
 from threadloom.tools.acting import acts
 from threadloom.tools.calculator import calculator_tool
@@ -120,10 +120,10 @@ def _reviewed(tools: Sequence[BaseTool], review: Callable[[BaseTool], bool]) -> 
     return Later(find) if isinstance(tools, Later) else find()
 
 
-def _route(reviewed: Sequence[BaseTool], *, asks: bool) -> Callable[[AgentState], str | list[Send]]:
+def _route(reviewed: Sequence[BaseTool], *, asks: bool) -> Callable[[Course], str | list[Send]]:
     """Where a run goes on after the model has spoken or a person has decided."""
 
-    def route(state: AgentState) -> str | list[Send]:
+    def route(state: Course) -> str | list[Send]:
         if state.get("finished_at"):
             return END
         last, stopped = state["messages"][-1], state.get("stopped", "")

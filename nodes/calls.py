@@ -8,13 +8,13 @@ from langgraph.types import Send
 
 from threadloom.nodes.history import unanswered
 from threadloom.nodes.tool import CallTask, faults, misfit
-from threadloom.state.agent import AgentState
+from threadloom.state.agent import Course
 from threadloom.state.budget import left
 
 UNASKED = "Not carried out: no person was asked whether it may be."
 
 
-def to_calls(state: AgentState, node: str, reviewed: Sequence[BaseTool] = ()) -> list[Send]:
+def to_calls(state: Course, node: str, reviewed: Sequence[BaseTool] = ()) -> list[Send]:
     """One `Send` to the tool node for every open call, in their order; those the budget does not cover say so.
 
     A step is kept for the answer that follows, so that parallel calls never spend it. `reviewed` are the tools whose
@@ -38,7 +38,7 @@ def to_calls(state: AgentState, node: str, reviewed: Sequence[BaseTool] = ()) ->
     return [Send(node, task) for task in tasks]
 
 
-def awaiting(state: AgentState, reviewed: Sequence[BaseTool]) -> ToolCall | None:
+def awaiting(state: Course, reviewed: Sequence[BaseTool]) -> ToolCall | None:
     """The first open call of one of these tools that nobody has decided of; calls that would fail anyway are passed."""
     message = unanswered(state["messages"])
     wanted = {tool.name: tool for tool in reviewed}
@@ -49,7 +49,7 @@ def awaiting(state: AgentState, reviewed: Sequence[BaseTool]) -> ToolCall | None
     return None
 
 
-def tasks_of(message: AIMessage, state: AgentState) -> list[CallTask]:
+def tasks_of(message: AIMessage, state: Course) -> list[CallTask]:
     """A task for every call of the message, also for those whose arguments cannot be read."""
     decisions = state.get("decisions", {})
     tasks = [

@@ -61,14 +61,22 @@ def _reason(messages: Sequence[BaseMessage]) -> str:
     unknown = [name for part in rounds for name in dict.fromkeys(one.name for one in part if _is_unknown(one))]
     if again := [name for name in unknown if unknown.count(name) > 1]:
         return f"there is no tool {again[-1]!r}, as was said before"
-    return stalled([_mark(part) for part in rounds[-2 * max(PERIODS) :]])
+    recent = rounds[-2 * max(PERIODS) :]
+    # A loop has been where it is now: looked at first, since it costs little, and most rounds find something new.
+    if not recent or _found(recent[-1]) not in map(_found, recent[:-1]):
+        return ""
+    return stalled([_mark(part) for part in recent])
+
+
+def _found(part: Sequence[BaseMessage]) -> list[str]:
+    return sorted(result.text for result in part[1:])
 
 
 def _mark(part: Sequence[BaseMessage]) -> str:
     message = part[0]
     calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
-    results = [result.text for result in part[1:]]
-    return mark(sorted(map(mark, calls)), sorted(results)) if calls or results else mark(message.text)
+    results = _found(part)
+    return mark(sorted(map(mark, calls)), results) if calls or results else mark(message.text)
 
 
 def _is_empty(part: Sequence[BaseMessage]) -> bool:

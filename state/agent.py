@@ -54,33 +54,38 @@ class Intervention(TypedDict):
     """How many messages the conversation had by then: what came before does not count again."""
 
 
-class AgentState(TypedDict):
-    """Everything an agent loop knows. All but the messages is of the current run, which began with the last input."""
+class Course(TypedDict):
+    """What decides where an agent loop goes on: apart, since LangGraph reads every key for whoever asks for more."""
 
     messages: Annotated[list[AnyMessage], add_messages]
-    budget: NotRequired[Limits | None]
-    """What the caller allows."""
     limits: NotRequired[Limits]
     """What this run may spend: the narrower of the caller's and the agent's own, plus what a person added."""
     usage: Annotated[dict[str, Usage], merge_usage]
     """Model id to what it used."""
     work: Annotated[Work, add_work]
-    choices: Annotated[list[Choice], add]
-    interventions: Annotated[list[Intervention], add]
     decisions: Annotated[dict[str, Decision], merge_keys]
     """Tool call id to what a person decided of it."""
+    declined: NotRequired[bool]
+    """Whether a person was asked for more budget and gave none."""
+    stopped: NotRequired[str]
+    """Why the orchestrator ended the run; empty when the model ended it with its answer."""
+    finished_at: NotRequired[str | None]
+    """UTC, ISO 8601; None while a run is under way: an empty `next` does not mean finished."""
+
+
+class AgentState(Course):
+    """Everything an agent loop knows. All but the messages is of the current run, which began with the last input."""
+
+    budget: NotRequired[Limits | None]
+    """What the caller allows."""
+    choices: Annotated[list[Choice], add]
+    interventions: Annotated[list[Intervention], add]
     acts: Annotated[list[Act], add]
     refused: NotRequired[str]
     """Why a person's last answer was refused; empty when it was not."""
-    declined: NotRequired[bool]
-    """Whether a person was asked for more budget and gave none."""
     summary: NotRequired[str]
     """Of the messages that the model is no longer shown."""
     summarised: NotRequired[int]
     """How many messages, from the first, the summary stands for."""
     notes: Annotated[dict[str, str], merge_keys]
     """Where something was degraded, and how."""
-    stopped: NotRequired[str]
-    """Why the orchestrator ended the run; empty when the model ended it with its answer."""
-    finished_at: NotRequired[str | None]
-    """UTC, ISO 8601; None while a run is under way: an empty `next` does not mean finished."""

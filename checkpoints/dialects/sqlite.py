@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Table, cast, func
+from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, cast, func, text, tuple_
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -122,6 +122,11 @@ class SQLite(Dialect):
     def insert_or_replace(self, session: Session, table: Table, rows: Rows) -> None:
         """Insert rows; one whose key exists is overwritten."""
         session.change(_insert_or_replace, rows, table)
+
+    def among(self, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+        """Selected from VALUES: with bare VALUES, as SQLAlchemy has them, SQLite reads the whole table."""
+        given: Any = bindparam("keys", keys, expanding=True, unique=True)
+        return tuple_(*columns).in_(text("SELECT * FROM :keys").bindparams(given).columns(*columns))
 
     def now(self) -> Any:
         """The machine's clock, which all processes on the file have in common."""

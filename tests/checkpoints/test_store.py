@@ -1,5 +1,6 @@
 """What is stored is what is read: writes, versions, ids, filters, listings, copies and deletions."""
 
+import re
 import sqlite3
 import tracemalloc
 from collections import Counter
@@ -204,6 +205,39 @@ def test_the_latest_checkpoints_of_many_threads_are_read_together(saver: SQLSave
             thread_id: saver.get_tuple(config(thread_id)) for thread_id in ids
         }
     assert saver.latest([]) == {}
+
+
+def test_what_is_read_by_its_keys_is_looked_up_by_all_of_them(url: str) -> None:
+    engine = create_engine(url)
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _note(_c: Any, _cur: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    with SQLSaver(engine, cache_bytes=0) as saver:
+        for thread_id in ("a", "b"):
+            at = config(thread_id)
+            for number in range(3):
+                at = put(saver, at, {"x": ["a" * 100, f"{number}" * 100], "y": number})
+                saver.put_writes(at, [("x", ["c" * 100])], "task")
+        asked.clear()
+        assert len([found() for found in saver.latest(["a", "b"]).values()]) == 2
+        assert saver.get_tuple(config("a"))
+        assert len(list(saver.list(config("a")))) == 3
+        saver.prune(["a"])
+        with engine.connect() as connection:
+            plans = [
+                row.detail
+                for statement, parameters in list(asked)
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                if " IN " in statement and "threadloom_" in row.detail
+            ]
+    for table, last in {"values": "version", "elements": "digest", "writes": "checkpoint_id"}.items():
+        found = [plan for plan in plans if f"threadloom_{table}" in plan]
+        assert found, table
+        assert all(re.search(rf"^SEARCH .*{last}[=<>]", plan) for plan in found), (table, found)
+    engine.dispose()
 
 
 def test_a_damaged_thread_keeps_nobody_from_the_latest_of_others(plain_saver: SQLSaver) -> None:

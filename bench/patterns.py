@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
@@ -95,6 +96,10 @@ def _fan_out() -> Pair:
     return ours, graph, {"question": "green tea"}, 3
 
 
+COUNTED = UsageMetadata(input_tokens=10, output_tokens=5, total_tokens=15)
+"""As every server says it; who does not is estimated."""
+
+
 class Looking(BaseChatModel):
     """A model that takes no time: it calls the tool so many times, then answers."""
 
@@ -109,7 +114,8 @@ class Looking(BaseChatModel):
     def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         done = sum(message.type == "tool" for message in messages)
         calls = [{"name": "look", "args": {"at": done}, "id": str(done)}] if done < STEPS else []
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("" if calls else "Done.", tool_calls=calls))])
+        said = AIMessage("" if calls else "Done.", tool_calls=calls, usage_metadata=COUNTED)
+        return ChatResult(generations=[ChatGeneration(message=said)])
 
 
 @tool

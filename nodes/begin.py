@@ -28,7 +28,7 @@ def begin(
         allowed = narrower(limits, checked(state.get("budget") or {}, least=0))
         if "usd" in allowed:
             require_prices(models(), roles)
-        return lean(state, {**fresh(), **mended(state["messages"]), **(also or {}), "limits": allowed})
+        return lean(state, {**_fresh(state), **mended(state["messages"]), **(also or {}), "limits": allowed})
 
     return start
 
@@ -62,7 +62,7 @@ def require_prices(models: Models, roles: Sequence[str]) -> None:
         )
 
 
-def fresh() -> dict[str, Any]:
+def _fresh(state: Mapping[str, Any]) -> dict[str, Any]:
     """What every run begins with, whatever an earlier one on the thread left; the conversation stays."""
     return {
         "usage": Overwrite({}),
@@ -72,8 +72,7 @@ def fresh() -> dict[str, Any]:
         "decisions": Overwrite({}),
         "acts": Overwrite([]),
         "notes": Overwrite({}),
-        "refused": "",
-        "declined": False,
+        **{key: empty for key, empty in (("refused", ""), ("declined", False)) if state.get(key)},
         "stopped": "",
         "finished_at": None,
     }

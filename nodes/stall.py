@@ -69,7 +69,7 @@ def _reason(messages: Sequence[BaseMessage]) -> str:
 
 
 def _found(part: Sequence[BaseMessage]) -> list[str]:
-    return sorted(result.text for result in part[1:])
+    return sorted(result.content if isinstance(result.content, str) else result.text for result in part[1:])
 
 
 def _mark(part: Sequence[BaseMessage]) -> str:

@@ -74,7 +74,8 @@ def think(
 
         def ask() -> tuple[Shown, Answer[AIMessage]]:
             visible = AgentState(**{**state, "messages": view(state)}) if view else state
-            shown = condensed(models(), visible, window, pays=standing(after_answer(rest), {}, None).phase == "open")
+            pays = window is None or standing(after_answer(rest), {}, None).phase == "open"
+            shown = condensed(models(), visible, window, pays=pays)
             told = prompt if isinstance(prompt, str) else prompt(state)
             messages = with_system(_told(told, shown.summary, stand, step), shown.messages)
             return shown, reply(models(), pick.role, messages, () if final else tools)

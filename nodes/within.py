@@ -5,7 +5,7 @@ A thread cannot be stopped. One that was left goes on until its own work ends, a
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, wait
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -29,10 +29,12 @@ def within(seconds: float | None, work: Callable[[], T]) -> T:
     if seconds <= 0:
         raise TooSlowError("no time is left")
     outcome = begun(work)
-    wait([outcome], seconds)
-    if not outcome.done():
-        raise too_slow(seconds)
-    return outcome.result()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError:
+        if outcome.done():  # in this very moment, or the error is the work's own
+            return outcome.result()
+        raise too_slow(seconds) from None
 
 
 def too_slow(seconds: float) -> TooSlowError:

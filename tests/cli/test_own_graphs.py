@@ -130,6 +130,9 @@ def test_a_thread_that_somebody_holds_is_not_forked_in_place(cli: Cli, runner: R
     refused = cli("fork", "t", "--at", at, "--in-place", *GRAPH)
     assert (refused.code, "'t' is held by elsewhere/1; try again when it is free" in refused.err) == (2, True)
     runner.saver.database.write(lease.release, "t", fence)
+    waits = cli("fork", "t", "--at", at, "--in-place", *GRAPH)
+    assert (waits.code, "is waiting; fork it into a new thread, or resume or cancel" in waits.err) == (2, True)
+    assert cli("cancel", "t", *GRAPH).code == 0
     assert cli("fork", "t", "--at", at, "--in-place", *GRAPH).code == 0
 
 

@@ -112,7 +112,7 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     """Where the thread stands now; `graph` gives the compiled graph of a name.
 
     An empty `next` does not mean finished: a process killed between two writes leaves it empty with work to do, and
-    those writes pending. A graph of ours says `finished_at` in its state when it has come to its end.
+    those writes pending. A ready graph says `finished_at` in its state when it has come to its end.
     """
     latest = saver.get_tuple(config_for(thread_id))
     metadata: dict[str, Any] = {**latest.metadata} if latest else {}
@@ -126,7 +126,7 @@ def describe(saver: SQLSaver, thread_id: str, graph: Callable[[str, SQLSaver], A
     pending = [_asked(item.id, item.value) for item in snapshot.interrupts]
     work_left = bool(snapshot.next or (latest and latest.pending_writes))
     values = snapshot.values if isinstance(snapshot.values, dict) else {"value": snapshot.values}
-    finished = bool(values.get("finished_at")) and not work_left
+    finished = not work_left and (GRAPHS[name].own is not None or bool(values.get("finished_at")))
     found = Thread(
         id=thread_id,
         graph=name,

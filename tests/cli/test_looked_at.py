@@ -111,12 +111,12 @@ def test_runs_that_are_done_are_told_apart(cli: Cli, runner: Runner) -> None:
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.usefixtures("runner")
-def test_a_step_names_its_checkpoint(cli: Cli) -> None:
+def test_a_step_names_its_checkpoint(cli: Cli, runner: Runner) -> None:
     steps = {one["step"]: one["id"] for one in json.loads(cli("show", "t", "--json").out)["checkpoints"]}
     assert json.loads(cli("show", "t", "--at", "1", "--json").out)["checkpoint"] == steps[1]
     assert json.loads(cli("show", "t", "--at", "-1", "--json").out)["checkpoint"] == steps[-1]
     assert json.loads(cli("fork", "t", "--at", "0", *ORDERS, "--json").out)["forked_from"] == steps[0]
+    runner.cancel(runner.runs()[0].run_id)
     assert cli("fork", "t", "--at", "0", "--in-place", *ORDERS).code == 0
     again = cli("fork", "t", "--at", "1", "--in-place", *ORDERS)
     assert (again.code, "'1' fits 2 checkpoints" in again.err) == (2, True), again.err

@@ -123,6 +123,16 @@ def test_a_fork_of_a_graph_of_ones_own_goes_on(cli: Cli) -> None:
     assert "note" in cli("graph", "mine.py:graph").out
 
 
+@pytest.mark.usefixtures("runner")
+def test_a_fork_without_a_run_comes_to_its_end(cli: Cli) -> None:
+    """It was unfinished for ever, since it has no `finished_at`, and its answer was not told."""
+    assert cli("fork", "t", "--at", "1", "--thread", "u", *GRAPH).code == 0
+    assert cli("resume", "u", *GRAPH).code == 3
+    ended = cli("resume", "u", "--answer", '"yes"', *GRAPH, "--json")
+    assert (ended.code, json.loads(ended.out)["state"]["agreed"]) == (0, "yes"), ended.out
+    assert "is finished" in cli("resume", "u", *GRAPH).err
+
+
 def test_a_thread_that_somebody_holds_is_not_forked_in_place(cli: Cli, runner: Runner) -> None:
     at = json.loads(cli("show", "t", *GRAPH, "--json").out)["checkpoints"][0]["id"]
     fence = runner.saver.database.write(lease.take, "t", "elsewhere/1", 60_000)
@@ -130,6 +140,9 @@ def test_a_thread_that_somebody_holds_is_not_forked_in_place(cli: Cli, runner: R
     refused = cli("fork", "t", "--at", at, "--in-place", *GRAPH)
     assert (refused.code, "'t' is held by elsewhere/1; try again when it is free" in refused.err) == (2, True)
     runner.saver.database.write(lease.release, "t", fence)
+    waits = cli("fork", "t", "--at", at, "--in-place", *GRAPH)
+    assert (waits.code, "is waiting; fork it into a new thread, or resume or cancel" in waits.err) == (2, True)
+    assert cli("cancel", "t", *GRAPH).code == 0
     assert cli("fork", "t", "--at", at, "--in-place", *GRAPH).code == 0
 
 

@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 
 from threadloom import Runner, compensation, effect
 from threadloom.checkpoints.session import Session
-from threadloom.runs.errors import NotResumableError
+from threadloom.runs import lease
+from threadloom.runs.errors import NotResumableError, ThreadBusyError
 from threadloom.runs.outcomes import effects_of
 
 WHILE_UNDOING: list[Callable[[], None]] = []
@@ -108,3 +109,28 @@ def test_a_cancel_tries_again_to_undo_what_it_could_not(runner: Runner) -> None:
 
 def _refusing() -> None:
     raise ValueError("not today")
+
+
+def test_who_meets_another_at_a_run_is_told_what_helps(runner: Runner) -> None:
+    """It was to start with another `busy`, which only `start` has."""
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    runner.saver.database.write(lease.take, "t", "elsewhere/1", 60_000)
+    for wish in (run.resume, run.cancel):
+        with pytest.raises(ThreadBusyError, match="is running; elsewhere/1 has it, so try again") as told:
+            wish()
+        assert "busy=" not in str(told.value)
+
+
+@pytest.mark.parametrize(("wanted", "checkpoints"), [("rollback", 0), ("interrupt", 3)])
+def test_what_is_wanted_while_a_cancel_undoes_is_done_if_it_is_more(
+    runner: Runner, wanted: str, checkpoints: int
+) -> None:
+    """A rollback that came in the middle was lost: the run was cancelled, and all its checkpoints stayed."""
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    WHILE_UNDOING.append(lambda: runner._ask(run.id, wanted))
+    run.cancel()
+    assert (run.status, run.record().wanted) == ("cancelled", None)
+    assert [entry.state for entry in effects_of(runner.saver, "t")] == ["undone"]
+    assert len(list(runner.saver.timeline("t"))) == checkpoints

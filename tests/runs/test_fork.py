@@ -1,13 +1,18 @@
 """A fork stands where the original stood, goes on by itself, and is there whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+from typing_extensions import TypedDict
 
 from tests.checkpoints.chain import KEYS, config
 from tests.checkpoints.officials import deltas
 from tests.runs.chats import compiled
+from threadloom import Runner
 from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import ThreadExistsError
 from threadloom.errors import UsageError
@@ -120,3 +125,49 @@ def test_delta_channels_are_rebuilt_in_a_fork(saver: SQLSaver) -> None:
         at = old.config["configurable"]["checkpoint_id"]
         assert graph.get_state(fork(graph, "t", at, to=f"{number}")).values == old.values
         assert snapshot(saver, "t", at, graph=graph).values == old.values
+
+
+def _asks(_: dict[str, str]) -> dict[str, str]:
+    return {"answer": interrupt("Well?")}
+
+
+def _breaks(_: dict[str, str]) -> dict[str, str]:
+    raise ValueError("broken")
+
+
+class _Said(TypedDict, total=False):
+    answer: str
+
+
+def _of(node: Any) -> Any:
+    return StateGraph(_Said).add_node("say", node).add_edge(START, "say")
+
+
+@pytest.mark.parametrize(("graph", "status"), [("asks", "waiting"), ("breaks", "failed"), ("stops", "paused")])
+def test_a_thread_whose_run_has_not_ended_is_forked_elsewhere_only(
+    empty_url: Callable[[], str], graph: str, status: str
+) -> None:
+    """It stayed where it was in the list of runs, though its thread had gone elsewhere, and nobody could tell."""
+    stops = _of(lambda _: {"answer": "no"}).compile(interrupt_before=["say"])
+    with Runner(empty_url(), {"asks": _of(_asks), "breaks": _of(_breaks), "stops": stops}) as runner:
+        run = runner.start(graph, {}, thread_id="t")
+        assert run.wait(60).status == status
+        flow = runner.graph(graph).copy(update={"checkpointer": runner.saver})
+        before = list(runner.saver.timeline("t"))
+        for go_on in (lambda: fork(flow, "t"), lambda: runner.fork(graph, "t")):
+            with pytest.raises(ThreadBusyError, match=f"run {run.id} is {status}; fork it into a new thread, or "):
+                go_on()
+        assert (list(runner.saver.timeline("t")), run.status) == (before, status)
+        fork(flow, "t", to="new")
+        run.cancel()
+        again = runner.fork(graph, "t").wait(60).status
+        assert again == ("done" if graph == "stops" else status)  # a breakpoint stops nobody twice
+
+
+def test_a_run_that_is_lost_is_told_so_where_its_thread_is_to_be_forked(empty_url: Callable[[], str]) -> None:
+    with Runner(empty_url(), {"asks": _of(_asks)}) as runner:
+        run = runner.start("asks", {}, thread_id="t")
+        run.wait(60)
+        runner.saver.database.write(runner.records.change, replace(run.record(), status="running"))
+        with pytest.raises(ThreadBusyError, match=f"run {run.id} is lost; "):
+            fork(runner.graph("asks").copy(update={"checkpointer": runner.saver}), "t")

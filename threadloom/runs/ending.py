@@ -44,34 +44,40 @@ async def end(saver: "SQLSaver", records: Records, record: Record, fence: int, w
         wanted: "cancel" undoes its effects, "rollback" also deletes its checkpoints, "interrupt" leaves all as it is.
         why: for the error of its record.
 
-    If somebody wants more of it meanwhile, that is done.
+    If somebody wants more of it meanwhile, that is done as well.
     """
-    wanted = await saver.database.awrite(_mark, records, record, fence, wanted)
-    told = [why] if why else []
-    if wanted != "interrupt":
-        undone = await compensation.undo(saver, record.thread_id, record.run_id, fence)
-        told += [line for entry in undone if (line := _told(entry))]
-    if wanted == "rollback":
-        await saver.adelete_for_runs([record.run_id])
-    record = replace(record, status="cancelled", error="; ".join(told))
-    await saver.database.awrite(rest, records, record, fence)
+    more: str | None = wanted
+    while more:
+        wanted = await saver.database.awrite(_mark, records, record, fence, more)
+        told = [*([why] if why else []), *await _carry_out(saver, record, fence, wanted)]
+        record = replace(record, status="cancelled", error="; ".join(told))
+        more = await saver.database.awrite(rest, records, record, fence, wanted)
     return replace(record, wanted=None, owner=None)
 
 
-def rest(session: Session, records: Records, record: Record, fence: int) -> str | None:
+async def _carry_out(saver: "SQLSaver", record: Record, fence: int, wanted: str) -> list[str]:
+    """Do what is wanted of a run; returns what of it could not be done."""
+    if wanted == "interrupt":
+        return []
+    undone = await compensation.undo(saver, record.thread_id, record.run_id, fence)
+    if wanted == "rollback":
+        await saver.adelete_for_runs([record.run_id])
+    return [line for entry in undone if (line := _told(entry))]
+
+
+def rest(session: Session, records: Records, record: Record, fence: int, done: str | None = None) -> str | None:
     """Store where a run has come to, and give its lease back.
 
-    If somebody wants meanwhile that a run which rests comes to its end, nothing is stored, and that is returned.
-    Raises LeaseLostError if the lease is another's.
+    If somebody wants meanwhile that a run which rests comes to its end, or of one that was ended more than was `done`,
+    nothing is stored, and that is returned. Raises LeaseLostError if the lease is another's.
     """
-    ended = record.status in ENDED
-    if not ended:
+    if record.status != "done":
         enter_thread(session, record.thread_id, "lead", fence=fence)
-        if (wanted := records.wanted(session, record.run_id)) not in (None, "pause"):
+        if (wanted := records.wanted(session, record.run_id)) not in (None, "pause", done):
             return wanted
     if not lease.release(session, record.thread_id, fence):
         raise LeaseLostError(record.thread_id)
-    records.change(session, record, ended=ended)
+    records.change(session, record, ended=record.status in ENDED)
     return None
 
 

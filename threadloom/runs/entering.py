@@ -74,8 +74,6 @@ def forked(
     """Fork a thread, and start a run there; see `Runner.fork`. If the process dies in between, there is a fork."""
     saver = runner.saver
     flow = runner.graph(graph).copy(update={"checkpointer": saver})
-    if to is None and (latest := saver.database.read(runner.records.latest, thread_id)) and latest.status not in ENDED:
-        raise ThreadBusyError(thread_id, latest.run_id, latest.status)
     at = snapshot(saver, thread_id, checkpoint_id)
     if (own := at.metadata.get("graph", graph)) != graph:  # which would find nothing to do, and say that it is done
         raise UsageError(f"thread {thread_id!r} is of the graph {own}, not of {graph}")
@@ -112,7 +110,7 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
     enter_thread(session, record.thread_id, "lead")  # nobody else starts one while we look
     newest = runner.records.newest(session, record.thread_id)
     if newest.status and newest.status not in ENDED:
-        raise ThreadBusyError(record.thread_id, newest.run_id, newest.status)
+        raise ThreadBusyError(record.thread_id, newest.run_id, newest.status, _way_round(newest.status))
     fence = lease.take_entered(session, record.thread_id, runner.owner, runner.lease)
     if isinstance(fence, lease.Holder):
         raise ThreadBusyError(record.thread_id, None, fence.owner)
@@ -121,6 +119,13 @@ def _start(session: Session, runner: "Runner", record: Record) -> Entered:
         lease.release(session, record.thread_id, fence)
         return Entered(stored, None)
     return Entered(stored, fence, record.input)
+
+
+def _way_round(status: Status) -> str:
+    """What helps whoever wants to start a run where another has not ended."""
+    if status == "running":
+        return "wait for it, or start with busy='wait', 'interrupt' or 'rollback'"
+    return "resume it or cancel it, or start with busy='interrupt' or 'rollback'"
 
 
 def resumed(runner: "Runner", record: Record, reply: Reply) -> Entered:
@@ -290,7 +295,8 @@ def _look(runner: "Runner", record: Record) -> Pending:
 def _take(runner: "Runner", record: Record) -> int:
     fence = runner.saver.database.write(lease.take, record.thread_id, runner.owner, runner.lease)
     if isinstance(fence, lease.Holder):
-        raise ThreadBusyError(record.thread_id, record.run_id, "running")
+        remedy = f"{fence.owner} has it, so try again when it has come to rest"
+        raise ThreadBusyError(record.thread_id, record.run_id, "running", remedy)
     return fence
 
 

@@ -25,19 +25,14 @@ class ThreadBusyError(RunError):
         thread_id: which thread.
         run_id: the run; None for a lease of no run that is known.
         status: its status; of a lease whose it is.
+
+    `remedy` is what helps whoever wanted something of the thread.
     """
 
-    def __init__(self, thread_id: str, run_id: str | None, status: str) -> None:
+    def __init__(self, thread_id: str, run_id: str | None, status: str, remedy: str = "") -> None:
         self.thread_id, self.run_id, self.status = thread_id, run_id, status
-        if run_id is None:
-            super().__init__(f"thread {thread_id!r} is held by {status}; try again when it is free")
-            return
-        remedy = (
-            "wait for it, or start with busy='wait', 'interrupt' or 'rollback'"
-            if status == "running"
-            else "resume it or cancel it, or start with busy='interrupt' or 'rollback'"
-        )
-        super().__init__(f"thread {thread_id!r}: run {run_id} is {status}; {remedy}")
+        told = f" is held by {status}" if run_id is None else f": run {run_id} is {status}"
+        super().__init__(f"thread {thread_id!r}{told}; {remedy or 'try again when it is free'}")
 
 
 class NotResumableError(RunError):

@@ -13,7 +13,9 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import ThreadExistsError
 from threadloom.checkpoints.importing import temporary_name
 from threadloom.errors import UsageError
+from threadloom.runs.errors import ThreadBusyError
 from threadloom.runs.lease import held
+from threadloom.runs.record import ENDED, Records
 from threadloom.runs.snapshot import Snapshot, snapshot
 
 OWN = {"source", "step", "parents", "run_id", "writes", "counters_since_delta_snapshot"}
@@ -45,7 +47,7 @@ def fork(
 
     Raises:
         UsageError: there is no such checkpoint, key or node, or more than one node could have written.
-        ThreadBusyError: it would be in the thread itself, and somebody has the lease of that.
+        ThreadBusyError: it would be in the thread itself, and its run has not ended, or somebody has its lease.
         ThreadExistsError: the new thread is there already.
     """
     saver: SQLSaver = graph.checkpointer
@@ -53,6 +55,7 @@ def fork(
     _check(graph, values, as_node)
     if to is None:
         with held(saver, thread_id) as fenced:
+            _check_ended(saver, thread_id)
             return _update(graph.copy(update={"checkpointer": fenced}), origin, thread_id, values, as_node)
     if next(saver.timeline(to, limit=1), None):
         raise ThreadExistsError(f"thread {to!r} is in the database already; give the fork another name")
@@ -65,6 +68,15 @@ def fork(
     finally:
         saver.delete_thread(name)
     return RunnableConfig(configurable={**place, "thread_id": to})
+
+
+def _check_ended(saver: SQLSaver, thread_id: str) -> None:
+    """Raises ThreadBusyError: a run that has not ended would still wait, or be gone on with, where the thread left."""
+    newest = saver.database.read(Records(lambda: saver.codec).newest, thread_id)
+    if newest.status and newest.status not in ENDED:
+        status = "lost" if newest.status == "running" else newest.status  # the lease is ours
+        remedy = "fork it into a new thread, or resume or cancel the run first"
+        raise ThreadBusyError(thread_id, newest.run_id, status, remedy)
 
 
 def _check(graph: Any, values: Mapping[str, Any] | None, as_node: str | None) -> None:

@@ -109,9 +109,10 @@ class Records:
         return bool(session.execute(asked).rowcount)
 
     def wanted(self, session: Session, run_id: str) -> str | None:
-        """What somebody asks of a run."""
+        """What somebody asks of a run; nobody asks for more before this transaction ends."""
         runs = session.tables.runs
-        found: str | None = session.execute(select(runs.c.wanted).where(runs.c.run_id == run_id)).scalar()
+        asked = select(runs.c.wanted).where(runs.c.run_id == run_id).with_for_update()
+        found: str | None = session.execute(asked).scalar()
         return found
 
     def find(self, session: Session, run_id: str = "", *, request_key: str | None = None) -> Record | None:

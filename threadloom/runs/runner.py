@@ -141,7 +141,7 @@ class Runner(Register):
         Raises:
             UnknownRunError.
             NotResumableError: it has ended.
-            ThreadBusyError: it is running.
+            ThreadBusyError: another process has it.
             AnswerRefusedError: the answer does not fit, is not theirs to give, or one is missing; the run stays as it
                 is.
         """

@@ -7,7 +7,7 @@ Each peer sees as much of the conversation as is meant for it. A conversation th
 so. One of the peers may be a person: then the run waits.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -31,7 +31,7 @@ from threadloom.nodes.team import check_names
 from threadloom.nodes.think import think
 from threadloom.nodes.tool import SECONDS, CallTask, by_name, check_timeout, run_tool
 from threadloom.state.agent import AgentInput
-from threadloom.state.budget import Limits, standing
+from threadloom.state.budget import Limits, Standing, standing
 from threadloom.state.handoff import HandoffState
 from threadloom.tools.acting import acts
 from threadloom.tools.knowledge.articles import sample
@@ -85,13 +85,15 @@ def build(
     stops: dict[str, Node[Any]] = {"more": ask_for_more} if asks else {}
     if any(reviewed.values()):
         stops["approve"] = _approval(reviewed)
-    route = _route(handing, reviewed, asks=asks)
+    people = {peer.name for peer in peers if peer.person}
+    route = _route(handing, reviewed, people, asks=asks)
     for peer in peers:
         if peer.person:
             graph.add_node(peer.name, _having(peer, person(peer)))
             graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
             continue
-        turn = _turn(peer, get_models, [*peer.tools, *handing[peer.name].values()], window=window, asks=asks)
+        tools = [*peer.tools, *handing[peer.name].values()]
+        turn = _turn(peer, get_models, tools, people, window=window, asks=asks)
         graph.add_node(peer.name, turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
         following = [peer.name, "tool", *(["handoff"] if peer.to else []), *stops, "conclude", END]
         graph.add_conditional_edges(peer.name, route, following)
@@ -145,12 +147,18 @@ def _after_handoff(state: HandoffState) -> str:
 
 
 def _turn(
-    peer: Peer, models: Callable[[], Models], tools: Sequence[BaseTool], *, window: int | None, asks: bool
+    peer: Peer,
+    models: Callable[[], Models],
+    tools: Sequence[BaseTool],
+    people: Collection[str],
+    *,
+    window: int | None,
+    asks: bool,
 ) -> Node[HandoffState]:
     """A model's turn as the peer: it answers, calls tools, or hands over."""
     name, role = peer.name, chooser(peer.role)
     turn = think(models, role, told(peer), tools, node=name, name=name, window=window, asks=asks, view=view(peer))
-    return _having(peer, ending(passing_on(remembering(turn, peer), peer)))
+    return _having(peer, ending(passing_on(remembering(turn, peer), peer, people)))
 
 
 def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:
@@ -161,31 +169,47 @@ def _having(peer: Peer, turn: Node[Any]) -> Node[HandoffState]:
 
 
 def _route(
-    handing: Mapping[str, Mapping[str, BaseTool]], reviewed: Mapping[str, Sequence[BaseTool]], *, asks: bool
+    handing: Mapping[str, Mapping[str, BaseTool]],
+    reviewed: Mapping[str, Sequence[BaseTool]],
+    people: Collection[str],
+    *,
+    asks: bool,
 ) -> Callable[[HandoffState], str | list[Send]]:
     """Where a run goes on after the peer that has the conversation has spoken, or a person has decided.
 
-    Tools come first, then a handoff of the same message, so that the next peer has their results.
+    Tools come first, then a handoff of the same message, so that the next peer has their results. One to a person costs
+    nothing, so it is made though the budget is over.
     """
+    persons = {tool for own in handing.values() for tool in own if tool.removeprefix("hand_to_") in people}
 
     def route(state: HandoffState) -> str | list[Send]:
         name = state["active"]
-        stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
         if state.get("finished_at") or state.get("stopped") or answered(state["messages"]):
             return END if state.get("finished_at") else "conclude"
-        if asks and stand.phase != "open" and not state.get("declined"):
-            return "more"
-        if stand.phase == "over":
-            return "conclude"
-        if awaiting(state, reviewed[name]):
-            return "approve"
         calls: list[CallTask] = [send.arg for send in to_calls(state, "tool", reviewed[name])]
-        tasks = [PeerTask(**call, by=name) for call in calls if call["call"]["name"] not in handing[name]]
+        tasks = [call for call in calls if call["call"]["name"] not in handing[name]]
+        free = _first(call["call"]["name"] for call in calls if call not in tasks) in persons
+        stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
+        if asks and stand.phase != "open" and not state.get("declined") and (tasks or not free):
+            return "more"
+        if stand.phase == "over" and not free:
+            return "conclude"
+        if stand.phase != "over" and awaiting(state, reviewed[name]):
+            return "approve"
         if tasks:
-            return [Send("tool", task) for task in tasks]
+            return [Send("tool", PeerTask(**_paid(task, stand), by=name)) for task in tasks]
         return "handoff" if calls else name
 
     return route
+
+
+def _first(names: Iterable[str]) -> str:
+    return next(iter(names), "")
+
+
+def _paid(task: CallTask, stand: Standing) -> CallTask:
+    """The task, not to be carried out if the budget is over."""
+    return CallTask(**{**task, "complaint": f"Not carried out: {stand.reason}."}) if stand.phase == "over" else task
 
 
 def _approval(reviewed: Mapping[str, Sequence[BaseTool]]) -> Node[HandoffState]:

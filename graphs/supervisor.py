@@ -8,6 +8,7 @@ What a specialist could not do, and what they left in contradiction, is part of 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -18,10 +19,12 @@ from threadloom.graphs import react
 from threadloom.graphs.at_once import AtOnce
 from threadloom.models.errors import passing
 from threadloom.models.roles import Models, one_of, when_needed
+from threadloom.nodes.alone import TOLD, alone, no_room
 from threadloom.nodes.assign import Assignment, relay, specialist, to_specialists
 from threadloom.nodes.begin import begin, check_budget
 from threadloom.nodes.choose import Chooser, always, chooser, named
 from threadloom.nodes.conclude import answered, conclude, ending
+from threadloom.nodes.history import unanswered
 from threadloom.nodes.more import ask_for_more
 from threadloom.nodes.node import Node
 from threadloom.nodes.own_thread import OwnThread
@@ -74,17 +77,18 @@ def build(
     graph: Supervisor = AtOnce(TeamState, input_schema=AgentInput)
     graph.add_node("begin", begin(budget, get_models, roles, {"delegations": Overwrite({}), "conflicts": []}))
     turn = think(get_models, choose, _told(prompt), list(tools.values()), window=window, asks=asks)
+    last = think(get_models, choose, _told(prompt, short=True), [], window=window)
 
     def plans(state: TeamState) -> bool:
         return not get_models().is_extractive(choose(state).role)
 
-    lead = planning(turn, otherwise=relay(team, tools), plans=plans)
+    lead = planning(alone(last, otherwise=turn, asks=asks), otherwise=relay(team, tools), plans=plans)
     graph.add_node("model", ending(lead), retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
     graph.add_node("specialist", OwnThread(specialist(team, tools), "specialist"), input_schema=Assignment)
     graph.add_node("conclude", account)
     stops = ["more"] if asks else []
     if asks:
-        graph.add_node("more", ask_for_more)
+        graph.add_node("more", partial(ask_for_more, short=no_room))
 
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "model")
@@ -106,8 +110,8 @@ def planning(turn: Node[Any], *, otherwise: Node[Any], plans: Callable[[TeamStat
     return lead
 
 
-def _told(prompt: str) -> Callable[[TeamState], str]:
-    """The prompt, with what is on the board and in contradiction there."""
+def _told(prompt: str, *, short: bool = False) -> Callable[[TeamState], str]:
+    """The prompt, with what is on the board and in contradiction there, and of what the budget falls `short`."""
 
     def told(state: TeamState) -> str:
         board = state.get("board", {})
@@ -118,6 +122,7 @@ def _told(prompt: str) -> Callable[[TeamState], str]:
             "Have it settled by somebody who gets that note and writes it anew, or say so in the answer."
             for one in conflicts(board)
         ]
+        lines += [TOLD.format(reason=no_room(state))] if short else []
         return "\n".join([prompt, *lines])
 
     return told
@@ -132,7 +137,8 @@ def _route(*, asks: bool) -> Callable[[TeamState], str | list[Send]]:
         stand = standing(state.get("limits", {}), state.get("usage", {}), state.get("work"))
         if state.get("stopped") or answered(state["messages"]):
             return "conclude"
-        if asks and stand.phase != "open" and not state.get("declined"):
+        short = stand.phase != "open" or (unanswered(state["messages"]) is None and no_room(state))
+        if asks and short and not state.get("declined"):
             return "more"
         return "conclude" if stand.phase == "over" else to_specialists(state, "specialist") or "model"
 

@@ -1,6 +1,6 @@
 """Handing a conversation over: the tools by which a peer does it, what the next one sees, and an end to going round."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -122,17 +122,22 @@ def _question(state: HandoffState) -> AnyMessage:
     return next(one for one in reversed(state["messages"]) if one.type == "human")
 
 
-def passing_on(turn: Node[Any], peer: Peer) -> Node[HandoffState]:
-    """A peer's turn; where no language model played it and it knew nothing, the first peer it has not tried gets it."""
+def passing_on(turn: Node[Any], peer: Peer, people: Collection[str]) -> Node[HandoffState]:
+    """A peer's turn; where no language model played it and it knew nothing, the first peer it has not tried gets it.
+
+    At the end of the budget that is the first of the `people`, who cost nothing.
+    """
 
     def speak(state: HandoffState) -> dict[str, Any]:
         update = turn(state)
         tried = {one["to"] for one in state.get("handoffs", [])}
-        following = next((name for name in peer.to if name not in tried), None)
-        if following and update.get("messages") and not update.get("stopped") and _knows_nothing(update):
+        able = [name for name in peer.to if name not in tried and (name in people or not update.get("stopped"))]
+        following = next(iter(able), None)
+        if following and update.get("messages") and _knows_nothing(update):
             args = {"message": _asked(state)[:5_000]}
             call = ToolCall(name=f"hand_to_{following}", args=args, id=f"call_{uuid4().hex}", type="tool_call")
             update["messages"] = [AIMessage("", tool_calls=[call], name=peer.name, id=str(uuid4()))]
+            update.pop("stopped", None)
         return update
 
     return speak

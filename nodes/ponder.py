@@ -2,7 +2,7 @@
 
 One call is kept for the answer that follows. Where no language model plays the role, the budget has no room, or the
 answers do not fit, there is no thought, and whoever asked does without; an endpoint that fails ends the run, which can
-be resumed from there.
+be resumed from there. Unless an answer was paid for before it failed: what a node raises an error on is not counted.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Spent(NamedTuple):
 def ponder(
     models: Models, pick: Pick, node: str, schema: type[T], messages: Sequence[BaseMessage], state: AgentState
 ) -> tuple[T | None, Spent]:
-    """Ask the picked role for a `schema`. Raises ModelAnswerError when no model of the role can be had."""
+    """Ask the picked role for a `schema`. Raises ModelAnswerError when no model of the role gave any answer."""
     watch, role = Stopwatch(), pick.role
     limits, usage, work = state.get("limits", {}), state.get("usage", {}), state.get("work")
     stand, rest = standing(limits, usage, work), left(limits, usage, work)
@@ -47,7 +47,7 @@ def ponder(
     except TooSlowError as error:
         return None, Spent(f"the {role} gave {error}", {"work": watch.work(1)})
     except ModelAnswerError as error:
-        if error.__cause__ is not None:
+        if error.__cause__ is not None and not error.usage:
             raise
         why = f"the {role} gave no usable answer ({error})"
         calls = total_usage(error.usage)["calls"]

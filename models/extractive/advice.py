@@ -40,7 +40,7 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
     own = [nearness(one, title) for one, title in pool]
     # A title alone does not make a sentence an answer.
     scores = [
-        score and score + TITLE * overlap(asked, concepts(title), weight) + numbers.gain(question, one)
+        score and score + TITLE * _headed(asked, title, weight) + numbers.gain(question, one)
         for score, (one, title) in zip(own, pool, strict=True)
     ]
     bar = NEAR_BEST * max(scores, default=0)
@@ -48,6 +48,14 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
     chosen = {at for _, at in near}
     chosen |= {at - 1 for at in chosen if at and _BACK.search(pool[at][0]) and pool[at - 1][1] == pool[at][1]}
     return [pool[at][0] for at in sorted(chosen)]
+
+
+def _headed(asked: Sequence[str], title: str, weight: dict[str, float]) -> float:
+    """How much of the question a title has, and of its own heading the question: "Cancelling" is nearer to "cancel"
+    than "A charge after you cancelled".
+    """
+    heading = concepts(title.rpartition(": ")[2])
+    return overlap(asked, concepts(title), weight) * (1 + overlap(heading, asked, weight)) / 2
 
 
 def _on_it(asked: set[str], sentence: str, title: str) -> bool:

@@ -226,6 +226,21 @@ def test_a_plan_that_makes_no_sense_is_replaced_by_the_goals_own_words(
     assert parts(server)[0] == "plan"
 
 
+BROKEN = [Raw(b'{"choices": [', abort=True), Raw(b'{"choices": [')]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=["connection lost", "unreadable"])
+def test_a_thought_that_was_paid_for_in_vain_is_counted(server: OpenAIServer, pursuit: Run, broken: Raw) -> None:
+    """Trying the node again would forget what it cost, and the budget would not hold."""
+    thought: list[Answer] = [Reply('{"worked": 5}'), broken]
+    play(server, reflect=lambda _: thought.pop(0))
+    state = pursuit()
+    assert parts(server) == ["plan", "do", "do", "reflect", "reflect", "judge", "answer"]
+    assert state["usage"]["m"]["calls"] == len(server.requests) - 1
+    assert state["notes"]["reflect"].startswith("the planner gave no usable answer (m: ")
+    assert state["messages"][-1].text.startswith("It is sunny.")
+
+
 def test_who_gives_up_is_judged_and_the_reason_is_told(server: OpenAIServer, pursuit: Run) -> None:
     play(server, plan=plans("Look at Lima", "Look at Oslo"), reflect=thinks("stop"), judge=judges(met=False))
     state = pursuit()

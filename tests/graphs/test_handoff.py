@@ -212,6 +212,38 @@ def test_a_budget_ends_the_run_softly(server: OpenAIServer, talk: Run) -> None:
     assert "model calls" in state["stopped"]
 
 
+EVE = Peer("eve", "A person.", person=True)
+
+
+def test_a_person_is_asked_though_the_budget_is_over(server: OpenAIServer, talk: Run) -> None:
+    """Whoever answers without a model costs nothing; other calls of the same message are not carried out."""
+    plays(server, ann=[Reply(calls=(hands("eve"), ("look", {"place": "the manual"})))])
+    peers = [peer("ann", "eve", tools=[look]), EVE]
+    options: Any = {"budget": {"tokens": 15}}
+    assert pause(talk(peers, **options))["details"] == {"origin": "ann", "message": "It smokes."}
+    state = talk(peers, Command(resume={"text": "I am coming."}), **options)
+    assert (state["messages"][-1].text, state["stopped"], len(server.requests)) == ("I am coming.", "", 1)
+    assert results(state) == ["Not carried out: the budget of 15 tokens is used up.", "eve has it now."]
+
+
+def test_a_person_who_gets_it_is_not_asked_for_more_budget(server: OpenAIServer, talk: Run) -> None:
+    plays(server, ann=[Reply(calls=(hands("eve"),))])
+    options: Any = {"budget": {"model_calls": 2}, "at_limit": "ask"}
+    assert pause(talk([peer("ann", "eve"), EVE], **options))["kind"] == "reply"
+
+
+def test_nobody_else_gets_it_when_the_budget_is_over(server: OpenAIServer, talk: Run) -> None:
+    plays(server, ann=[Reply(calls=(hands("bob"), hands("eve")))])
+    state = talk([peer("ann", "bob", "eve"), peer("bob"), EVE], budget={"tokens": 15})
+    assert state["messages"][-1].text.startswith("The run was stopped without an answer: the budget of 15 tokens")
+
+
+def test_what_the_last_peer_does_not_know_reaches_a_person_at_the_end_of_the_budget(saver: SQLSaver) -> None:
+    desk = build(models=Models(), budget={"model_calls": 3}).compile(checkpointer=saver)
+    paused = desk.invoke({"messages": [{"role": "user", "content": "What do you think of Mozart?"}]}, THREAD)
+    assert pause(paused)["kind"] == "reply"
+
+
 def test_what_acts_waits_for_a_person_whoever_calls_it(server: OpenAIServer, talk: Run) -> None:
     log: list[str] = []
     mail = ("send", {"to": "eve"})

@@ -183,6 +183,31 @@ def test_a_person_may_give_more_budget(server: OpenAIServer, lead: Run) -> None:
     assert (len(server.requests), len(state["delegations"])) == (5, 2)
 
 
+def test_who_can_pay_for_no_specialist_answers_at_once_and_says_so(server: OpenAIServer, lead: Run) -> None:
+    """A delegation whose result nobody could read, or that nobody could carry out, would be in vain."""
+    server.scenario = lambda body: asks(("ann", {})) if "tools" in body else Reply("About 5 mg, I think.")
+    state = lead(budget={"model_calls": 2})
+    assert (len(server.requests), state["delegations"]) == (1, {})
+    told = server.requests[0].body["messages"][0]["content"]
+    assert "Note: the budget of 2 model calls has no room for a specialist. Answer now" in told
+    assert state["messages"][-1].text == "About 5 mg, I think."
+    assert (state["stopped"], bool(state["finished_at"])) == (
+        "the budget of 2 model calls has no room for a specialist",
+        True,
+    )
+
+
+def test_a_person_may_pay_for_a_specialist(server: OpenAIServer, lead: Run) -> None:
+    plays(server, [asks(("ann", {})), Reply("5 mg, says ann.")], ann=Reply("5 mg."))
+    options: Any = {"budget": {"model_calls": 2}, "at_limit": "ask"}
+    question = pause(lead(**options))
+    assert "The budget of 2 model calls has no room for a specialist." in question["prompt"]
+    assert "no room for a specialist" in pause(lead(Command(resume={"tokens": 5}), **options))["refused"]
+    assert pause(lead(Command(resume={"model_calls": 1}), **options))["kind"] == "budget"  # to go on after the answer
+    state = lead(Command(resume={"stop": True}), **options)
+    assert (state["messages"][-1].text.split("\n")[0], len(server.requests)) == ("5 mg, says ann.", 3)
+
+
 def test_5_mb_of_a_specialist_are_cut(server: OpenAIServer, lead: Run) -> None:
     big: Any = StateGraph(MessagesState)
     big.add_node("say", lambda state: {"messages": [AIMessage("x" * 5_000_000)]})

@@ -88,6 +88,14 @@ def test_what_is_asked_for_in_figures_is_under_the_title_that_names_it() -> None
     ]
 
 
+def test_of_two_titles_the_one_that_says_no_more_than_was_asked_is_nearer() -> None:
+    charge = Element(
+        "document", "A painting is free with a lock. A painting takes a day.", {"title": "Prices: Painting a lock"}
+    )
+    paint = Element("document", "Painting starts at noon. Painting ends at six.", {"title": "Colours: Painting"})
+    assert advice("When do you paint?", [charge, paint])[-2:] == ["Painting starts at noon.", "Painting ends at six."]
+
+
 def test_a_sentence_that_points_back_brings_the_one_before() -> None:
     page = "Restart the device first. If the app crashes in settings after that, clear its cache. All is well."
     found = advice("The app crashes in settings", [Element("document", page, {"title": "Crashes"})])

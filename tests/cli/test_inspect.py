@@ -174,7 +174,7 @@ def test_a_page_of_threads_takes_as_many_statements_as_one_thread(ran: Cli) -> N
         assert len(list(islice(listing(saver, Wanted(text="sum-")), count))) == count
         return len(asked)
 
-    with SQLSaver(engine) as saver:
+    with SQLSaver(engine, cache_bytes=0) as saver:
         assert saver.threads(limit=1)
         assert statements(9) == statements(1) < 15
     engine.dispose()

@@ -69,7 +69,9 @@ def test_several_questions_are_told_apart_and_it_is_kept_who_answered_and_why(cl
     assert (run["status"], {*run["waits_for"].split("; ")}) == ("waiting", {"Pay?", "When?"})
     assert cli("resume", run["run_id"][:8], *told, "--by", "bob", "--json").code == 3
     assert [one["prompt"] for one in json.loads(cli("show", "t", "--json").out)["pending"]] == ["When?"]
-    done = cli("resume", "t", "--answer", '"soon"')
+    late = cli("resume", "t", "--answer", json.dumps({pay: "no"}))  # who meant the other question, a moment too late
+    assert (late.code, "no question is pending" in late.err) == (2, True), late.err
+    done = cli("resume", "t", "--answer", json.dumps({next(h for h in pending.values() if h != pay): "soon"}))
     assert (done.code, done.out) == (0, "yes, soon\n")
     with Runner("sqlite:///threadloom.db", {}) as runner:
         said = [

@@ -6,7 +6,7 @@ What it delegated then nobody could carry out, or its result nobody could read.
 from typing import Any
 
 from threadloom.nodes.node import Node
-from threadloom.state.budget import MEASURES, after_answer, left, limit, standing
+from threadloom.state.budget import MEASURES, Measure, after_answer, left, limit, standing
 from threadloom.state.team import TeamState
 
 TOLD = "Note: {reason}. Answer now with what you have, and say what is missing."
@@ -16,7 +16,7 @@ def no_room(state: TeamState) -> str:
     """Why no specialist could be asked from here on; empty where one could."""
     limits = state.get("limits", {})
     rest = after_answer(after_answer(left(limits, state.get("usage", {}), state.get("work"))))
-    gone = [name for name in MEASURES if name in rest and rest[name] <= 0]
+    gone: list[Measure] = [name for name in MEASURES if name in rest and rest[name] <= 0]
     return f"{limit(gone[0], limits)} has no room for a specialist" if gone else ""
 
 

@@ -170,8 +170,14 @@ class PrivateMariaDB(PrivateServer):
         subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **as_user(self.user))
 
     def _small(self) -> list[str]:
-        # What is committed survives the server, if not the machine.
-        return ["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2"]
+        # What is committed survives the server, if not the machine. A server that starts deletes the temporary tables
+        # it finds in its `tmpdir`: in the machine's it would take those of the server that runs there.
+        return [
+            f"--tmpdir={self.folder}",
+            "--innodb-log-file-size=8M",
+            "--innodb-buffer-pool-size=16M",
+            "--innodb-flush-log-at-trx-commit=2",
+        ]
 
     def _command(self) -> list[str]:
         place = [f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 's'}", f"--port={self.port}"]

@@ -216,7 +216,7 @@ def listing(saver: SQLSaver, wanted: Wanted, before: tuple[str, str] | None = No
     while page := saver.threads(limit=PAGE, before=before):
         fitting = [summary for summary in page if wanted.may_be(summary)]
         for summary, thread in zip(fitting, _glimpses(saver, fitting, graph), strict=True):
-            if wanted.has(thread):
+            if thread and wanted.has(thread):
                 yield thread, f"{summary.checkpoint_id}/{summary.thread_id}"
         if wanted.since and page[-1].created < wanted.since:
             return
@@ -225,15 +225,19 @@ def listing(saver: SQLSaver, wanted: Wanted, before: tuple[str, str] | None = No
 
 def _glimpses(
     saver: SQLSaver, page: Sequence[ThreadSummary], graph: Callable[[str, SQLSaver], Any]
-) -> Iterator[Thread]:
-    """Threads as `describe` has them, read together; one that cannot be read keeps no other from being listed."""
+) -> Iterator[Thread | None]:
+    """Threads as `describe` has them, read together, None for one that was deleted meanwhile.
+
+    One that cannot be read keeps no other from being listed.
+    """
     ours = [one.thread_id for one in page if not one.metadata or _is_ours(one)]
     latest = saver.latest(ours)
     newest = saver.database.read(Records(lambda: saver.codec).newest_of, ours)
     for thread_id, metadata, created in ((one.thread_id, one.metadata, one.created) for one in page):
         try:
-            if thread_id in latest:
-                yield _glimpse(saver, thread_id, latest[thread_id](), newest.get(thread_id), graph)
+            if thread_id in ours:
+                stored = latest[thread_id]() if thread_id in latest else None
+                yield _glimpse(saver, thread_id, stored, newest.get(thread_id), graph) if stored else None
             else:
                 yield _unknown(saver, thread_id, _graph_of(metadata), metadata, created)
         except (UnrestorableValueError, EncryptionError) as exc:
@@ -247,13 +251,13 @@ def _is_ours(summary: ThreadSummary) -> bool:
 def _glimpse(
     saver: SQLSaver,
     thread_id: str,
-    latest: CheckpointTuple | None,
+    latest: CheckpointTuple,
     newest: Newest | None,
     graph: Callable[[str, SQLSaver], Any],
 ) -> Thread:
     """`describe` without the graph where nothing is left to do: building one takes longer than reading 20 threads."""
-    name = _graph_of(latest.metadata) if latest else ""
-    if not latest or name not in GRAPHS or latest.pending_writes or (newest and newest.status != "done"):
+    name = _graph_of(latest.metadata)
+    if name not in GRAPHS or latest.pending_writes or (newest and newest.status != "done"):
         return describe(saver, thread_id, graph)
     values = latest.checkpoint["channel_values"]
     if not values.get("finished_at") or due(latest, {}):

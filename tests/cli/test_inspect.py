@@ -195,6 +195,21 @@ def test_a_thread_that_cannot_be_read_keeps_no_other_from_being_listed(ran: Cli)
     assert [t["status"] for t in json.loads(ran("threads", "--json").out)] == ["unreadable", "done"]
 
 
+def test_a_thread_that_is_deleted_while_it_is_listed_is_left_out(ran: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was listed as one of a graph that is not here."""
+    ran("run", "react", "What is 2 + 3?", "--thread", "gone", "--json")
+    with SQLSaver(DB) as saver:
+        threads = saver.threads
+
+        def meanwhile(**which: Any) -> Any:
+            page = threads(**which)
+            saver.delete_thread("gone")
+            return page
+
+        monkeypatch.setattr(saver, "threads", meanwhile)
+        assert [thread.id for thread, _ in listing(saver, Wanted())] == ["one"]
+
+
 def test_a_fork_replays_what_models_answered(ran: Cli) -> None:
     at = next(
         step["parent_id"] for step in steps_of(ran, "one") if step["tasks"] and step["tasks"][0]["node"] == "model"

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import pytest
 from langgraph.graph import START, StateGraph
@@ -13,6 +14,7 @@ from typing_extensions import TypedDict
 from threadloom import Runner, compensation, effect
 from threadloom.checkpoints.session import Session
 from threadloom.runs import lease
+from threadloom.runs.entering import MOST_RECOVERIES, RECOVERIES
 from threadloom.runs.errors import NotResumableError, ThreadBusyError
 from threadloom.runs.outcomes import effects_of
 
@@ -134,3 +136,27 @@ def test_what_is_wanted_while_a_cancel_undoes_is_done_if_it_is_more(
     assert (run.status, run.record().wanted) == ("cancelled", None)
     assert [entry.state for entry in effects_of(runner.saver, "t")] == ["undone"]
     assert len(list(runner.saver.timeline("t"))) == checkpoints
+
+
+def test_a_run_that_somebody_cancels_as_it_is_given_up_is_cancelled(empty_url: Callable[[], str]) -> None:
+    """What was wanted then was forgotten, and the run kept its lease until that was over."""
+    while_looking: list[Callable[[], None]] = []
+
+    def joined(_: str, new: str) -> str:  # called whenever the state is looked at
+        while while_looking:
+            while_looking.pop()()
+        return new
+
+    graph: Any = StateGraph(TypedDict("Joined", {"name": Annotated[str, joined]}))
+    graph.add_node("name", lambda _: {"name": "tea"}).add_node("ask", lambda _: {"name": interrupt("Well?")})
+    graph.add_edge(START, "name").add_edge(START, "ask")
+    with Runner(empty_url(), {"g": graph}) as runner:
+        run = runner.start("g", {"name": "x"}, thread_id="t")
+        run.wait()
+        tried = {"checkpoint": next(runner.saver.timeline("t")).checkpoint_id, "count": MOST_RECOVERIES}
+        lost = replace(run.record(), status="running", details={**run.record().details, RECOVERIES: tried})
+        runner.saver.database.write(runner.records.change, lost)
+        while_looking.append(lambda: runner._ask(run.id, "cancel"))
+        assert runner.recover() == []
+        assert (run.status, run.record().wanted) == ("cancelled", None)
+        assert runner.start("g", {"name": "y"}, thread_id="t").wait().status == "waiting"

@@ -230,6 +230,7 @@ def _taken_over(runner: "Runner", record: Record, fence: int) -> Entered | None:
     if record.status == "running":
         record = runner.saver.database.write(_counted, runner, record, fence)
         if record.status != "running":
+            _rest(runner, record, fence)
             return None
     settled = runner.saver.database.write(settle, runner, record, fence, found, Reply(NOTHING))
     entered = _entered(runner, record, fence, settled)
@@ -242,7 +243,7 @@ def is_suspect(record: Record) -> bool:
 
 
 def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> Record:
-    """Count its recoveries at the checkpoint where it is; after so many it is failed, and its lease given back."""
+    """Count its recoveries at the checkpoint where it is; returns it as failed after so many."""
     _, head = enter_thread(session, record.thread_id, "lead", fence=fence)
     before = record.details.get(RECOVERIES, {})
     count = before.get("count", 0) + 1 if before.get("checkpoint") == head else 1
@@ -251,9 +252,7 @@ def _counted(session: Session, runner: "Runner", record: Record, fence: int) -> 
             f"recovered {MOST_RECOVERIES} times at checkpoint {head}, and the process died each time before the next "
             "one; see what kills it there, and resume the run to try again"
         )
-        failed = replace(record, status="failed", error=error)
-        ending.rest(session, runner.records, failed, fence)
-        return failed
+        return replace(record, status="failed", error=error)
     record = replace(record, details={**record.details, RECOVERIES: {"checkpoint": head, "count": count}})
     runner.records.change(session, record)
     return record

@@ -20,6 +20,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from langgraph.types import Send
 from pydantic import SecretStr
 from typing_extensions import TypedDict
 
@@ -129,6 +130,32 @@ def _loop() -> Pair:
 
 
 def _agent(model: BaseChatModel) -> Pair:
+    """The same graph: a step that makes a run ready, and a task for each call."""
+    graph, given = _by_hand(model), {"messages": [{"role": "user", "content": "Look."}]}
+
+    def to_calls(state: MessagesState) -> Any:
+        last = state["messages"][-1]
+        calls = last.tool_calls if isinstance(last, AIMessage) else []
+        return [Send("tool", [call]) for call in calls] or END
+
+    graph.add_node("begin", lambda _: {})
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "model")
+    graph.add_conditional_edges("model", to_calls, ["tool", END])
+    return react.build(model=model, tools=[look]), graph, given, 2 * STEPS + 2
+
+
+def _beside_the_plainest() -> Pair:
+    """A graph that does less: a run of it begins with the model, and all calls of a message are one task."""
+    ours, _, given, _ = _agent(Looking())
+    graph = _by_hand(Looking())
+    graph.add_edge(START, "model")
+    graph.add_conditional_edges("model", tools_condition, {"tools": "tool", END: END})
+    return ours, graph, given, 1
+
+
+def _by_hand(model: BaseChatModel) -> Any:
+    """The model and its tool; where the model goes on is left open."""
     tools, pool, graph = ToolNode([look]), ThreadPoolExecutor(1), StateGraph(MessagesState)
     bound = model.bind_tools([look])
 
@@ -136,16 +163,13 @@ def _agent(model: BaseChatModel) -> Pair:
         # As ours: neither model nor tool may hang.
         return {"messages": [pool.submit(copy_context().run, bound.invoke, state["messages"]).result(SECONDS)]}
 
-    def act(state: MessagesState) -> Any:
+    def act(state: Any) -> Any:
         return pool.submit(copy_context().run, tools.invoke, state).result(SECONDS)
 
     graph.add_node("model", think)
     graph.add_node("tool", act)
-    graph.add_edge(START, "model")
-    graph.add_conditional_edges("model", tools_condition, {"tools": "tool", END: END})
     graph.add_edge("tool", "model")
-    ours = react.build(model=model, tools=[look])
-    return ours, graph, {"messages": [{"role": "user", "content": "Look."}]}, 2 * STEPS + 1
+    return graph
 
 
 def _answer(body: dict[str, Any]) -> Reply:
@@ -157,12 +181,14 @@ def _answer(body: dict[str, Any]) -> Reply:
 
 PATTERNS: Mapping[str, Callable[[], Pair]] = {"sequential": _chain, "parallel": _fan_out, "agent loop": _loop}
 OVER_HTTP = "agent loop over HTTP"
+PLAINEST = "agent loop beside the plainest: a run"
 
 
 def measure(peers: Sequence[Peer], scale: Scale) -> Iterator[Figure]:  # noqa: ARG001  # savers are not compared here
     """Runs of both in turn, each a thread of its own in memory, as milliseconds a step."""
     for name, pair in PATTERNS.items():
         yield beside(STEP.format(name), pair(), scale.runs * 10)
+    yield beside(PLAINEST, _beside_the_plainest(), scale.runs * 10)
     with OpenAIServer() as server:
         server.scenario = _answer
         model = ChatOpenAI(model="local", base_url=server.url, api_key=SecretStr("none"))

@@ -92,8 +92,7 @@ def build(
             graph.add_node(peer.name, _having(peer, person(peer)))
             graph.add_conditional_edges(peer.name, _after_person(peer), [peer.name, "conclude"])
             continue
-        tools = [*peer.tools, *handing[peer.name].values()]
-        turn = _turn(peer, get_models, tools, people, window=window, asks=asks)
+        turn = _turn(peer, get_models, handing[peer.name], people, window=window, asks=asks)
         graph.add_node(peer.name, turn, retry_policy=RetryPolicy(retry_on=passing, max_attempts=2))
         following = [peer.name, "tool", *(["handoff"] if peer.to else []), *stops, "conclude", END]
         graph.add_conditional_edges(peer.name, route, following)
@@ -149,15 +148,18 @@ def _after_handoff(state: HandoffState) -> str:
 def _turn(
     peer: Peer,
     models: Callable[[], Models],
-    tools: Sequence[BaseTool],
+    handing: Mapping[str, BaseTool],
     people: Collection[str],
     *,
     window: int | None,
     asks: bool,
 ) -> Node[HandoffState]:
-    """A model's turn as the peer: it answers, calls tools, or hands over."""
-    name, role = peer.name, chooser(peer.role)
-    turn = think(models, role, told(peer), tools, node=name, name=name, window=window, asks=asks, view=view(peer))
+    """A model's turn as the peer: it answers, calls tools, or hands over; at the end of the budget only to a person."""
+    name, role, tools = peer.name, chooser(peer.role), [*peer.tools, *handing.values()]
+    last = [tool for tool in handing.values() if tool.name.removeprefix("hand_to_") in people]
+    turn = think(
+        models, role, told(peer), tools, node=name, name=name, window=window, asks=asks, last=last, view=view(peer)
+    )
     return _having(peer, ending(passing_on(remembering(turn, peer), peer, people)))
 
 

@@ -1,13 +1,14 @@
 """The agent's turn: the model is shown the conversation and answers or calls tools, within budget and while it gets on.
 
-At the end of the budget, or after it got nowhere three times, it is asked once more, without tools.
+At the end of the budget, or after it got nowhere three times, it is asked once more, without tools but those that cost
+no further turn.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolCall
 from langchain_core.tools import BaseTool
 
 from threadloom.models.chain import Answer
@@ -22,6 +23,7 @@ from threadloom.nodes.emit import emit
 from threadloom.nodes.history import with_system
 from threadloom.nodes.node import Node
 from threadloom.nodes.stall import astray
+from threadloom.nodes.tool import faults
 from threadloom.nodes.within import TooSlowError, within
 from threadloom.state.agent import AgentState, Intervention
 from threadloom.state.budget import Standing, Stopwatch, after_answer, left, standing
@@ -34,9 +36,8 @@ TOLD = {
         "Note: once more, {reason}. What you are doing does not work. Say in a sentence what you know and what is "
         "missing, make a different plan, and follow it; if there is none, answer with what you have."
     ),
-    "stop": "Note: {reason}. No more tools can be called. Answer now with what you have, and say what is missing.",
+    "stop": "Note: {reason}. No more tools can be called{but}. Answer now with what you have, and say what is missing.",
 }
-LAST = "Note: {reason}. No more tools can be called. Answer now with what you have, and say what is missing."
 
 
 def think(
@@ -49,13 +50,15 @@ def think(
     name: str = "",
     window: int | None = None,
     asks: bool = False,
+    last: Sequence[BaseTool] = (),
     view: Callable[[Any], list[AnyMessage]] | None = None,
 ) -> Node[Any]:
     """Node factory. `name` signs the agent's messages, `window` is about how many tokens it is shown.
 
     The prompt may depend on the state; `view` is what of the conversation is shown at all, everything unless given.
 
-    With `asks` it leaves its last answer until a person has declined to raise the budget.
+    With `asks` it leaves its last answer until a person has declined to raise the budget. `last` are those of the tools
+    that may take the place of that answer: whoever carries them out asks no model after them.
     Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here. The factory raises
     ValueError on a window in which nothing could be shown.
     """
@@ -77,35 +80,37 @@ def think(
             pays = window is None or standing(after_answer(rest), {}, None).phase == "open"
             shown = condensed(models(), visible, window, pays=pays)
             told = prompt if isinstance(prompt, str) else prompt(state)
-            messages = with_system(_told(told, shown.summary, stand, step), shown.messages)
-            return shown, reply(models(), pick.role, messages, () if final else tools)
+            messages = with_system(_told(told, shown.summary, stand, step, last), shown.messages)
+            return shown, reply(models(), pick.role, messages, last if final else tools)
 
         try:
             shown, answer = within(rest.get("seconds"), ask)
         except TooSlowError:
             return {"work": watch.work(1)}  # which uses up the seconds, so that the run ends here
         used = merge_usage(shown.usage, answer.usage)
+        message = _message(answer, state["messages"], name, last if final else None)
         return {
-            "messages": [_message(answer, state["messages"], name, final=final)],
+            "messages": [message],
             "usage": used,
             "work": watch.work(total_usage(used)["calls"]),
             "choices": [*shown.choices, answer.choice(node, pick.reason)],
             # What is empty is not written: each write is stored, and costs a step some of its time.
             **({"interventions": [step]} if step else {}),
-            **({"stopped": _why(stand, step)} if final else {}),
+            **({"stopped": _why(stand, step)} if final and not message.tool_calls else {}),
             **_notes(shown, answer),
         }
 
     return turn
 
 
-def _told(prompt: str, summary: str, stand: Standing, step: Intervention | None) -> str:
+def _told(prompt: str, summary: str, stand: Standing, step: Intervention | None, last: Sequence[BaseTool]) -> str:
     """The system message: the prompt, what was said before, and what the orchestrator has to say."""
     parts = [prompt, f"What was said before:\n{element('summary', summary)}" if summary else ""]
+    but = f", except {' and '.join(tool.name for tool in last)}" if last else ""
     if stand.phase == "last":
-        parts.append(LAST.format(reason=stand.reason))
+        parts.append(TOLD["stop"].format(reason=stand.reason, but=but))
     elif step:
-        parts.append(TOLD[step["kind"]].format(reason=step["reason"]))
+        parts.append(TOLD[step["kind"]].format(reason=step["reason"], but=but))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -118,11 +123,17 @@ def _notes(shown: Shown, answer: Answer[AIMessage]) -> dict[str, Any]:
     return {**shown.update, **({"notes": notes} if notes else {})}
 
 
-def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str, *, final: bool) -> AIMessage:
-    """The model's message as the state keeps it: with ids of its own, and without calls that nobody may carry out."""
+def _message(
+    answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str, last: Sequence[BaseTool] | None
+) -> AIMessage:
+    """The model's message as the state keeps it: with ids of its own, and without calls that nobody may carry out.
+
+    In its last turn these are all but those of `last`, with arguments that fit: there is no other turn to mend them.
+    """
     message, known = answer.value, {one.id for one in before}
-    calls = [] if final else _numbered(message.tool_calls, before)
-    broken = [] if final else _numbered(message.invalid_tool_calls, before)
+    kept = message.tool_calls if last is None else _fitting(message.tool_calls, last)
+    calls = _numbered(kept, before)
+    broken = _numbered(message.invalid_tool_calls, before) if last is None else []
     content = message.content if calls == message.tool_calls else message.text
     if refusal := message.additional_kwargs.get("refusal"):
         content = message.text or str(refusal)
@@ -137,6 +148,11 @@ def _message(answer: Answer[AIMessage], before: Sequence[BaseMessage], name: str
         usage_metadata=message.usage_metadata,
         response_metadata=message.response_metadata,
     )
+
+
+def _fitting(calls: Sequence[ToolCall], tools: Sequence[BaseTool]) -> list[ToolCall]:
+    known = {tool.name: tool for tool in tools}
+    return [call for call in calls if call["name"] in known and not faults(known[call["name"]], call["args"])]
 
 
 def _numbered(calls: Sequence[Any], before: Sequence[BaseMessage]) -> list[Any]:

@@ -226,6 +226,36 @@ def test_a_person_is_asked_though_the_budget_is_over(server: OpenAIServer, talk:
     assert results(state) == ["Not carried out: the budget of 15 tokens is used up.", "eve has it now."]
 
 
+LAST = [{"model_calls": 1}, {"steps": 2}, {"model_calls": 1, "steps": 1}]
+
+
+@pytest.mark.parametrize("budget", LAST)
+def test_the_last_call_of_a_budget_may_hand_over_to_a_person(server: OpenAIServer, talk: Run, budget: Any) -> None:
+    plays(server, ann=[Reply("One moment.", calls=(hands("bob"), ("look", {"place": "x"}), hands("eve")))])
+    peers = [peer("ann", "bob", "eve", tools=[look]), peer("bob"), EVE]
+    assert pause(talk(peers, budget=budget))["details"] == {"origin": "ann", "message": "It smokes."}
+    state = talk(peers, Command(resume={"text": "I am coming."}), budget=budget)
+    assert (state["messages"][-1].text, state["stopped"], len(server.requests)) == ("I am coming.", "", 1)
+    assert results(state) == ["eve has it now."]
+    body = server.requests[0].body
+    assert [one["function"]["name"] for one in body["tools"]] == ["hand_to_eve"]
+    assert "No more tools can be called, except hand_to_eve." in body["messages"][0]["content"]
+
+
+def test_who_gets_nowhere_may_hand_over_to_a_person_at_last(server: OpenAIServer, talk: Run) -> None:
+    again = Reply(calls=(("look", {"place": "the manual"}),))
+    server.scenario = lambda body: again if len(body["tools"]) > 1 else Reply(calls=(hands("eve"),))
+    assert pause(talk([peer("ann", "eve", tools=[look]), EVE]))["kind"] == "reply"
+
+
+@pytest.mark.parametrize("call", [hands("bob"), ("hand_to_eve", {}), ("hand_to_eve", "{")])
+def test_the_last_call_of_a_budget_does_nothing_else(server: OpenAIServer, talk: Run, call: Any) -> None:
+    plays(server, ann=[Reply("Pull the plug.", calls=(call,))])
+    state = talk([peer("ann", "bob", "eve"), peer("bob"), EVE], budget={"model_calls": 1})
+    assert (state["messages"][-1].text, state["handoffs"], len(server.requests)) == ("Pull the plug.", [], 1)
+    assert state["stopped"] == "the budget of 1 model calls is nearly used up"
+
+
 def test_a_person_who_gets_it_is_not_asked_for_more_budget(server: OpenAIServer, talk: Run) -> None:
     plays(server, ann=[Reply(calls=(hands("eve"),))])
     options: Any = {"budget": {"model_calls": 2}, "at_limit": "ask"}

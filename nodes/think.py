@@ -11,7 +11,7 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolCall
 from langchain_core.tools import BaseTool
 
-from threadloom.models.chain import Answer
+from threadloom.models.chain import Answer, ModelAnswerError
 from threadloom.models.characters import whole
 from threadloom.models.prompts import element
 from threadloom.models.reply import reply
@@ -59,8 +59,9 @@ def think(
 
     With `asks` it leaves its last answer until a person has declined to raise the budget. `last` are those of the tools
     that may take the place of that answer: whoever carries them out asks no model after them.
-    Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here. The factory raises
-    ValueError on a window in which nothing could be shown.
+    Raises ModelAnswerError when no model of the role can be had: the run can be resumed from here; where a summary was
+    paid for before, the update is that alone, and the graph asks again. The factory raises ValueError on a window in
+    which nothing could be shown.
     """
     check_window(window)
 
@@ -75,18 +76,25 @@ def think(
         if step:
             emit("intervention", **step)
 
-        def ask() -> tuple[Shown, Answer[AIMessage]]:
+        shown = Shown([])
+
+        def ask() -> Answer[AIMessage]:
+            nonlocal shown
             visible = AgentState(**{**state, "messages": view(state)}) if view else state
             pays = window is None or standing(after_answer(rest), {}, None).phase == "open"
             shown = condensed(models(), visible, window, pays=pays)
             told = prompt if isinstance(prompt, str) else prompt(state)
             messages = with_system(_told(told, shown.summary, stand, step, last), shown.messages)
-            return shown, reply(models(), pick.role, messages, last if final else tools)
+            return reply(models(), pick.role, messages, last if final else tools)
 
         try:
-            shown, answer = within(rest.get("seconds"), ask)
+            answer = within(rest.get("seconds"), ask)
         except TooSlowError:
-            return {"work": watch.work(1)}  # which uses up the seconds, so that the run ends here
+            return _summed_up(shown, watch, 1)  # which uses up the seconds, so that the run ends here
+        except ModelAnswerError:
+            if not shown.usage:
+                raise
+            return _summed_up(shown, watch, 0)  # the graph asks again, with the summary that was paid for
         used = merge_usage(shown.usage, answer.usage)
         message = _message(answer, state["messages"], name, last if final else None)
         return {
@@ -101,6 +109,13 @@ def think(
         }
 
     return turn
+
+
+def _summed_up(shown: Shown, watch: Stopwatch, hanging: int) -> dict[str, Any]:
+    """What a turn without an answer returns: what a node raises an error on, such as a summary, is lost."""
+    work = watch.work(total_usage(shown.usage)["calls"] + hanging)
+    paid = {**shown.update, "usage": shown.usage, "choices": list(shown.choices)} if shown.usage else {}
+    return {"work": work, **paid}
 
 
 def _told(prompt: str, summary: str, stand: Standing, step: Intervention | None, last: Sequence[BaseTool]) -> str:

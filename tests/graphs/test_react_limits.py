@@ -1,6 +1,7 @@
 """How an agent ends that does not end by itself: budgets, and loops that get nowhere."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from langchain_core.tools import tool
 from langgraph.types import Command
 
 from tests.graphs.agents import ASKED, MAIL, Run, looks, pause, results, sending, sent, weather
-from tests.servers.openai_server import Answer, OpenAIServer, Reply, error
+from tests.servers.openai_server import Answer, OpenAIServer, Raw, Reply, error
+from threadloom.models.chain import ModelAnswerError
+from threadloom.nodes.within import TooSlowError
 from threadloom.state.budget import Limits
 
 
@@ -68,6 +71,60 @@ def test_a_summary_is_paid_for_by_the_budget_and_never_costs_the_answer(
     assert bool(summaries) == (calls > 4)
     assert ("no room for a summary" in state["notes"].get("summary", "")) == (calls > 2)
     assert state["work"]["steps"] == calls + len(results(state))
+
+
+def summarises(server: OpenAIServer, *then: Answer) -> None:
+    """Five lookings, of which a summary has to be made; what follows it is answered with `then`."""
+    waiting = list(then)
+
+    def scenario(body: dict[str, Any]) -> Answer:
+        if body["messages"][0]["content"].startswith("Summarise"):
+            return Reply("They looked.")
+        if "They looked." in body["messages"][0]["content"]:
+            return waiting.pop(0)
+        return looks(f"{len(server.requests)} " + "x" * 400)
+
+    server.scenario = scenario
+
+
+def summaries(server: OpenAIServer) -> int:
+    return sum(sent(server, at)[0]["content"].startswith("Summarise") for at in range(len(server.requests)))
+
+
+@pytest.mark.parametrize("broken", [Raw(b'{"choices": [', abort=True), error(500), error(401)])
+def test_a_summary_is_paid_for_once_though_the_reply_after_it_fails(
+    server: OpenAIServer, run: Run, broken: Raw
+) -> None:
+    summarises(server, broken, Reply("Sunny."))
+    state = run(window=150)
+    assert (state["messages"][-1].text, state["summary"], summaries(server)) == ("Sunny.", "They looked.", 1)
+    assert state["usage"]["m"]["calls"] == len(server.requests) - 1 == len(state["choices"])
+    assert state["work"]["steps"] == state["usage"]["m"]["calls"] + len(results(state))
+
+
+def test_a_run_that_fails_after_a_summary_is_resumed_with_it(server: OpenAIServer, run: Run) -> None:
+    summarises(server, *[error(401)] * 2, Reply("Sunny."))
+    with pytest.raises(ModelAnswerError):
+        run(window=150)
+    state = run(None, window=150)
+    assert (state["messages"][-1].text, summaries(server)) == ("Sunny.", 1)
+    assert state["usage"]["m"]["calls"] == len(server.requests) - 2
+
+
+def test_a_summary_before_a_reply_that_takes_too_long_is_counted(
+    server: OpenAIServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: float | None, work: Callable[[], Any]) -> Any:
+        reply = work()
+        if "late" in reply.value.text:
+            raise TooSlowError
+        return reply
+
+    monkeypatch.setattr("threadloom.nodes.think.within", late)
+    summarises(server, Reply("Too late."), Reply("Sunny."))
+    state = run(window=150)
+    assert (state["messages"][-1].text, summaries(server)) == ("Sunny.", 1)
+    assert state["usage"]["m"]["calls"] == len(server.requests) - 1
 
 
 def test_parallel_calls_do_not_overrun_the_steps(server: OpenAIServer, run: Run) -> None:

@@ -6,7 +6,7 @@ Help pages speak to their reader ("press Restore"), so only what speaks to a mod
 import re
 from collections.abc import Sequence
 
-from threadloom.models.extractive import cues, numbers
+from threadloom.models.extractive import calls, cues, numbers
 from threadloom.models.extractive.lead import gist
 from threadloom.models.extractive.material import Element
 from threadloom.models.extractive.text import concepts, overlap, sentences, squeeze, weights, words
@@ -23,14 +23,26 @@ FEW = 2
 
 
 def advice(question: str, documents: Sequence[Element]) -> list[str]:
-    """At most three sentences, as they stand and in their order; none if none bears on the question."""
-    pool = [
-        (squeeze(one), document.attributes.get("title", ""))
-        for document in documents
-        for one in sentences(document.text)
-        if not cues.OVERRIDE.search(one) and len(words(one)) > 2
-    ]
-    weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(gist(question))
+    """At most three sentences, as they stand and in their order; none if none bears on the question.
+
+    Of several questions each has as many of its own: what is nearest to all of them is nearest to the longest.
+    """
+    pool = list(
+        dict.fromkeys(
+            (squeeze(one), document.attributes.get("title", ""))
+            for document in documents
+            for one in sentences(document.text)
+            if not cues.OVERRIDE.search(one) and len(words(one)) > 2
+        )
+    )
+    asked = gist(question)
+    chosen = set[int]().union(*(_nearest(one, pool) for one in [asked, *calls.questions(asked)]))
+    return [pool[at][0] for at in sorted(chosen)]
+
+
+def _nearest(question: str, pool: Sequence[tuple[str, str]]) -> set[int]:
+    """Which sentences under which titles answer a question."""
+    weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(question)
 
     def nearness(sentence: str, title: str) -> float:
         if asked and set(asked) <= set(concepts(title)) and numbers.gain(question, sentence):
@@ -46,8 +58,7 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
     bar = NEAR_BEST * max(scores, default=0)
     near = sorted((-score, at) for at, score in enumerate(scores) if score and score >= bar)[:MOST]
     chosen = {at for _, at in near}
-    chosen |= {at - 1 for at in chosen if at and _BACK.search(pool[at][0]) and pool[at - 1][1] == pool[at][1]}
-    return [pool[at][0] for at in sorted(chosen)]
+    return chosen | {at - 1 for at in chosen if at and _BACK.search(pool[at][0]) and pool[at - 1][1] == pool[at][1]}
 
 
 def _headed(asked: Sequence[str], title: str, weight: dict[str, float]) -> float:

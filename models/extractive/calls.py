@@ -97,11 +97,19 @@ def calculators(request: str, tools: Sequence[Tool]) -> list[Tool]:
     return [tool for tool in tools if any(map(_is_formula, _properties(tool)))][:1] if has_sum(request) else []
 
 
-def unheard(request: str, tools: Sequence[Tool]) -> list[str]:
-    """Of a request that asks several things the questions for which no tool is asked for by its words."""
+def unheard(request: str, tools: Sequence[Tool], *, heard: bool) -> list[str]:
+    """Of a request that asks several things the questions for which no tool is asked for by its words.
+
+    Where no tool is `heard` at all that is the request itself, too.
+    """
+    asking = [part for part in questions(request) if _QUESTION.match(part) and not wanted(part, tools, ())]
+    return asking if heard else [request, *(asking if len(asking) > 1 else [])]
+
+
+def questions(request: str) -> list[str]:
+    """The questions of a request that has more to it than one."""
     parts = _CLAUSE.split(request)
-    asking = [part for part in parts if _QUESTION.match(part)] if len(parts) > 1 else []
-    return [part for part in asking if not wanted(part, tools, ())]
+    return [part for part in parts if _QUESTION.match(part) or part.endswith("?")] if len(parts) > 1 else []
 
 
 def _has_words(request: str) -> bool:

@@ -124,7 +124,7 @@ class ChatExtractive(BaseChatModel):
         answered = material.results or any(text.strip() for text in material.texts())  # a result may well be empty
         free = tool_choice in (None, "auto")
         if free and not answered and not OVERRIDE.search(material.question):
-            chosen += _likely(calls.unheard(material.question, tools) if chosen else [material.question], tools)
+            chosen += _likely(calls.unheard(material.question, tools, heard=bool(chosen)), tools)
         if free and not chosen and not material.results:  # others who look things up leave the sums
             chosen = _called(material.question, calls.calculators(material.question, tools))
         known, material = tables.read(material, messages)
@@ -157,7 +157,8 @@ def _chosen(
 
 def _likely(questions: Sequence[str], tools: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Calls of tools that may know, where no words say which to call."""
-    return [call for question in questions for call in _called(question, calls.likely(question, tools))]
+    found = [call for question in questions for call in _called(question, calls.likely(question, tools))]
+    return [call for at, call in enumerate(found) if call not in found[:at]]
 
 
 def _called(question: str, tools: Sequence[calls.Tool]) -> list[tuple[str, dict[str, Any]]]:

@@ -382,6 +382,9 @@ def test_the_ready_desk_without_a_language_model_answers_from_its_pages_and_leav
     assert [one["to"] for one in answered["handoffs"]] == ["tier2"]
     assert "install the newest version" in answered["messages"][-1].text
     assert "no language model" in answered["messages"][-1].text
+    both = {"role": "user", "content": "How do I cancel? And this is a scandal, I want my money back!"}
+    text = desk.invoke({"messages": [both]}, {"configurable": {"thread_id": "both"}})["messages"][-1].text
+    assert ("within 30 days" in text, "Account, Plan, Cancel" in text) == (True, True)
     other: Any = {"configurable": {"thread_id": "other"}}
     paused = desk.invoke({"messages": [{"role": "user", "content": "What do you think of Mozart?"}]}, other)
     assert [one["to"] for one in paused["handoffs"]] == ["tier1", "tier2", "person"]

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.tools import tool
 
 from threadloom.models.extractive.advice import advice
+from threadloom.models.extractive.chat import ChatExtractive
 from threadloom.models.extractive.courtesy import PRAISED, kindness
 from threadloom.models.extractive.material import Element
 from threadloom.models.extractive.mood import feeling
@@ -111,6 +113,36 @@ def test_one_word_is_what_the_page_is_about() -> None:
 def test_of_two_words_the_title_may_have_one() -> None:
     document = Element("document", "They are painted in May.", {"title": "Bicycles"})
     assert advice("Paint a bicycle", [document]) == ["They are painted in May."]
+
+
+PAINT = Element("document", "You paint a bicycle in the shed. All is well.", {"title": "Painting"})
+TICKET = Element("document", "A lost ticket is replaced at the desk. All is well.", {"title": "Tickets"})
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I paint? And it is a shame, you lost my ticket!",
+        "Where do I paint, and who replaces the ticket that I lost?",
+        "I lost my ticket. Can you replace it? Can I paint here?",
+    ],
+)
+def test_of_two_questions_in_one_message_each_has_its_answer(question: str) -> None:
+    """Pages that were found for each of them are not told twice."""
+    found = advice(question, [PAINT, TICKET, PAINT])
+    assert found == ["You paint a bicycle in the shed.", "A lost ticket is replaced at the desk."]
+
+
+def test_of_two_questions_in_one_message_each_is_looked_up() -> None:
+    @tool
+    def search_help(question: str) -> str:
+        """Search the help pages."""
+        return question
+
+    bound = ChatExtractive().bind_tools([search_help])
+    asked = ["Where do I paint and who replaces my ticket?", "Where do I paint", "who replaces my ticket?"]
+    for request, looked_up in ((asked[0], asked), ("Where do I paint? I have one.", ["Where do I paint? I have one."])):
+        assert [call["args"]["question"] for call in bound.invoke(request).tool_calls] == looked_up
 
 
 @pytest.mark.parametrize("said", ["🤬", "Now the export 🤬"])

@@ -17,7 +17,7 @@ from threadloom.graphs import react
 from threadloom.graphs.supervisor import build
 from threadloom.models.roles import Models
 from threadloom.nodes.team import Member
-from threadloom.state.budget import Limits
+from threadloom.state.budget import Limits, shares
 
 ASKED: Any = {"messages": [{"role": "user", "content": "How much of it may a child take?"}]}
 
@@ -219,11 +219,16 @@ def test_5_mb_of_a_specialist_are_cut(server: OpenAIServer, lead: Run) -> None:
     assert len(str(server.requests[-1].body)) < 100_000
 
 
-@pytest.mark.parametrize(("budget", "deadline"), [({"seconds": 2}, 900), ({}, 0.3)])
+@pytest.mark.parametrize(("seconds", "deadline"), [(0.3, 900), (60, 0.3)])
 def test_a_foreign_specialist_that_hangs_is_left_behind(
-    server: OpenAIServer, lead: Run, budget: Any, deadline: float
+    server: OpenAIServer, lead: Run, monkeypatch: pytest.MonkeyPatch, seconds: float, deadline: float
 ) -> None:
     let_go = threading.Event()
+
+    def scarce(rest: Limits, branches: int) -> list[Limits]:
+        """A budget that is nearly used up, but for eve only: how long ann takes is for the machine to say."""
+        anns, eves = shares(rest, branches)
+        return [anns, Limits(**{**eves, "seconds": seconds})]
 
     def hang(state: Any) -> dict[str, Any]:
         let_go.wait(30)
@@ -234,7 +239,8 @@ def test_a_foreign_specialist_that_hangs_is_left_behind(
     stuck.add_edge(START, "hang")
     plays(server, [asks(("ann", {}), ("eve", {})), Reply("Ann says 5 mg.")], ann=Reply("5 mg."))
     eve = Member("eve", "Eve.", stuck.compile(), deadline=deadline)
-    state = lead(team=[member(server, "ann"), eve], budget=budget)
+    monkeypatch.setattr("threadloom.nodes.assign.shares", scarce)
+    state = lead(team=[member(server, "ann"), eve])
     let_go.set()
     good, late = results(state)
     assert (good, late.startswith("eve failed: no answer within")) == ("5 mg.", True)
@@ -311,12 +317,17 @@ def test_whom_the_budget_leaves_nothing_is_not_asked(server: OpenAIServer, lead:
     assert list(state["board"]) == ["ann"]
 
 
-def test_a_specialist_whose_time_is_up_is_told_as_such_and_writes_no_note(server: OpenAIServer, lead: Run) -> None:
-    slow = member(server, "ann")._replace(deadline=1)
+def test_a_specialist_whose_time_is_up_is_told_as_such_and_writes_no_note(
+    server: OpenAIServer, lead: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "threadloom.nodes.delegate.RESERVE", 0.99
+    )  # it is told 0.6 s, and has a minute to end by itself
+    slow = member(server, "ann")._replace(deadline=60)
     plays(server, [asks(("ann", {})), Reply("Nobody knows.")], ann=Hang())
     state = lead(team=[slow])
-    assert results(state) == ["ann failed: its time of 1 s is used up."]
-    assert state["messages"][-1].text == "Nobody knows.\n\nNot settled:\n- ann failed: its time of 1 s is used up"
+    assert results(state) == ["ann failed: its time of 60 s is used up."]
+    assert state["messages"][-1].text == "Nobody knows.\n\nNot settled:\n- ann failed: its time of 60 s is used up"
     assert state["board"] == {}
 
 

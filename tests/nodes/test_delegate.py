@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
@@ -18,6 +19,7 @@ from threadloom.graphs.react import build
 from threadloom.models.roles import Models
 from threadloom.models.settings import ModelEntry
 from threadloom.nodes.delegate import delegate
+from threadloom.nodes.within import begun, within
 from threadloom.state.budget import Limits, Work, add_work, left, shares, spent
 from threadloom.state.reducers import merge_keys, merge_usage
 from threadloom.state.usage import Usage
@@ -147,7 +149,7 @@ class Stuck:
     """An agent of LangGraph's own that works for a step and then hangs; it keeps no account of what it does."""
 
     def __init__(self) -> None:
-        self.let_go, self.went_on = threading.Event(), threading.Event()
+        self.hangs, self.let_go, self.went_on = threading.Event(), threading.Event(), threading.Event()
         graph: Any = StateGraph(MessagesState)
         graph.add_node("say", lambda state: {"messages": [AIMessage("One moment.")]})
         graph.add_node("hang", self._hang)
@@ -162,13 +164,23 @@ class Stuck:
         return {}
 
     def _hang(self, state: Any) -> dict[str, Any]:
+        self.hangs.set()
         self.let_go.wait(30)
         return {}
 
 
 @pytest.mark.parametrize(("budget", "deadline"), [(Limits(seconds=0.5), 900), (Limits(), 0.5), (Limits(seconds=0), 1)])
-def test_a_foreign_agent_that_hangs_is_left_behind_and_does_nothing_more(budget: Limits, deadline: float) -> None:
+def test_a_foreign_agent_that_hangs_is_left_behind_and_does_nothing_more(
+    budget: Limits, deadline: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stuck, before = Stuck(), threading.active_count()
+
+    def from_then_on(seconds: float, work: Callable[[], None]) -> None:
+        outcome = begun(work)
+        assert stuck.hangs.wait(60)  # how long it takes to come there is for the machine to say
+        within(seconds, outcome.result)
+
+    monkeypatch.setattr("threadloom.nodes.delegate.within", from_then_on)
     outcome = delegate(stuck.agent, [HumanMessage("x")], budget, deadline)
     no_time = budget.get("seconds") == 0
     assert outcome.failed == ("the budget left no seconds of work for it" if no_time else "no answer within 0.5 s")
@@ -181,11 +193,14 @@ def test_a_foreign_agent_that_hangs_is_left_behind_and_does_nothing_more(budget:
     assert not stuck.went_on.is_set()
 
 
-def test_an_agent_that_minds_its_budget_ends_by_itself(server: OpenAIServer) -> None:
+def test_an_agent_that_minds_its_budget_ends_by_itself(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "threadloom.nodes.delegate.RESERVE", 0.99
+    )  # it is told 0.6 s, and has a minute to end by itself
     server.reply(Hang())
     entry = ModelEntry.model_validate({"model": "m", "base_url": server.url, "api_key": "none", "max_retries": 0})
     agent = build(models=Models({"m": entry}, {"default": ("m",)}), tools=[weather]).compile()
-    outcome = delegate(agent, [HumanMessage("x")], Limits(seconds=2))
-    assert (outcome.failed, outcome.stopped) == ("", "its time of 2 s is used up")
+    outcome = delegate(agent, [HumanMessage("x")], Limits(seconds=60))
+    assert (outcome.failed, outcome.stopped) == ("", "its time of 60 s is used up")
     assert outcome.answer == ""
     assert outcome.messages[-1].text.startswith("The run was stopped without an answer")

@@ -147,7 +147,10 @@ def test_a_run_that_somebody_cancels_as_it_is_given_up_is_cancelled(empty_url: C
             while_looking.pop()()
         return new
 
-    graph: Any = StateGraph(TypedDict("Joined", {"name": Annotated[str, joined]}))
+    class Joined(TypedDict):
+        name: Annotated[str, joined]
+
+    graph: Any = StateGraph(Joined)
     graph.add_node("name", lambda _: {"name": "tea"}).add_node("ask", lambda _: {"name": interrupt("Well?")})
     graph.add_edge(START, "name").add_edge(START, "ask")
     with Runner(empty_url(), {"g": graph}) as runner:

@@ -71,7 +71,10 @@ def test_several_questions_are_told_apart_and_it_is_kept_who_answered_and_why(cl
     assert [one["prompt"] for one in json.loads(cli("show", "t", "--json").out)["pending"]] == ["When?"]
     late = cli("resume", "t", "--answer", json.dumps({pay: "no"}))  # who meant the other question, a moment too late
     assert (late.code, "no question is pending" in late.err) == (2, True), late.err
-    done = cli("resume", "t", "--answer", json.dumps({next(h for h in pending.values() if h != pay): "soon"}))
+    when = next(handle for handle in pending.values() if handle != pay)
+    slip = cli("resume", "t", "--answer", json.dumps({when: "soon", "zz": "yes"}))  # it was the answer as a whole
+    assert (slip.code, "no question is pending with handle 'zz'" in slip.err) == (2, True), slip.err
+    done = cli("resume", "t", "--answer", json.dumps({when: "soon"}))
     assert (done.code, done.out) == (0, "yes, soon\n")
     with Runner("sqlite:///threadloom.db", {}) as runner:
         said = [

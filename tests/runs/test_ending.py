@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from threadloom import Runner, compensation, effect
 from threadloom.checkpoints.session import Session
-from threadloom.runs import lease
+from threadloom.runs import entering, lease
 from threadloom.runs.entering import MOST_RECOVERIES, RECOVERIES
 from threadloom.runs.errors import NotResumableError, ThreadBusyError
 from threadloom.runs.outcomes import effects_of
@@ -147,7 +147,10 @@ def test_a_run_that_somebody_cancels_as_it_is_given_up_is_cancelled(empty_url: C
             while_looking.pop()()
         return new
 
-    graph: Any = StateGraph(TypedDict("Joined", {"name": Annotated[str, joined]}))
+    class Joined(TypedDict):
+        name: Annotated[str, joined]
+
+    graph: Any = StateGraph(Joined)
     graph.add_node("name", lambda _: {"name": "tea"}).add_node("ask", lambda _: {"name": interrupt("Well?")})
     graph.add_edge(START, "name").add_edge(START, "ask")
     with Runner(empty_url(), {"g": graph}) as runner:
@@ -160,3 +163,26 @@ def test_a_run_that_somebody_cancels_as_it_is_given_up_is_cancelled(empty_url: C
         assert runner.recover() == []
         assert (run.status, run.record().wanted) == ("cancelled", None)
         assert runner.start("g", {"name": "y"}, thread_id="t").wait().status == "waiting"
+
+
+def test_a_cancel_forgets_nothing_that_a_run_has_spent_meanwhile(runner: Runner) -> None:
+    """It stored the row as it was before another process went on with the run: its calls of models cost nothing."""
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    before = run.record()
+    spent = {**before.details, "usage": {"ask": {"calls": 1}}}
+    runner.saver.database.write(runner.records.change, replace(before, details=spent))
+    WHILE_UNDOING.append(lambda: None)
+    entering.ended(runner, before, "cancel")
+    assert (run.status, run.record().details) == ("cancelled", spent)
+
+
+def test_a_run_that_has_ended_meanwhile_is_not_brought_to_the_graph_of_today(runner: Runner) -> None:
+    run = runner.start("g", {}, thread_id="t")
+    run.wait()
+    before = replace(run.record(), details={})  # of another graph
+    WHILE_UNDOING.append(lambda: None)
+    run.cancel()
+    with pytest.raises(NotResumableError, match="is cancelled, so it cannot go on"):
+        entering.brought(runner, before)
+    assert runner.start("g", {}, thread_id="t").wait().status == "waiting"  # its lease was given back

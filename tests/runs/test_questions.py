@@ -105,6 +105,8 @@ def test_an_answer_is_never_taken_for_one_to_the_next_question(one: Runner) -> N
         run.resume({first.handle: 2})
     with pytest.raises(AnswerRefusedError, match="no question is pending with handle"):
         run.resume({"f" * 32: 2})
+    with pytest.raises(AnswerRefusedError, match="no question is pending with handle 'slip'"):
+        run.resume({second.handle: 2, "slip": 3})  # it was the answer as a whole
     assert run.resume({second.handle: {"some": "mapping"}}).wait(60).state["got"] == [[1, {"some": "mapping"}]]
     with pytest.raises(NotResumableError):
         run.resume({second.handle: 3})

@@ -132,7 +132,7 @@ def _check_resumable(found: "Thread", record: "Record | None") -> None:
 
 def _answers(found: "Thread", text: str | None, handle: str | None, *, at_terminal: bool) -> dict[str, Any]:
     """Answers by handle; none where nobody gives one, to meet the same pause again and have it shown."""
-    from threadloom.runs.question import HANDLE
+    from threadloom.runs.question import is_by_handles
 
     if handle is not None and text is None and not at_terminal:
         raise UsageError("--handle needs an --answer")
@@ -141,8 +141,7 @@ def _answers(found: "Thread", text: str | None, handle: str | None, *, at_termin
         return _asked(pending) if at_terminal else {}
     given = _json(text)
     handles = {question["id"]: question for question in found.pending}
-    # What looks like handles is some: else answers to questions that are gone would be taken for one to the next.
-    named = handle is None and isinstance(given, dict) and bool(given) and all(map(HANDLE.fullmatch, given))
+    named = handle is None and is_by_handles(given)
     if named and (unknown := [key for key in given if key not in handles]):
         raise UsageError(f"no question is pending with handle {unknown[0]!r}; `threadloom show` has those that are")
     if named or (handle is None and len(pending) > 1):

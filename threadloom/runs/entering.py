@@ -154,7 +154,9 @@ def brought(runner: "Runner", record: Record) -> dict[str, str]:
         _check_resumable(record)
         fence = _take(runner, record)
         try:
-            record, _ = adapted(runner, runner.record(record.run_id), fence, Reply(NOTHING))
+            record = runner.record(record.run_id)
+            _check_resumable(record)
+            record, _ = adapted(runner, record, fence, Reply(NOTHING))
         finally:
             runner.saver.database.write(lease.release, record.thread_id, fence)
     return dict(record.details.get(HANDLES, {}))
@@ -263,7 +265,8 @@ def ended(runner: "Runner", record: Record, wanted: str) -> None:
     _check_endable(runner, record, wanted)
     fence = _take(runner, record)
     try:
-        _check_endable(runner, runner.record(record.run_id), wanted)  # as it is now that nobody else changes it
+        record = runner.record(record.run_id)  # as it is now that nobody else changes it
+        _check_endable(runner, record, wanted)
     except BaseException:
         runner.saver.database.write(lease.release, record.thread_id, fence)
         raise

@@ -87,6 +87,15 @@ def questions_of(saver: "SQLSaver", snapshot: StateSnapshot, effects: Iterable[E
     return [*found.values(), *map(_effect, effects)]
 
 
+def is_by_handles(answer: Any) -> bool:
+    """Whether it is a mapping from handles to answers, perhaps of questions that are not pending.
+
+    One key that looks like a handle is enough: else an answer to a question that is gone, or one that has a slip beside
+    it, would be taken as a whole for the answer to the next.
+    """
+    return isinstance(answer, Mapping) and any(isinstance(key, str) and HANDLE.fullmatch(key) for key in answer)
+
+
 def answers_to(questions: list[Question], answer: Any, gone: Mapping[str, str]) -> dict[str, Any]:
     """Answers by handle; what they are is not looked at.
 
@@ -99,8 +108,7 @@ def answers_to(questions: list[Question], answer: Any, gone: Mapping[str, str]) 
         AnswerRefusedError: nothing is pending, or it is not clear what is answered.
     """
     handles = {question.handle: question for question in questions}
-    # What looks like a handle is one: else an answer to a question that is gone would be taken for one to the next.
-    named = isinstance(answer, Mapping) and answer and all(isinstance(k, str) and HANDLE.fullmatch(k) for k in answer)
+    named = is_by_handles(answer)
     if named and (unknown := [key for key in answer if key not in handles]):
         raise AnswerRefusedError(
             "; ".join(f"no question is pending with handle {key!r}{gone.get(key, '')}" for key in unknown)

@@ -1,11 +1,13 @@
 """Threads as a listing shows them."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import and_, func, select, tuple_
 
 from threadloom.checkpoints.elements import CHUNK, chunks
+from threadloom.checkpoints.errors import BrokenSealError, NotEncryptedError
 from threadloom.checkpoints.session import Session
 
 FIRST, MOST = 100, 1600  # checkpoints that are looked at together, more and more as threads have many
@@ -62,9 +64,18 @@ def _heads(session: Session, keys: Sequence[Key], most: int) -> list[Any]:
         if len(found) >= most:
             break
         rows = session.execute(query.where(threads.thread_id.in_(chunk)))
-        opened = session.opened(checkpoints, rows)
-        found |= {row.thread_id: row for row in opened if row.checkpoint_id == tops[row.thread_id]}
+        found |= {row.thread_id: _opened(session, row) for row in rows if row.checkpoint_id == tops[row.thread_id]}
     return [found[thread_id] for thread_id in tops if thread_id in found][:most]
+
+
+def _opened(session: Session, row: Any) -> Any:
+    """The row; one whose own seal is broken without its body, so that it keeps no other from being listed."""
+    try:
+        return next(session.opened(session.tables.checkpoints, [row]))
+    except (BrokenSealError, NotEncryptedError) as exc:
+        if exc.thread_id is None:  # it is the key
+            raise
+        return SimpleNamespace(**{**row._mapping, "body": b""})
 
 
 def load_names(session: Session, beginning: str, limit: int) -> list[str]:

@@ -195,6 +195,23 @@ def test_a_thread_that_cannot_be_read_keeps_no_other_from_being_listed(ran: Cli)
     assert [t["status"] for t in json.loads(ran("threads", "--json").out)] == ["unreadable", "done"]
 
 
+@pytest.mark.parametrize("damage", ["substr(body, 1, length(body) - 3)", "x'90'"])
+def test_a_thread_whose_seal_is_broken_keeps_no_other_from_being_listed(
+    ran: Cli, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    """No thread of an encrypted database was listed, nor any run checked."""
+    monkeypatch.setenv("THREADLOOM_ENCRYPTION_KEYS", f"k={'07' * 32}")
+    ran("db", "rekey", "--json")
+    ran("run", "react", "What is 2 + 3?", "--thread", "bad", "--json")
+    with closing(sqlite3.connect("threadloom.db")) as database, database:
+        database.execute(f"UPDATE threadloom_checkpoints SET body = {damage} WHERE thread_id = 'bad'")
+    listed = json.loads(ran("threads", "--json").out)
+    assert [(thread["id"], thread["status"]) for thread in listed] == [("bad", "unreadable"), ("one", "done")]
+    assert "bad" in listed[0]["error"]
+    checked = json.loads(ran("check", "react", "--json").out)["threads"]
+    assert [verdict["id"] for verdict in checked] == ["bad"]
+
+
 def test_a_thread_that_is_deleted_while_it_is_listed_is_left_out(ran: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was listed as one of a graph that is not here."""
     ran("run", "react", "What is 2 + 3?", "--thread", "gone", "--json")

@@ -65,6 +65,11 @@ def test_a_question_for_time_is_answered_with_what_is_free(office: Any, ask: Ask
     )
 
 
+def test_a_day_that_no_calendar_has_is_not_taken_for_the_coming_ones(office: Any, ask: Ask) -> None:
+    state = ask(office_branches(office, Models())[1], given={"question": "Do I have anything on February 30?"})
+    assert state["parts"]["calendar"]["text"] == "There is no such day: February 30."
+
+
 def test_without_a_model_the_rows_of_all_tables_that_fit_are_picked(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "tea.db") as db:
         for number in range(20):

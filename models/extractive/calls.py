@@ -32,7 +32,7 @@ _WRITING = re.compile(
 )
 _FILES = re.compile(r"files?(?:_|$)")
 _ASKING = r"(?:what|who|when|where|why|which|how|is|are|do|does|did)\b"
-_CLAUSE = re.compile(rf"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?={_ASKING})", re.IGNORECASE)
+CLAUSE = re.compile(rf"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?={_ASKING})", re.IGNORECASE)
 _QUESTION = re.compile(_ASKING, re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
@@ -99,14 +99,14 @@ def calculators(request: str, tools: Sequence[Tool]) -> list[Tool]:
 
 def unheard(request: str, tools: Sequence[Tool]) -> list[str]:
     """Of a request that asks several things the questions for which no tool is asked for by its words."""
-    parts = _CLAUSE.split(request)
+    parts = CLAUSE.split(request)
     asking = [part for part in parts if _QUESTION.match(part)] if len(parts) > 1 else []
     return [part for part in asking if not wanted(part, tools, ())]
 
 
 def _has_words(request: str) -> bool:
     """Whether some part of a request is no sum to be worked out."""
-    parts = [part for part in _CLAUSE.split(in_figures(request)) if not has_sum(part)]
+    parts = [part for part in CLAUSE.split(in_figures(request)) if not has_sum(part)]
     return any(set(terms(part)) - FILLER_STEMS for part in parts)
 
 

@@ -15,6 +15,9 @@ _NTH = r"(\d{1,2})(?:st|nd|rd|th)?\b"
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DAY_MONTH = re.compile(rf"\b{_NTH}(?: of)? ({_MONTH})(?:,? (\d{{4}})\b)?", re.IGNORECASE)
 _MONTH_DAY = re.compile(rf"\b({_MONTH}) {_NTH}(?:,? (\d{{4}})\b)?", re.IGNORECASE)
+_IN_MONTH = re.compile(
+    rf"\b(?:in|of|during|from|for) (?:({_MONTH})(?:,? (\d{{4}})\b)?(?!,? \d)|((?:19|20)\d\d)\b(?!-))", re.IGNORECASE
+)
 FORTNIGHT = "next 14 days"
 _COUNT = r"(?:\d{1,2}|a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _WEEKDAY = rf"(?:{'|'.join(_WEEKDAYS)})"
@@ -40,6 +43,14 @@ def span(text: str, today: date) -> tuple[date, date] | None:
     """The first and the last day that a text names; None if it names none. A date without a year is still to come."""
     days = [day for one in written(text) for day in _days(one, today)]
     return (min(days), max(days)) if days else None
+
+
+def months(text: str) -> list[str]:
+    """Months and years that a text names, as dates in them are written: "-10-" in any year, "2026-10-", "2026-"."""
+    return [
+        f"{found[2] or ''}-{_MONTHS.index(found[1][:3].lower()) + 1:02}-" if found[1] else f"{found[3]}-"
+        for found in _IN_MONTH.finditer(text)
+    ]
 
 
 def _days(one: str, today: date) -> list[date]:

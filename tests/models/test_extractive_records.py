@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool
 
+from threadloom.models.extractive import joins
 from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.extractive.chat import ChatExtractive
 from threadloom.models.extractive.days import span, written
@@ -95,6 +96,65 @@ def test_a_question_about_a_table_is_answered_from_its_rows(
     said, _ = run(tools, question)
     assert all(part in said for part in there), said
     assert not any(part in said for part in absent), said
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Database:
+    with sqlite3.connect(tmp_path / "shop.db") as db:
+        db.execute("CREATE TABLE guests (nr INTEGER PRIMARY KEY, who TEXT, town VARCHAR(20))")
+        db.execute("CREATE TABLE dishes (id INTEGER PRIMARY KEY, dish TEXT)")
+        db.execute(
+            "CREATE TABLE bills (id INTEGER PRIMARY KEY, guest INTEGER REFERENCES guests (nr), paid REAL, day TEXT, "
+            "dish INTEGER NOT NULL REFERENCES dishes (id))"
+        )
+        db.executemany("INSERT INTO guests VALUES (?, ?, ?)", [(1, "Ann Lee", "Kiel"), (2, "Bob", "Jena")])
+        db.executemany("INSERT INTO dishes VALUES (?, ?)", [(1, "soup"), (2, "fish")])
+        db.executemany(
+            "INSERT INTO bills VALUES (?, ?, ?, ?, ?)",
+            [
+                (1, 1, 5.0, "2026-10-02", 1),
+                (2, 1, 20.0, "2026-11-03", 2),
+                (3, 2, 7.0, "2026-10-31", 1),
+                (4, None, 1.0, "2025-10-01", 1),
+            ],
+        )
+    db.close()
+    return Database(f"sqlite:///{tmp_path}/shop.db")
+
+
+@pytest.mark.parametrize(
+    ("question", "there", "absent"),
+    [
+        ("How much did Ann Lee spend?", ["bills: 2 of 4", "paid: 25 in total"], ["Bob"]),
+        ("How much did Ann Lee spend in October?", ["bills: 1 of 4", "paid: 5.0"], ["20.0", "Bob"]),
+        ("Which bills are from Kiel?", ["bills: 2 of 4", "who of guest: Ann Lee"], ["Bob"]),
+        ("Who ate the fish?", ["bills: 1 of 4", "Ann Lee"], ["Bob"]),
+        ("Where is Ann Lee from?", ["guests: 1 of 2", "Kiel"], ["bills"]),
+        ("Bills in 2025", ["bills: 1 of 4", "paid: 1.0"], ["2026"]),
+        ("How much were the bills in October 2026?", ["bills: 2 of 4", "paid: 12 in total"], ["2025", "20.0"]),
+        ("Which bills are from Kiel, and what is on in May?", ["bills: 2 of 4"], []),
+    ],
+)
+def test_rows_are_read_with_the_words_that_their_keys_lead_to(
+    shop: Database, question: str, there: list[str], absent: list[str]
+) -> None:
+    said, _ = run(database_tools(shop), question)
+    assert all(part in said for part in there), said
+    assert not any(part in said for part in absent), said
+
+
+def test_a_key_that_is_not_all_of_one_is_not_followed() -> None:
+    described = (
+        "table seats\n  hall INTEGER not null primary key\n  seat INTEGER not null primary key\n  name TEXT\n\n"
+        "table sold\n  id INTEGER primary key\n  hall INTEGER -> seats.hall\n  seat INTEGER -> seats.seat\n  e.g. [1]"
+    )
+    assert joins.select("sold", joins.bodies(described), lambda name: f"`{name}`") == "SELECT * FROM `sold`"
+    described = described.replace("seat INTEGER not null primary key", "seat INTEGER").replace("sold", "s.sold")
+    assert joins.select("s.sold", joins.bodies(described), lambda name: name) == "SELECT * FROM s.sold"
+    described = described.replace("table seats", "table s.seats")
+    assert joins.select("s.sold", joins.bodies(described), lambda name: name) == (
+        "SELECT t.*, r0.name AS name of hall FROM s.sold AS t LEFT JOIN s.seats AS r0 ON r0.hall = t.hall"
+    )
 
 
 @pytest.mark.parametrize("day", ["2026-03-04", "4 March 2026", "March 4th, 2026", "Wednesday, 4 March 2026"])

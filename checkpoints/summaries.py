@@ -75,7 +75,7 @@ def _opened(session: Session, row: Any) -> Any:
     except (BrokenSealError, NotEncryptedError) as exc:
         if exc.thread_id is None:  # it is the key
             raise
-        return SimpleNamespace(**{**row._mapping, "body": b""})
+        return SimpleNamespace(**dict(zip(row._fields, row, strict=True)) | {"body": b""})
 
 
 def load_names(session: Session, beginning: str, limit: int) -> list[str]:

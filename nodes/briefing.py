@@ -107,6 +107,8 @@ def calendar(
         days = said.value or _named(question, now)
         if stop.is_set():
             return Found("")
+        if days is None:
+            return said.found(f"There is no such day: {', '.join(written.written(question))}.")
         agenda = diary.events(days.start, days.end)
         if agenda.problems and not agenda.events:
             return said.found("", error=UnavailableError("; ".join(agenda.problems[:3])))
@@ -205,7 +207,10 @@ def _gaps(diary: Diary, agenda: Agenda, days: Days) -> list[str]:
     return [head, *(f"{start:%Y-%m-%d %H:%M} to {end:%H:%M}" for start, end in gaps[:MOST_GAPS]), *more]
 
 
-def _named(question: str, today: date) -> Days:
-    """Days that a text names; else the next seven."""
-    start, end = written.span(question, today) or (today, today + timedelta(DAYS - 1))
+def _named(question: str, today: date) -> Days | None:
+    """Days that a text names; the next seven if it names none, None if they are in no calendar, as 30 February."""
+    found = written.span(question, today)
+    if not found and written.written(question):
+        return None
+    start, end = found or (today, today + timedelta(DAYS - 1))
     return Days(start=start, end=end)

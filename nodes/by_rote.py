@@ -54,7 +54,10 @@ _AGAIN = re.compile(r"\w+ (?:it|them|this|that|these|those)\b(?! (?:is|are|was|w
 """Is about what another clause names."""
 _ASKS = re.compile(r"^(?:what|who|when|where|which|why|how|do|does|did|is|are|was|were|can)\b", re.IGNORECASE)
 _TOLD = re.compile(rf"(?:{_VERBS})\w*|library|knows?|about|trial|what|findings?", re.IGNORECASE)
-_PLACE = re.compile(rf"\s+(?:in|into|to|as)\s+(?:the file\s+)?{PATH.pattern}", re.IGNORECASE)
+_PLACE = re.compile(
+    rf"\s+(?:in|into|to|as)\s+(?:(?:the|an?)\s+(?:new\s+)?(?:file|note)\s+(?:(?:called|named)\s+)?)?[\"'`]?{PATH.pattern}[\"'`]?",
+    re.IGNORECASE,
+)
 
 
 def steps(goal: str, taken: Collection[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from threadloom.models.extractive.rows import amounts, pick
+from threadloom.models.extractive import joins
+from threadloom.models.extractive.rows import also, amounts, pick
 from threadloom.tools.answer import shown
 from threadloom.tools.database.reader import Database, Rows
 from threadloom.tools.database.schema import MOST_TABLES, describe, names
@@ -31,7 +32,10 @@ def by_words(question: str, database: Database) -> list[Picked]:
     Where it names no values, the first ones. Raises DatabaseReadError.
     """
     wanted = set(stems(question))
-    return [_picked(table, question, database) for table in _tables(wanted, database)]
+    tables = joins.bodies(describe(database, _there(wanted, database)))
+    chosen = _tables(wanted, tables)
+    more = [one for name in chosen for one in also(question, name, tables)]
+    return [_picked(one, question, database, tables) for one in list(dict.fromkeys([*chosen, *more]))[:MOST_ASKED]]
 
 
 def listed(rows: Rows, note: str = "[there are more rows]") -> str:
@@ -43,18 +47,20 @@ def listed(rows: Rows, note: str = "[there are more rows]") -> str:
     return "\n".join([*lines, *([note] if rows["more"] else [])]) or "The query found no rows."
 
 
-def _tables(wanted: set[str], database: Database) -> list[str]:
+def _there(wanted: set[str], database: Database) -> list[str]:
+    """All tables; of too many to look into those whose names decide."""
     there = names(database)
-    if len(there) > MOST_TABLES:  # too many to look into: their names decide
-        there = sorted(there, key=lambda name: -_shared(wanted, name))[:MOST_TABLES]
-    score = {name: _shared(wanted, describe(database, [name])) for name in there}
+    return sorted(there, key=lambda name: -_shared(wanted, name))[:MOST_TABLES] if len(there) > MOST_TABLES else there
+
+
+def _tables(wanted: set[str], tables: dict[str, str]) -> list[str]:
+    score = {name: _shared(wanted, f"{name} {body}") for name, body in tables.items()}
     bar = max(1.0, NEAR_BEST * max(score.values(), default=0))
-    return sorted((name for name in there if score[name] >= bar), key=lambda name: -score[name])[:MOST_ASKED]
+    return sorted((name for name in score if score[name] >= bar), key=lambda name: -score[name])[:MOST_ASKED]
 
 
-def _picked(table: str, question: str, database: Database) -> Picked:
-    quote = database.dialect.engine.dialect.identifier_preparer.quote_identifier
-    sql = f"SELECT * FROM {'.'.join(map(quote, table.split('.')))}"  # noqa: S608 - quoted by SQLAlchemy's rules
+def _picked(table: str, question: str, database: Database, tables: dict[str, str]) -> Picked:
+    sql = joins.select(table, tables, database.dialect.engine.dialect.identifier_preparer.quote_identifier)
     found = database.query(sql, MOST_READ)
     chosen, remark = pick(question, found["columns"], found["rows"], table)
     near = [found["rows"][at] for at in chosen]

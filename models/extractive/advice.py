@@ -18,6 +18,7 @@ NEAR_BEST = 0.85
 """Share of the best sentence's score that another needs."""
 _BACK = re.compile(r"\b(?:after|before|beside|with) that\b|\bin that case\b|^(?:then|otherwise)\b", re.IGNORECASE)
 """Points back at the sentence before, without which it is no advice."""
+_WRONG = {"wrong", "incorrect"}
 FEW = 2
 """Concepts of a question all of which an answer and its title must have."""
 
@@ -42,12 +43,12 @@ def advice(question: str, documents: Sequence[Element]) -> list[str]:
 
 def _nearest(question: str, pool: Sequence[tuple[str, str]]) -> set[int]:
     """Which sentences under which titles answer a question."""
-    weight, asked = weights(concepts(f"{title} {one}") for one, title in pool), concepts(question)
+    weight, asked = weights(_ideas(f"{title} {one}") for one, title in pool), _ideas(question)
 
     def nearness(sentence: str, title: str) -> float:
-        if asked and set(asked) <= set(concepts(title)) and numbers.gain(question, sentence):
+        if asked and set(asked) <= set(_ideas(title)) and numbers.gain(question, sentence):
             return 1.0  # "Opening hours" is what the figures under it are
-        return overlap(asked, concepts(sentence), weight) if _on_it(set(asked), sentence, title) else 0.0
+        return overlap(asked, _ideas(sentence), weight) if _on_it(set(asked), sentence, title) else 0.0
 
     own = [nearness(one, title) for one, title in pool]
     # A title alone does not make a sentence an answer.
@@ -61,12 +62,17 @@ def _nearest(question: str, pool: Sequence[tuple[str, str]]) -> set[int]:
     return chosen | {at - 1 for at in chosen if at and _BACK.search(pool[at][0]) and pool[at - 1][1] == pool[at][1]}
 
 
+def _ideas(text: str) -> list[str]:
+    """Concepts; who says that something is wrong asks how it is corrected."""
+    return ["correct" if one in _WRONG else one for one in concepts(text)]
+
+
 def _headed(asked: Sequence[str], title: str, weight: dict[str, float]) -> float:
     """How much of the question a title has, and of its own heading the question: "Cancelling" is nearer to "cancel"
     than "A charge after you cancelled".
     """
-    heading = concepts(title.rpartition(": ")[2])
-    return overlap(asked, concepts(title), weight) * (1 + overlap(heading, asked, weight)) / 2
+    heading = _ideas(title.rpartition(": ")[2])
+    return overlap(asked, _ideas(title), weight) * (1 + overlap(heading, asked, weight)) / 2
 
 
 def _on_it(asked: set[str], sentence: str, title: str) -> bool:
@@ -75,7 +81,7 @@ def _on_it(asked: set[str], sentence: str, title: str) -> bool:
     Of a few words every one counts: who wants to "free a seat" is not answered by the price of a seat. One alone may
     stand in any sentence, so it has to be in the title, if there is one.
     """
-    shared, titled = asked & set(concepts(sentence)), set(concepts(title))
+    shared, titled = asked & set(_ideas(sentence)), set(_ideas(title))
     if len(asked) == 1 and titled.isdisjoint(asked) and title:
         return False
     if len(asked) <= FEW:

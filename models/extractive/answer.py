@@ -30,6 +30,7 @@ _OWN = re.compile(r"\b(?:I|my|we|our)\b")
 """Who speaks of themselves asks for advice, and advice speaks to its reader."""
 _YOUR = re.compile(r"\b(?:you|your)\b", re.IGNORECASE)
 _JOINED = re.compile(r",|\b(?:and|or|versus|vs|with)\b", re.IGNORECASE)
+_NAME = re.compile(r"(?=[\w-]{4})[\w-]+[A-Z][\w-]*")
 _HOW_MANY = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
 _VALUE = re.compile(r"(?:- )?([^\n=]{1,200} = -?\d[\d,]*(?:\.\d+)?\.)(?=\s|$)\s*")
 _VALUES = re.compile(rf"(?:{_VALUE.pattern})+")
@@ -67,7 +68,24 @@ def answer(material: Material) -> str:
 def _bearing(question: str, texts: Sequence[str], *, searched: bool) -> list[str]:
     """The sentences that bear on a question; none where what was searched for is about something else."""
     found = best_sentences(question, texts, MAX_SENTENCES, SHARED)
-    return found if not searched or _to_the_point(question, found, texts) else []
+    if not searched:
+        return found
+    found = _of_its_names(question, found, texts)
+    return found if _to_the_point(question, found, texts) else []
+
+
+def _of_its_names(question: str, found: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """The sentences of texts that have one of the question's names ("CRISPR", "mRNA"); all if it has none.
+
+    Cells and diseases are in many papers: without the name they are about something else. US and UK are no such names,
+    since they are spelled out.
+    """
+    names = {term for word in words(question) if _NAME.fullmatch(word) for term in concepts(word)}
+    if not names or question.isupper():
+        return list(found)
+    parts = [squeeze(part) for text in texts for part in text.split("\n\n")]
+    of_them = [part for part in parts if names & set(concepts(part))]
+    return [one for one in found if any(one in part for part in of_them)]
 
 
 def _done(material: Material) -> list[str]:

@@ -32,7 +32,7 @@ _WRITING = re.compile(
 )
 _FILES = re.compile(r"files?(?:_|$)")
 _ASKING = r"(?:what|who|when|where|why|which|how|is|are|do|does|did)\b"
-_CLAUSE = re.compile(rf"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?={_ASKING})", re.IGNORECASE)
+CLAUSE = re.compile(rf"(?<=[?!.;])\s+|,?\s+(?:and|then|also|but)\s+(?={_ASKING})", re.IGNORECASE)
 _QUESTION = re.compile(_ASKING, re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(?<!\w-)-?\d+(?:\.\d+)?(?![\w])")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]+)[\"”»]|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
@@ -108,13 +108,13 @@ def unheard(request: str, tools: Sequence[Tool], *, heard: bool) -> list[str]:
 
 def questions(request: str) -> list[str]:
     """The questions of a request that has more to it than one."""
-    parts = _CLAUSE.split(request)
+    parts = CLAUSE.split(request)
     return [part for part in parts if _QUESTION.match(part) or part.endswith("?")] if len(parts) > 1 else []
 
 
 def _has_words(request: str) -> bool:
     """Whether some part of a request is no sum to be worked out."""
-    parts = [part for part in _CLAUSE.split(in_figures(request)) if not has_sum(part)]
+    parts = [part for part in CLAUSE.split(in_figures(request)) if not has_sum(part)]
     return any(set(terms(part)) - FILLER_STEMS for part in parts)
 
 

@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 from json import loads
 from typing import Any, NamedTuple
 
-from threadloom.models.extractive.days import written
+from threadloom.models.extractive import joins
+from threadloom.models.extractive.calls import CLAUSE
+from threadloom.models.extractive.days import months, written
 from threadloom.models.extractive.negation import lacking, refused
 from threadloom.models.extractive.text import fold, is_stop, terms, words
 
 MOST_SHOWN = 20
-_TABLE = re.compile(r"^(?:table|view) (.+)$", re.MULTILINE)
-_COLUMN = re.compile(r"^  (?!e\.g\.|\()(\S+)", re.MULTILINE)
 _AMOUNT = re.compile(
     r"\b(?:how (?:much|many)|totals?|sum|altogether|averages?|mean|most|least|fewest|(?:big|small|larg|high|low|heavi|"
     r"light)est)\b",
     re.IGNORECASE,
 )
+_BELONGING = re.compile(rf"{_AMOUNT.pattern}|\bwho\b", re.IGNORECASE)
 _CHANGES = re.compile(
     r"^\W*(?:(?:please|kindly|now|can you|could you|would you),? ){0,2}(?:delete|remove|drop|clear|wipe|erase|purge|"
     r"truncate|insert|add(?! up)|update(?! (?:on|about|me))|change(?! in)|set|mark|rename|create|cancel|reschedule|"
@@ -39,8 +40,9 @@ def pick(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], n
     """The rows that have every word of the question that stands in any row; all if none does.
 
     Where no row has them all, those that have most, and the remark says so; of a name that is nowhere it says so too,
-    and of that alone there is none. Days count as words, and "before" or "after" one as what is earlier or later; what
-    stands behind "not", "except" and the like is left out.
+    and of that alone there is none. Days count as words, "before" or "after" one as what is earlier or later, and
+    "in October" as what has a day in it, where any row has days; what stands behind "not", "except" and the like is
+    left out.
     """
     bodies = [_stems(" ".join(map(str, row))) | _dates(row) for row in rows]
     there: set[str] = set().union(*bodies) if bodies else set()
@@ -51,7 +53,8 @@ def pick(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], n
     if limits := [*_EARLIER.findall(question), *_LATER.findall(question)]:
         asked -= set(limits)
     left = lacking(barred, columns, rows, bodies)
-    inside = [at for at, row in enumerate(rows) if at in left and _between(row, question)]
+    when = _months(question, told | there) if any(map(_dates, rows)) else []
+    inside = [at for at, row in enumerate(rows) if at in left and _between(row, question) and _within(row, when)]
     full = [at for at in inside if asked <= bodies[at]]
     unknown = [one for one in _names(question) if not _stems(one) <= there | told]
     missing = f"No row has {', '.join(unknown)}." if unknown else ""
@@ -72,9 +75,14 @@ def amounts(question: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     if not _AMOUNT.search(question) or len(rows) < 2:
         return []
     asked, found = _stems(question), []
+    keys = {column.rpartition(joins.OF)[2] for column in columns if joins.OF in column}
     for at, column in enumerate(columns):
         values = [row[at] for row in rows]
-        if re.search(r"(?:^|_)id$", column) or not all(isinstance(one, (int, float)) for one in values):
+        if (
+            column in keys
+            or re.search(r"(?:^|_)id$", column)
+            or not all(isinstance(one, (int, float)) for one in values)
+        ):
             continue
         mean = round(sum(values) / len(values), 2)
         line = f"{column}: {sum(values):g} in total, {min(values):g} to {max(values):g}, {mean:g} on average"
@@ -98,23 +106,30 @@ class Table(NamedTuple):
 
 def table(question: str, description: str) -> Table:
     """Of the tables described the one that a question is about; without a name where it is about none."""
-    marks = list(_TABLE.finditer(description))
-    ends = [*(mark.start() for mark in marks[1:]), len(description)]
+    tables = joins.bodies(description)
     asked, best = _stems(question), ("", 0, 0)
-    for mark, end in zip(marks, ends, strict=False):
-        body = description[mark.end() : end]
-        named, held = asked & _stems(mark[1]), asked & _stems(body)
+    for name, body in tables.items():
+        named, held = asked & _stems(name), asked & _stems(body)
         size = 2 * len(named) + len(held - named)
         if size > best[2]:
-            best = (mark[1], 2 if named else 1, size)
-    return Table(best[0], best[1], len(marks))
+            best = (name, 2 if named else 1, size)
+    meant = [best[0], *also(question, best[0], tables)] if best[1] == 1 else [best[0]]
+    return Table(meant[-1], best[1], len(tables))
 
 
-def statement(name: str, tool: Mapping[str, Any]) -> str:
-    """A SELECT of all of a table, quoted as the tool's database does."""
+def also(question: str, name: str, tables: dict[str, str]) -> list[str]:
+    """The tables whose rows belong to those of one that a question names no more than by a value.
+
+    Who asks how much somebody spent names no orders, only whose they are.
+    """
+    named = _stems(question) & _stems(name)
+    return joins.referring(name, tables) if not named and _BELONGING.search(question) else []
+
+
+def statement(name: str, tool: Mapping[str, Any], description: str) -> str:
+    """A SELECT of all of a table, quoted as the tool's database does, with the words that its keys lead to."""
     quote = "`" if re.search(r"mysql|mariadb", str(tool.get("description", "")), re.IGNORECASE) else '"'
-    parts = (f"{quote}{part.replace(quote, 2 * quote)}{quote}" for part in name.split("."))
-    return f"SELECT * FROM {'.'.join(parts)}"  # noqa: S608 - quoted, and the tool only reads
+    return joins.select(name, joins.bodies(description), lambda part: f"{quote}{part.replace(quote, 2 * quote)}{quote}")
 
 
 def told(question: str, name: str, result: str) -> str:
@@ -166,6 +181,15 @@ def _between(row: Sequence[Any], question: str) -> bool:
     days = _dates(row)
     early, late = _EARLIER.findall(question), _LATER.findall(question)
     return all(any(day < one for day in days) for one in early) and all(any(day > one for day in days) for one in late)
+
+
+def _months(question: str, known: set[str]) -> list[str]:
+    """The months of the parts of a question that have to do with a table: others are about a calendar."""
+    return [month for part in CLAUSE.split(question) if _stems(part) & known for month in months(part)]
+
+
+def _within(row: Sequence[Any], asked: Sequence[str]) -> bool:
+    return not asked or any(month in day for month in asked for day in _dates(row))
 
 
 def _sides(question: str) -> list[str]:

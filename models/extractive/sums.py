@@ -6,6 +6,8 @@ result that looks right, so numbers and words are put into figures before anythi
 
 import re
 
+from threadloom.models.extractive.spelled import in_digits
+
 _NO_SUM = re.compile(r"\b(?:24/7|9/11|50/50)\b|\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b")
 _NUM = r"\d+(?:\.\d+)?"
 _PERCENT = r"\s*(?:%|per ?cent\b)"
@@ -62,7 +64,7 @@ def ungrouped(text: str) -> str:
 
 def in_figures(text: str) -> str:
     """Numbers, operators and percentages as a calculator writes them; all else as it stands."""
-    text = _CURRENCY.sub("", ungrouped(_NO_SUM.sub(" ", text)))
+    text = _CURRENCY.sub("", ungrouped(_NO_SUM.sub(" ", in_digits(text))))
     for words, figure in _FIGURES:
         text = re.sub(rf"(?<=[\d)%])\s*{words}\s*(?=[\d(])", figure, text, flags=re.IGNORECASE)
     for share, figure in (*_ORDERS, *_SHARES):

@@ -35,7 +35,9 @@ class Tables:
             name, plain, _ = rows.table(self.question, described)
             if "sql" in needed(tool) and tool["name"] not in self.asked and plain >= (1 if nothing else SURE):
                 most = tool["parameters"]["properties"].get("limit", {}).get("maximum")
-                made.append((tool["name"], {"sql": rows.statement(name, tool), **({"limit": most} if most else {})}))
+                made.append(
+                    (tool["name"], {"sql": rows.statement(name, tool, described), **({"limit": most} if most else {})})
+                )
         return made
 
 
@@ -53,7 +55,7 @@ def read(material: Material, messages: Sequence[BaseMessage]) -> tuple[Tables, M
             described[name] = result.text
         elif sql := call["args"].get("sql"):
             asked.add(name)
-            table = sql.split(" FROM ")[-1].replace('"', "").replace("`", "")
+            table = sql.split(" FROM ")[-1].split(" AS ")[0].replace('"', "").replace("`", "")
             told[name] = "" if result.status == "error" else rows.told(question, table, result.text)
         elif isinstance(call["args"].get("start"), str) and "end" in call["args"] and result.status != "error":
             told[name] = rows.agenda(question, result.text)

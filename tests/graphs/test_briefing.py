@@ -65,6 +65,11 @@ def test_a_question_for_time_is_answered_with_what_is_free(office: Any, ask: Ask
     )
 
 
+def test_a_day_that_no_calendar_has_is_not_taken_for_the_coming_ones(office: Any, ask: Ask) -> None:
+    state = ask(office_branches(office, Models())[1], given={"question": "Do I have anything on February 30?"})
+    assert state["parts"]["calendar"]["text"] == "There is no such day: February 30."
+
+
 def test_without_a_model_the_rows_of_all_tables_that_fit_are_picked(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "tea.db") as db:
         for number in range(20):
@@ -81,6 +86,19 @@ def test_without_a_model_the_rows_of_all_tables_that_fit_are_picked(tmp_path: Pa
         "customer_orders": 'customer_orders, 1 of 1 rows:\ncustomer: "Ann"',
     }
     assert by_words("Is it raining in Oslo?", known) == []
+
+
+def test_without_a_model_tables_are_joined_by_their_keys(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "tea.db") as db:
+        db.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT)")
+        db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people (id), price REAL)")
+        db.execute("INSERT INTO people VALUES (1, 'Ann'), (2, 'Bob')")
+        db.execute("INSERT INTO orders VALUES (1, 1, 3.5), (2, 1, 4), (3, 2, 100)")
+    db.close()
+    found = by_words("How much did Ann spend?", Database(f"sqlite:///{tmp_path}/tea.db"))
+    assert [one.table for one in found] == ["people", "orders"]
+    assert found[1].text.startswith("orders, 2 of 3 rows:\nprice: 7.5 in total")
+    assert "Bob" not in found[1].text
 
 
 def test_a_briefing_with_a_model_asks_what_it_words(office: Any, server: OpenAIServer, ask: Ask) -> None:

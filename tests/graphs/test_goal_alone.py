@@ -136,6 +136,17 @@ def test_words_that_say_little_meet_no_criterion() -> None:
             "Research GPT-3, then explain it to a child",
             ["What does the library know about GPT-3?", "Write a note on GPT-3, to gpt-3.md"],
         ),
+        (
+            "Write a note about side effects of vaccines in a file called effects.md",
+            [
+                "What does the library know about side effects, vaccines?",
+                "Write a note about side effects of vaccines, to effects.md",
+            ],
+        ),
+        (
+            "Find papers on zebras and write a summary to the note 'zoo.md'",
+            ["What does the library know about zebras?", "Write a summary, to zoo.md"],
+        ),
         ("Write down that Bob called at 3", ['Write "Bob called at 3" to bob-called.md']),
         ("Who was Ada? Save it.", ["What does the library know: Who was Ada?", "Write a note on Ada, to ada.md"]),
     ],

@@ -217,6 +217,14 @@ def test_a_sentence_that_shares_one_word_of_several_by_chance_is_no_answer(model
     assert said.text == NOTHING_ON_IT
 
 
+def test_what_is_found_without_the_name_that_is_asked_for_is_no_answer(model: ChatExtractive) -> None:
+    cancer = element("document", "Cancer cells recruit other cells, which helps the disease to develop.")
+    crispr = "CRISPR edits the gene of sickle cell disease."
+    asked = prompt("Answer.", element("question", "What can CRISPR do against sickle cell disease?"), cancer)
+    assert model.invoke(asked).text == NOTHING_ON_IT
+    assert model.invoke([*asked, *prompt("", element("document", crispr))]).text == crispr
+
+
 def test_a_note_that_says_nothing_is_no_material(model: ChatExtractive) -> None:
     note = element("note", f"{NOTHING_ON_IT} Without a language model I can only pass on what tools find: search_web.")
     said = model.invoke(prompt("Answer.", element("question", "Which language model is best?"), note)).text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool
 
+from threadloom.models.extractive import joins
 from threadloom.models.extractive.answer import NOTHING
 from threadloom.models.extractive.chat import ChatExtractive
 from threadloom.models.extractive.days import span, written
@@ -97,6 +98,65 @@ def test_a_question_about_a_table_is_answered_from_its_rows(
     assert not any(part in said for part in absent), said
 
 
+@pytest.fixture
+def shop(tmp_path: Path) -> Database:
+    with sqlite3.connect(tmp_path / "shop.db") as db:
+        db.execute("CREATE TABLE guests (nr INTEGER PRIMARY KEY, who TEXT, town VARCHAR(20))")
+        db.execute("CREATE TABLE dishes (id INTEGER PRIMARY KEY, dish TEXT)")
+        db.execute(
+            "CREATE TABLE bills (id INTEGER PRIMARY KEY, guest INTEGER REFERENCES guests (nr), paid REAL, day TEXT, "
+            "dish INTEGER NOT NULL REFERENCES dishes (id))"
+        )
+        db.executemany("INSERT INTO guests VALUES (?, ?, ?)", [(1, "Ann Lee", "Kiel"), (2, "Bob", "Jena")])
+        db.executemany("INSERT INTO dishes VALUES (?, ?)", [(1, "soup"), (2, "fish")])
+        db.executemany(
+            "INSERT INTO bills VALUES (?, ?, ?, ?, ?)",
+            [
+                (1, 1, 5.0, "2026-10-02", 1),
+                (2, 1, 20.0, "2026-11-03", 2),
+                (3, 2, 7.0, "2026-10-31", 1),
+                (4, None, 1.0, "2025-10-01", 1),
+            ],
+        )
+    db.close()
+    return Database(f"sqlite:///{tmp_path}/shop.db")
+
+
+@pytest.mark.parametrize(
+    ("question", "there", "absent"),
+    [
+        ("How much did Ann Lee spend?", ["bills: 2 of 4", "paid: 25 in total"], ["Bob"]),
+        ("How much did Ann Lee spend in October?", ["bills: 1 of 4", "paid: 5.0"], ["20.0", "Bob"]),
+        ("Which bills are from Kiel?", ["bills: 2 of 4", "who of guest: Ann Lee"], ["Bob"]),
+        ("Who ate the fish?", ["bills: 1 of 4", "Ann Lee"], ["Bob"]),
+        ("Where is Ann Lee from?", ["guests: 1 of 2", "Kiel"], ["bills"]),
+        ("Bills in 2025", ["bills: 1 of 4", "paid: 1.0"], ["2026"]),
+        ("How much were the bills in October 2026?", ["bills: 2 of 4", "paid: 12 in total"], ["2025", "20.0"]),
+        ("Which bills are from Kiel, and what is on in May?", ["bills: 2 of 4"], []),
+    ],
+)
+def test_rows_are_read_with_the_words_that_their_keys_lead_to(
+    shop: Database, question: str, there: list[str], absent: list[str]
+) -> None:
+    said, _ = run(database_tools(shop), question)
+    assert all(part in said for part in there), said
+    assert not any(part in said for part in absent), said
+
+
+def test_a_key_that_is_not_all_of_one_is_not_followed() -> None:
+    described = (
+        "table seats\n  hall INTEGER not null primary key\n  seat INTEGER not null primary key\n  name TEXT\n\n"
+        "table sold\n  id INTEGER primary key\n  hall INTEGER -> seats.hall\n  seat INTEGER -> seats.seat\n  e.g. [1]"
+    )
+    assert joins.select("sold", joins.bodies(described), lambda name: f"`{name}`") == "SELECT * FROM `sold`"
+    described = described.replace("seat INTEGER not null primary key", "seat INTEGER").replace("sold", "s.sold")
+    assert joins.select("s.sold", joins.bodies(described), lambda name: name) == "SELECT * FROM s.sold"
+    described = described.replace("table seats", "table s.seats")
+    assert joins.select("s.sold", joins.bodies(described), lambda name: name) == (
+        "SELECT t.*, r0.name AS name of hall FROM s.sold AS t LEFT JOIN s.seats AS r0 ON r0.hall = t.hall"
+    )
+
+
 @pytest.mark.parametrize("day", ["2026-03-04", "4 March 2026", "March 4th, 2026", "Wednesday, 4 March 2026"])
 def test_a_question_about_a_day_is_answered_from_the_calendar(tools: list[BaseTool], day: str) -> None:
     said, called = run(tools, f"What is on on {day}?")
@@ -162,6 +222,22 @@ def test_of_a_long_message_the_question_is_looked_up(tools: list[BaseTool]) -> N
         ("next week", "2026-11-30", "2026-12-06"),
         ("at the weekend", "2026-11-28", "2026-11-29"),
         ("3 May", "2027-05-03", "2027-05-03"),
+        ("the day after tomorrow", "2026-11-29", "2026-11-29"),
+        ("the day before yesterday", "2026-11-25", "2026-11-25"),
+        ("last Monday", "2026-11-23", "2026-11-23"),
+        ("last Friday", "2026-11-20", "2026-11-20"),
+        ("in three days", "2026-11-30", "2026-11-30"),
+        ("10 days ago", "2026-11-17", "2026-11-17"),
+        ("last week", "2026-11-16", "2026-11-22"),
+        ("three weeks ago on Monday", "2026-11-02", "2026-11-02"),
+        ("on Monday in two weeks", "2026-12-07", "2026-12-07"),
+        ("next week on Wednesday", "2026-12-02", "2026-12-02"),
+        ("in the next two weeks", "2026-11-27", "2026-12-10"),
+        ("the last 3 days", "2026-11-25", "2026-11-27"),
+        ("in December", "2026-12-01", "2026-12-31"),
+        ("in November", "2026-11-01", "2026-11-30"),
+        ("next month", "2026-12-01", "2026-12-31"),
+        ("last month", "2026-10-01", "2026-10-31"),
         ("from Dec 1st to 2026-12-05", "2026-12-01", "2026-12-05"),
         ("Friday, 8 January 2027", "2027-01-08", "2027-01-08"),
     ],

@@ -33,6 +33,10 @@ def model() -> ChatExtractive:
         ("How much is 20% off $1,299?", ["1299 - 20 / 100 * 1299"]),
         ("2.340,50 EUR plus 19%", ["2340.50 + 19 / 100 * 2340.50"]),
         ("What is 1,250 * 12, and what is 15% of that?", ["1250 * 12", "15 / 100 * (1250 * 12)"]),
+        ("What is seventeen times twenty-three?", ["17 * 23"]),
+        ("Fifteen percent of two hundred and forty", ["15 / 100 * 240"]),
+        ("Add a thousand and five to three hundred thousand", ["1005 + 300000"]),
+        ("What is the sum of five and six, and what is two thirds of ninety?", ["5 + 6", "2 / 3 * 90"]),
     ],
 )
 def test_every_sum_is_worked_out(model: ChatExtractive, request_: str, sums: list[str]) -> None:
@@ -47,7 +51,7 @@ def test_every_sum_is_worked_out(model: ChatExtractive, request_: str, sums: lis
 
 
 def test_a_sum_with_a_percentage_that_is_not_understood_is_not_worked_out(model: ChatExtractive) -> None:
-    for text in ("What is 3 + 4 - 10%?", "9%-11% * 300", "Is there 24/7 support?"):
+    for text in ("What is 3 + 4 - 10%?", "9%-11% * 300", "Is there 24/7 support?", "A one-to-one times", "one or two"):
         assert calls(model.bind_tools([calculator]).invoke(text)) == {}
 
 

@@ -98,6 +98,12 @@ def test_of_two_titles_the_one_that_says_no_more_than_was_asked_is_nearer() -> N
     assert advice("When do you paint?", [charge, paint])[-2:] == ["Painting starts at noon.", "Painting ends at six."]
 
 
+@pytest.mark.parametrize("wrong", ["The bill shows the wrong address", "There is an incorrect address on my bill"])
+def test_what_is_wrong_is_to_be_corrected(wrong: str) -> None:
+    page = "A bill can have a second address. To correct a bill, press Again. Bills come on Mondays."
+    assert "To correct a bill, press Again." in advice(wrong, [Element("document", page, {"title": "Bills"})])
+
+
 def test_a_sentence_that_points_back_brings_the_one_before() -> None:
     page = "Restart the device first. If the app crashes in settings after that, clear its cache. All is well."
     found = advice("The app crashes in settings", [Element("document", page, {"title": "Crashes"})])

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from tests.tools.databases import KINDS, SECRET, everything, shop, writer
 from tests.tools.hostile_sql import FILE, hostile_sql
 from tests.tools.suite import Subject
+from threadloom.nodes.rows import by_words
 from threadloom.tools.database.errors import DatabaseReadError
 from threadloom.tools.database.reader import Database
 from threadloom.tools.database.schema import describe
@@ -48,6 +49,12 @@ def refusal(database: Database, sql: str) -> str:
     assert "\n" not in message
     assert len(message) < 500
     return message
+
+
+def test_without_a_model_orders_are_read_with_their_customers(database: Database) -> None:
+    found = {one.table.rpartition(".")[2]: one.text for one in by_words("How many orders has Böb?", database)}
+    assert "orders, 1 of 3 rows:" in found["orders"]
+    assert 'name of customer: "Böb"' in found["orders"]
 
 
 QUESTIONS = [

@@ -63,6 +63,11 @@ def test_the_sample_is_found(question: str, title: str) -> None:
     assert sample().search(question, 3)[0]["title"] == title
 
 
+@pytest.mark.parametrize("asked", ["I want a refund NOW!!!", "Could you please help me with a refund?"])
+def test_words_that_only_ask_make_no_page_less_fitting(asked: str) -> None:
+    assert "Refunds" in [one["title"] for one in sample().search(asked, 3)]
+
+
 @pytest.mark.parametrize("question", ["", "???", "What is the capital of France?", "hi"])
 def test_what_no_page_is_about_is_not_found(question: str) -> None:
     assert sample().search(question, 3) == []

@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from math import log
 from pathlib import Path
 
-from threadloom.models.extractive.text import overlap, sentences, terms, weights
+from threadloom.models.extractive.text import FILLER_STEMS, overlap, sentences, terms, weights
 from threadloom.state.routing import Passage
 from threadloom.tools.fulltext import Document, FullTextIndex, search_words
 
@@ -39,10 +39,13 @@ class Knowledge:
         return [self.passages[at] for at in hits if any(self._is_about(at, one) for one in asked)][:limit]
 
     def _is_about(self, at: int, asked: set[str]) -> bool:
-        """Whether a passage has two of the words asked for, or enough of them; those in no passage are the rarest."""
-        rarest = log(1 + len(self.passages))
-        weight = {term: self._weights.get(term, rarest) for term in asked}
-        return len(asked & self._terms[at]) >= TWO or overlap(asked, self._terms[at], weight) >= ABOUT
+        """Whether a passage has two of the words asked for, or enough of them; those in no passage are the rarest.
+
+        Not so "please", "want" and the like, which say only that something is asked.
+        """
+        rarest, told = log(1 + len(self.passages)), asked - FILLER_STEMS or asked
+        weight = {term: self._weights.get(term, rarest) for term in told}
+        return len(asked & self._terms[at]) >= TWO or overlap(told, self._terms[at], weight) >= ABOUT
 
 
 @cache

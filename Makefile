@@ -16,13 +16,13 @@ run: $(VENV)/.run ## Research a question: make run QUESTION="..."
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
-crash: $(VENV)/.dev ## Kill runs at every boundary of what they write: ten minutes
+crash: $(VENV)/.dev ## Kill runs at every boundary of what they write: minutes
 	$(BIN)/pytest -n auto -m crash $(ARGS)
 
-torture: $(VENV)/.dev ## Kill the workers of 200 runs on each database: make torture SEED=1
+torture: $(VENV)/.dev ## Kill workers of 200 runs a database: make torture SEED=1
 	$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-langgraph-tests: $(VENV)/.dev ## Run LangGraph's own tests with SQLSaver in the place of its savers
+langgraph-tests: $(VENV)/.dev ## Run LangGraph's own tests with SQLSaver as saver
 	$(BIN)/python -m tests.langgraph_suite -n auto $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and imports

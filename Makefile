@@ -36,7 +36,7 @@ format: $(VENV)/.dev ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure against the official savers: ten minutes
+bench: $(VENV)/.dev ## Measure against the official savers: half an hour
 	$(BIN)/python -m bench $(ARGS)
 
 bench-quick: $(VENV)/.dev ## The same in less than two minutes

@@ -186,3 +186,5 @@ def test_a_cancel_that_could_not_undo_everything_ends_with_1_and_says_how_to_go_
     left = json.loads(told.out)["error"]
     assert left.startswith("effect 'book' was not undone: the hotel does not answer")
     assert len(left) < 1_100
+    assert "--graph trip=module:attribute" in cli("effects", "t").err
+    assert "is cancelled; a Runner's start in t goes on" in cli("resume", "t", *trip).err

@@ -132,16 +132,20 @@ def ago(moment: datetime | None) -> str:
 
 
 def command(*words: str, db: str | None = None, graph: str = "") -> str:
-    """A command line to copy: this very program, found the way the user found it; it says where a `graph` is."""
+    """A command line to copy: this very program, found the way the user found it; it says where a `graph` is.
+
+    Of one that this command does not know it has a place to fill in.
+    """
     from threadloom.catalogue import GRAPHS
 
     program = "threadloom" if shutil.which("threadloom") else sys.argv[0]
-    own = graph in GRAPHS and GRAPHS[graph].own is not None
+    module = GRAPHS[graph].module if graph in GRAPHS else "module:attribute"
+    ready = not graph or (graph in GRAPHS and GRAPHS[graph].own is None)
     return shlex.join(
         [
             program,
             *words,
-            *(["--graph", f"{graph}={GRAPHS[graph].module}"] if own else []),
+            *([] if ready else ["--graph", f"{graph}={module}"]),
             *(["--db", db] if db else []),
         ]
     )

@@ -1,7 +1,7 @@
 """`threadloom effects`: what a thread did to the world, and what to make of it where nobody knows."""
 
 import json as jsonlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,7 @@ from threadloom.errors import UsageError
 if TYPE_CHECKING:
     from threadloom.checkpoints import SQLSaver
     from threadloom.runs.ledger import Effect
+    from threadloom.runs.record import Record
 
 
 def effects(
@@ -51,14 +52,14 @@ def effects(
         if settle:
             _settle(saver, name, *settle, value=value, task=task)
         found = effects_of(saver, name)
-        ended = _ended(saver, name, found)
+        runs = _runs(saver, name, found)
     if json:
         print_json([_as_json(entry) for entry in found])
     elif not found:
         err.print("Nothing was done to the world in this thread.", markup=False)
     else:
         _print(found)
-        for line in _advice(name, found, ended, db):
+        for line in _advice(name, found, runs, db):
             err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -120,28 +121,30 @@ def _print(found: Iterable["Effect"]) -> None:
     out.print(table)
 
 
-def _ended(saver: "SQLSaver", thread: str, found: Iterable["Effect"]) -> set[str]:
-    """Of the runs that these effects of a thread belong to, those that have ended."""
-    from threadloom.runs.record import ENDED
+def _runs(saver: "SQLSaver", thread: str, found: Iterable["Effect"]) -> dict[str, "Record"]:
+    """The runs that these effects of a thread belong to, by their ids."""
     from threadloom.runs.register import Register
 
     runs = {whose for kind, whose in map(_of, found) if kind == "run"}
     records = saver.database.read(Register(saver).records.of, thread, runs) if runs else []
-    return {record.run_id for record in records if record.status in ENDED}
+    return {record.run_id: record for record in records}
 
 
-def _advice(thread: str, found: Sequence["Effect"], ended: Collection[str], db: str | None) -> Iterable[str]:
+def _advice(thread: str, found: Sequence["Effect"], runs: Mapping[str, "Record"], db: str | None) -> Iterable[str]:
     """What to do about those whose outcome is not known, or which could not be undone."""
     from threadloom.runs.ledger import UNKNOWN
+    from threadloom.runs.record import ENDED
 
     for entry in found:
         kind, whose = _of(entry)
+        run = runs.get(whose)
+        where: dict[str, Any] = {"db": db, "graph": run.graph if run else ""}
         if entry.state == "not undone":
-            yield f"\n{entry.key!r} was not undone. To try again: {command('cancel', whose, db=db)}"
-        elif entry.state in UNKNOWN and whose in ended:
+            yield f"\n{entry.key!r} was not undone. To try again: {command('cancel', whose, **where)}"
+        elif entry.state in UNKNOWN and run and run.status in ENDED:
             yield f"\nWhether {entry.key!r} happened is not known, and its run has ended: look where it would show."
         elif entry.state in UNKNOWN and kind == "run":
-            yield f"\nWhether {entry.key!r} happened is asked, or will be: {command('resume', whose, db=db)}"
+            yield f"\nWhether {entry.key!r} happened is asked, or will be: {command('resume', whose, **where)}"
         elif entry.state in UNKNOWN:
             several = sum(other.key == entry.key for other in found) > 1
             words = ("--settle", entry.key, "happened", *(("--task", whose[:8]) if several else ()))

@@ -118,9 +118,11 @@ def _check_resumable(found: "Thread", record: "Record | None") -> None:
     if found.status == "done":
         raise UsageError(f"thread {found.id} is finished; `threadloom show {found.id}` prints its answer")
     if found.status == "cancelled":
-        raise UsageError(
-            f"thread {found.id} is cancelled; `threadloom run` with --thread {found.id} goes on from there"
+        entry = GRAPHS.get(found.graph)
+        start = (
+            f"`threadloom run {found.graph} …` with --thread" if entry and entry.own is None else "a Runner's start in"
         )
+        raise UsageError(f"thread {found.id} is cancelled; {start} {found.id} goes on from there")
     if found.status == "running" and record:
         raise UsageError(
             f"thread {found.id} is running, in {record.owner}; if that is gone, the run is lost "

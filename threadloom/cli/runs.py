@@ -80,10 +80,9 @@ def cancel(run: RunArgument, graph: GraphOption = None, db: DbOption = None, jso
         runner.cancel(record.run_id)
         _say(runner.record(record.run_id), "cancel", as_json=json)
         if _has_left(runner, record):
-            where = "" if record.graph in runner.graphs else f" --graph {record.graph}=module:attribute"
             again = command("cancel", record.run_id, db=db, graph=record.graph)
             if not json:
-                err.print(f"To try again to undo it: {printable(again + where)}", markup=False, soft_wrap=True)
+                err.print(f"To try again to undo it: {printable(again)}", markup=False, soft_wrap=True)
             raise typer.Exit(1)
 
 

@@ -89,6 +89,10 @@ def _say_nothing(filtered: bool) -> None:
 
 
 def _about(thread: "Thread") -> str:
+    from threadloom.checkpoints.importing import is_unfinished
+
+    if is_unfinished(thread.id):
+        return "(half of an import; import it again)"
     if thread.status == "unreadable":
         return f"(see: {command('db', 'verify', short(thread.id))})"
     return "(of a graph that is not ours)"

@@ -212,6 +212,13 @@ def test_a_thread_whose_seal_is_broken_keeps_no_other_from_being_listed(
     assert [verdict["id"] for verdict in checked] == ["bad"]
 
 
+def test_half_of_an_import_is_listed_as_what_it_is(ran: Cli) -> None:
+    with closing(sqlite3.connect("threadloom.db")) as database, database:
+        for table in ("threads", "checkpoints"):
+            database.execute(f"UPDATE threadloom_{table} SET thread_id = 'importing-x'")
+    assert "half of an import" in ran("threads").out
+
+
 def test_a_thread_that_is_deleted_while_it_is_listed_is_left_out(ran: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was listed as one of a graph that is not here."""
     ran("run", "react", "What is 2 + 3?", "--thread", "gone", "--json")

@@ -5,7 +5,7 @@ QUESTION ?= How effective are mRNA vaccines against Covid-19?
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash torture langgraph-tests lint format bench bench-quick studio clean
+.PHONY: help run test test-all crash torture langgraph-tests lint format bench bench-quick studio clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +13,11 @@ help: ## Show what can be made
 run: $(VENV)/.run ## Research a question: make run QUESTION="..."
 	@$(BIN)/threadloom run research "$$QUESTION" $(ARGS)
 
-test: $(VENV)/.dev ## Run all tests
+test: $(VENV)/.dev ## Run the tests: ten minutes
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+test-all: $(VENV)/.dev ## Also the thorough ones, as CI does: twice as long
+	$(BIN)/pytest -n auto --dist loadgroup -m "not crash" $(ARGS)
 
 crash: $(VENV)/.dev ## Kill runs at every boundary of what they write: minutes
 	$(BIN)/pytest -n auto -m crash $(ARGS)

@@ -1,1 +1,1 @@
-"""Tests; run by `make test`."""
+"""Tests; run by `make test` and `make test-all`."""

@@ -48,7 +48,10 @@ def empty_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield lambda: f"sqlite:///{folder}/{next(number)}.db"
 
 
-@pytest.fixture(scope="session", params=[None, KEYS], ids=["plain", "encrypted"])
+ENCRYPTED = pytest.param(KEYS, id="encrypted", marks=pytest.mark.thorough)
+
+
+@pytest.fixture(scope="session", params=[pytest.param(None, id="plain"), ENCRYPTED])
 def encryption(request: pytest.FixtureRequest) -> Any:
     """What savers are to encrypt with: nothing, or keys."""
     return request.param

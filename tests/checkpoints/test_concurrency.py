@@ -84,6 +84,7 @@ def test_two_processes_write_at_once(program: Program, new_url: str) -> None:
             assert all(len(t.pending_writes or ()) == 1 for t in found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("do", ["run", "arun"])
 def test_many_threads_of_several_processes_write_at_once(program: Program, new_url: str, do: str) -> None:
     _together(program, new_url, 4, do, 8)

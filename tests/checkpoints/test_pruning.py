@@ -193,6 +193,7 @@ STORY: list[tuple[Any, ...]] = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_story_on_every_database(saver: SQLSaver) -> None:
     model = Model(saver)
     for operation in STORY:
@@ -242,6 +243,7 @@ def test_killed_between_two_transactions_it_leaves_what_can_be_read_and_the_next
     assert list(saver.verify()) == []
 
 
+@pytest.mark.thorough
 def test_whoever_stores_between_two_transactions_finds_all_that_he_needs(saver: SQLSaver) -> None:
     """Forks from checkpoints that are doomed, and values that were in no use a moment ago."""
     line(saver, 20, lambda n: {"often": n % 6 == 0})

@@ -25,6 +25,7 @@ from threadloom.checkpoints.session import Session
 from threadloom.checkpoints.storage import put_checkpoint
 
 
+@pytest.mark.thorough
 def test_processes_store_prune_copy_and_delete_at_once(program: Program, new_url: str) -> None:
     done = program("-m", "tests.checkpoints.racing", new_url, "3", "60")
     assert (done.stderr, done.returncode) == ("", 0)

@@ -24,7 +24,8 @@ from threadloom.checkpoints import SQLSaver
 from threadloom.checkpoints.errors import MissingKeyError, UnsavableValueError
 from threadloom.checkpoints.studio import create_checkpointer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("store in studio")]  # with one server of each kind
+# With one server of each kind.
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.xdist_group("store in studio")]
 
 GRAPH = {"letters": Path(letters.__file__)}
 

@@ -70,6 +70,7 @@ def _check(url: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("driver", "side"), DRIVERS)
 def test_a_run_killed_somewhere_ends_as_an_undisturbed_one(
     driver: str, side: str, program: Program, tmp_path: Path

@@ -21,6 +21,8 @@ from tests.outages.disturbed import undisturbed, voyage
 from tests.outages.private import as_user, free_port, public_folder
 from threadloom.checkpoints import SQLSaver
 
+pytestmark = pytest.mark.thorough
+
 SETTINGS = """
 [databases]
 {server}

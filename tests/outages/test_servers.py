@@ -29,6 +29,8 @@ DRIVERS = [
 ALL_DRIVERS = pytest.mark.parametrize(("driver", "side"), DRIVERS)
 
 
+pytestmark = pytest.mark.thorough
+
 COMMIT = r"\bCOMMIT\b"  # not READ COMMITTED or AUTOCOMMIT
 
 

@@ -199,6 +199,7 @@ def test_the_cache_of_a_program_goes_on_as_ever(runner: Runner, server: OpenAISe
     assert asked(server) == []
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_killed_is_given_the_same_again(program: Program, new_url: str, server: OpenAIServer) -> None:
     novel(server)
     ended = program("-m", "tests.runs.replaying", new_url, server.url, "6")

@@ -13,10 +13,10 @@ help: ## Show what can be made
 run: $(VENV)/.run ## Research a question: make run QUESTION="..."
 	@$(BIN)/threadloom run research "$$QUESTION" $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests: ten minutes
+test: $(VENV)/.dev ## Run the tests but the thorough ones
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
-test-all: $(VENV)/.dev ## Also the thorough ones, as CI does: twice as long
+test-all: $(VENV)/.dev ## Run the thorough ones as well, as CI does
 	$(BIN)/pytest -n auto --dist loadgroup -m "not crash" $(ARGS)
 
 crash: $(VENV)/.dev ## Kill runs at every boundary of what they write: minutes

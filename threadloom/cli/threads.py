@@ -27,7 +27,7 @@ def threads(
     status: Annotated[str | None, typer.Option(help=f"Only those that are {', '.join(STYLES)}.")] = None,
     graph: Annotated[str | None, typer.Option(help="Only those of this graph.")] = None,
     since: Annotated[str | None, typer.Option(help="Written to since: 90m, 12h, 7d, or a date.")] = None,
-    until: Annotated[str | None, typer.Option(help="Last written to before: 90m, 12h, 7d ago, or a date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Not written to since: 90m, 12h, 7d, or a date.")] = None,
     text: Annotated[str, typer.Option(help="With this in the id or in what was asked.")] = "",
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
     before: Annotated[str | None, typer.Option(help="Go on after the cursor that the last page ended with.")] = None,
